@@ -1,0 +1,67 @@
+# Every target makes the environment it needs; nothing has to be activated.
+
+SHELL := bash
+BIN := .venv/bin
+STAMP := .venv/.installed
+TESTS = test
+MUTANTS =
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$p && break; done)
+
+.PHONY: help setup demo test slow gpu corpus check format lint types imports fix mutants tables tables-check
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(STAMP)  ## make .venv with everything in it, at the versions of constraints.txt
+
+# A half-made environment has no pip, and is made again.
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/pip || test -n "$(PYTHON)" || { echo >&2 \
+	"Makefile: no Python 3.11, 3.12 or 3.13 with venv; expected one (Debian: apt-get install python3-venv)"; exit 2; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[lab,tts,convert,dev]'
+	touch $@
+
+demo: $(STAMP)  ## a small ablation from end to end, on a laptop
+	$(BIN)/specaug ablate experiments/demo.yaml
+
+test: $(STAMP)  ## the fast tests, at most five minutes
+	$(BIN)/python -m pytest -m 'not slow and not gpu'
+
+slow: $(STAMP)  ## the tests over 5 s
+	$(BIN)/python -m pytest -m 'slow and not gpu'
+
+gpu: $(STAMP)  ## the tests that need CUDA
+	$(BIN)/python -m pytest -m gpu
+
+corpus: $(STAMP)  ## the tests on real recordings, which lie in SPECAUG_DATA or data/
+	$(BIN)/python -m pytest -m 'corpus and not gpu' -rs
+
+check: format lint types imports tables-check $(TESTS)  ## everything that CI asks for
+
+format: $(STAMP)
+	$(BIN)/ruff format --check .
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+fix: $(STAMP)  ## format, and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+mutants: $(STAMP)  ## small wrong edits that a test must notice; MUTANTS=specaug/speech for some
+	$(BIN)/python tests/mutants.py $(MUTANTS)
+
+tables: $(STAMP)  ## write docs/results.md again from the committed results
+	$(BIN)/specaug tables docs/results.md
+
+tables-check: $(STAMP)
+	$(BIN)/specaug tables docs/results.md --check

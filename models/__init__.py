@@ -1,0 +1,1 @@
+"""Networks, one file each, behind one contract: `loss` and `transcribe`."""

@@ -1,0 +1,50 @@
+"""Connectionist temporal classification: what every CTC network here shares (Graves et al. 2006)."""
+
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, arange, nn
+
+BLANK = 0
+
+
+class CTC(nn.Module):
+    """A network whose `forward` gives log-probabilities a frame; loss and transcripts follow from them."""
+
+    def forward(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> tuple[Float[Tensor, "batch frames vocab"], Int[Tensor, " batch"]]:
+        """Log-probabilities of the labels, and the frames that are valid of each utterance."""
+        raise NotImplementedError
+
+    def loss(
+        self,
+        features: Float[Tensor, "batch time mel"],
+        lengths: Int[Tensor, " batch"],
+        targets: Int[Tensor, "batch label"],
+        target_lengths: Int[Tensor, " batch"],
+    ) -> Float[Tensor, ""]:
+        """Negative log-likelihood of the transcripts, in nats per label."""
+        log_probs, frames = self(features, lengths)
+        total = F.ctc_loss(
+            log_probs.float().transpose(0, 1), targets, frames, target_lengths, BLANK, reduction="sum"
+        )
+        return total / target_lengths.sum().clamp(min=1)
+
+    def transcribe(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> list[list[int]]:
+        """The labels of the best path: repeats merged, then blanks removed."""
+        log_probs, frames = self(features, lengths)
+        best = log_probs.argmax(dim=-1).tolist()
+        return [merge(path[:n]) for path, n in zip(best, frames.tolist(), strict=True)]
+
+
+def merge(path: list[int]) -> list[int]:
+    """What a path of labels, one a frame, spells."""
+    before = [BLANK, *path[:-1]]
+    return [label for label, last in zip(path, before, strict=True) if label not in (last, BLANK)]
+
+
+def valid(lengths: Int[Tensor, " batch"], time: int) -> Bool[Tensor, "batch {time}"]:
+    """True at the frames that are not padding."""
+    return arange(time, device=lengths.device) < lengths[:, None]

@@ -1,0 +1,1 @@
+"""Speech data: manifests, corpora, features, text, batches."""

@@ -1,0 +1,60 @@
+"""Batches of utterances of like length, as a pure function of (seed, epoch)."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+JITTER = 0.1  # how far, as a share of its length, an utterance may move in the order of lengths
+
+
+class Batch(NamedTuple):
+    """Utterances padded with 0 to the longest of them."""
+
+    ids: list[str]
+    features: Float[Tensor, "batch time mel"]
+    lengths: Int[Tensor, " batch"]  # frames
+    targets: Int[Tensor, "batch label"]
+    target_lengths: Int[Tensor, " batch"]  # labels
+
+
+def chance(*words: str | int) -> float:
+    """A number in [0, 1) that depends on `words` alone, on every machine."""
+    digest = hashlib.blake2b("/".join(map(str, words)).encode(), digest_size=6).digest()
+    return int.from_bytes(digest, "big") / 2**48
+
+
+def bucketed(
+    ids: Sequence[str], frames: Sequence[int], size: int, seed: int, epoch: int
+) -> list[list[int]]:
+    """Places of utterances, batch by batch: each once, at most `size` together, of like length.
+
+    The lengths are jittered before they are sorted, so that the company an utterance keeps changes with the
+    epoch; then the batches are shuffled.
+    """
+    jittered = [
+        n * (1 + JITTER * (chance("length", seed, epoch, name) - 0.5))
+        for name, n in zip(ids, frames, strict=True)
+    ]
+    order = sorted(range(len(ids)), key=lambda i: (jittered[i], ids[i]))
+    batches = [order[start : start + size] for start in range(0, len(order), size)]
+    return sorted(batches, key=lambda batch: chance("order", seed, epoch, ids[batch[0]]))
+
+
+def by_length(frames: Sequence[int], size: int) -> list[list[int]]:
+    """Places of utterances in the order of their lengths, at most `size` together: for evaluation."""
+    order = sorted(range(len(frames)), key=lambda i: (frames[i], i))
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def collate(
+    ids: list[str], features: Sequence[Float[Tensor, "_ mel"]], targets: Sequence[Sequence[int]]
+) -> Batch:
+    """One padded batch."""
+    lengths = torch.tensor([len(f) for f in features])
+    padded = torch.nn.utils.rnn.pad_sequence(list(features), batch_first=True)
+    labels = torch.nn.utils.rnn.pad_sequence([torch.tensor(t, dtype=torch.long) for t in targets], True)
+    return Batch(ids, padded, lengths, labels, torch.tensor([len(t) for t in targets]))

@@ -1,0 +1,58 @@
+"""What a recipe may say of each corpus. Plain dataclasses: nothing here is slow to import.
+
+Paths to sources are not part of these: a corpus is the same wherever its source lies. Sources are looked
+up in the data folder (`--data`, or the variable SPECAUG_DATA, or `data/` in the laboratory).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fsdd:
+    """Connected digit strings from the Free Spoken Digit Dataset: real speech of six speakers."""
+
+    name: Literal["fsdd"] = "fsdd"
+    strings: Literal["short", "long"] = "short"  # 3-7 digits, or 15-25 (8-12 seconds)
+    fold: Literal[0, 1, 2] = 0  # which two of the six speakers are unseen
+    train: int = 1500  # strings
+    dev: int = 200  # strings, of held-out recordings of the training speakers
+    test: int = 300  # strings in each test part
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoken:
+    """Sentences of a small English grammar, spoken by eSpeak NG: synthetic speech."""
+
+    name: Literal["spoken"] = "spoken"
+    vocabulary: Literal["small", "full"] = "full"
+    voices: int = 64  # training voices
+    train: int = 2000  # sentences
+    dev: int = 200  # sentences, by the training voices
+    test: int = 300  # sentences in each test part
+    test_voices: int = 16  # voices that training never hears
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibriSpeech:
+    """Parts of a LibriSpeech tree (`LibriSpeech/<part>/<speaker>/<chapter>/...flac`) in the data folder."""
+
+    name: Literal["librispeech"] = "librispeech"
+    train: tuple[str, ...] = ("train-clean-100",)
+    dev: tuple[str, ...] = ("dev-clean", "dev-other")
+    test: tuple[str, ...] = ("test-clean", "test-other")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifests:
+    """Any corpus, as JSON-lines manifests; paths are relative to the laboratory."""
+
+    name: Literal["manifests"] = "manifests"
+    train: str = ""
+    dev: str = ""
+    test: tuple[str, ...] = ()  # the part's name is the file's stem
+    title: str = ""
+    synthetic: bool = False
+
+
+CorpusOptions = Fsdd | Spoken | LibriSpeech | Manifests

@@ -1,0 +1,233 @@
+"""Sentences of a grammar (see `grammar`), spoken by eSpeak NG: synthetic speech of six to twelve seconds.
+
+A voice is an accent and a variant (`en-US+f2`). The parts: `train`; `dev` (the voices of `train`, other
+sentences); `test-clean` (voices whose variant training never hears, one half of them of the accents of
+`train`, the other half of accents that training never hears: Scotland and the West Midlands); `test-other`
+(the voices of `test-clean`, other sentences, slower or faster than in `train`, with noise of 5-20 dB).
+No sentence occurs twice in the corpus. Columns: accent, variant, rate (words per minute), and for
+`test-other` snr (dB) and noise (its colour).
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from specaug.errors import UserError
+from specaug.speech.audio import write_audio
+from specaug.speech.chance import generator
+from specaug.speech.corpora.grammar import GRAMMARS, sentence
+from specaug.speech.corpora.options import Spoken
+from specaug.speech.corpus import DEV, TRAIN, Corpus, build_once, check_disjoint
+from specaug.speech.espeak import RATE, speak
+from specaug.speech.manifest import Utterance, Value
+from specaug.speech.noise import COLOURS, add_noise
+
+Wave = NDArray[np.float32]
+Progress = Callable[[str, int, int], None]
+
+VERSION = 1  # of this builder: another one gets another folder
+CLEAN, OTHER = "test-clean", "test-other"
+
+ACCENTS = ("en-US", "en-GB-x-rp", "en-029", "en-US-nyc", "en-GB-x-gbclan", "en")
+UNSEEN_ACCENTS = ("en-GB-scotland", "en-GB-x-gbcwmd")
+# eSpeak's variants without robots, whispers and jokes. Those that sound much alike (nearest neighbours by
+# mean log-mel) are on the same side of the line between train and test, or left out. The first ones are the
+# plainest, men and women in turn, so that a few voices make a fair corpus.
+_VARIANTS = """
+f1 m1 f2 m2 Annie m4 f4 Andy aunty m6 linda Mike steph Lee shelby ed anika Gene Andrea m8 zac klatt4 grandma
+m3 adam m5 Alex Denis Mario Michael Reed RicishayMax antonio benjamin edward gustave ian iven4 kaukovalta
+max mike2 norbert pablo pedro quincy sandro travis victor
+"""
+_UNSEEN_VARIANTS = """
+f3 m7 Alicia john belinda boris f5 michel paul david rob Hugo Nguyen Diogo marcelo
+"""
+VARIANTS, UNSEEN_VARIANTS = tuple(_VARIANTS.split()), tuple(_UNSEEN_VARIANTS.split())
+
+RATES = (125, 140, 155, 170)  # words per minute
+OTHER_RATES = (105, 200)
+SNR = (5.0, 20.0)  # dB
+SECONDS = (6.0, 12.0)  # of an utterance; what falls outside is dropped
+AIM = (7.1, 9.9)  # seconds: a voice can be a sixth quicker or slower than its rate says
+LETTERS = 0.117  # characters a second for each word per minute
+ATTEMPTS = 1000  # at a sentence that the corpus does not have yet
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One synthetic speaker."""
+
+    accent: str
+    variant: str
+
+    @property
+    def name(self) -> str:
+        """The speaker as manifests and eSpeak name it."""
+        return f"{self.accent}+{self.variant}"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a voice says: one sentence at one rate, and the noise that is added."""
+
+    part: str
+    text: str
+    rate: int  # words per minute
+    snr: float | None = None  # dB
+    noise: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """All that one voice does, in order: how many sentences of each part, and its lines, with spare ones."""
+
+    voice: Voice
+    quota: Mapping[str, int]
+    lines: Sequence[Line]
+
+
+def spoken(options: Spoken, cache: Path, progress: Progress = lambda *_: None) -> Corpus:
+    """The corpus, built once under `cache`; `progress` gets (what, done, total) as voices finish.
+
+    Raises UserError where an option is out of range or eSpeak NG is missing.
+    """
+    _check(options)
+    text = json.dumps([VERSION, asdict(options)], sort_keys=True)
+    folder = cache / f"spoken-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    workers = os.cpu_count() or 1
+    return build_once(folder, lambda partial: write_spoken(options, partial, progress, workers))
+
+
+def write_spoken(options: Spoken, folder: Path, progress: Progress, workers: int) -> Corpus:
+    """Speak the corpus into `folder`, `workers` voices at a time; their number changes nothing in it."""
+    roles = cast(options)
+    parts: dict[str, list[Utterance]] = {TRAIN: [], DEV: [], CLEAN: [], OTHER: []}
+    progress("spoken voices", 0, len(roles))
+    pool = ThreadPoolExecutor(workers)
+    try:
+        jobs = [pool.submit(perform, role, folder) for role in roles]
+        for done, job in enumerate(as_completed(jobs), 1):
+            job.result()
+            progress("spoken voices", done, len(roles))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    for job in jobs:
+        for part, utterance in job.result():
+            parts[part].append(utterance)
+    title = f"spoken: synthetic speech (eSpeak NG), {options.vocabulary} vocabulary, {options.voices} voices"
+    corpus = Corpus("spoken", title, True, parts)
+    check_disjoint(corpus, apart=corpus.tests)
+    return corpus
+
+
+def cast(options: Spoken) -> list[Role]:
+    """Every voice with its lines. Raises UserError where the grammar runs out of sentences."""
+    seen = voices(ACCENTS, VARIANTS, options.voices)
+    half = options.test_voices // 2
+    unseen = voices(ACCENTS, UNSEEN_VARIANTS, options.test_voices - half)
+    unseen += voices(UNSEEN_ACCENTS, UNSEEN_VARIANTS[::-1], half)
+    chance = generator("spoken", VERSION, options.vocabulary)
+    used: set[str] = set()
+    roles = []
+    for troupe, counts in (
+        (seen, {TRAIN: options.train, DEV: options.dev}),
+        (unseen, {CLEAN: options.test, OTHER: options.test}),
+    ):
+        for i, voice in enumerate(troupe):
+            quota = {part: share(count, len(troupe), i) for part, count in counts.items()}
+            needed = [part for part, count in quota.items() for _ in range(count)]
+            spare = [part for part, count in quota.items() for _ in range(spares(count))]
+            lines = [_draw_line(options, part, chance, used) for part in needed + spare]
+            roles.append(Role(voice, MappingProxyType(quota), lines))
+    return roles
+
+
+def voices(accents: Sequence[str], variants: Sequence[str], count: int) -> list[Voice]:
+    """`count` different voices: accents change fastest, and a variant comes back when all have been used."""
+    rounds = (divmod(i, len(variants)) for i in range(count))
+    return [Voice(accents[(i + lap) % len(accents)], variants[i]) for lap, i in rounds]
+
+
+def share(count: int, among: int, index: int) -> int:
+    """How many of `count` things fall to number `index` of `among`, shared as evenly as can be."""
+    return count // among + (index < count % among)
+
+
+def spares(count: int) -> int:
+    """How many more sentences than `count` are at hand, should some come out too short or too long."""
+    return 2 + count // 10 if count else 0
+
+
+def _draw_line(options: Spoken, part: str, chance: np.random.Generator, used: set[str]) -> Line:
+    """A line with a sentence that is not in `used`, which it is added to."""
+    rate = int(chance.choice(OTHER_RATES if part == OTHER else RATES))
+    least, most = (round(seconds * rate * LETTERS) for seconds in AIM)
+    for _ in range(ATTEMPTS):
+        text = sentence(GRAMMARS[options.vocabulary], chance, least, most)
+        if text not in used:
+            break
+    else:
+        raise UserError(
+            f"corpus spoken: the {options.vocabulary} vocabulary gave no new sentence after {len(used)}; "
+            "expected fewer sentences in train, dev and test"
+        )
+    used.add(text)
+    if part != OTHER:
+        return Line(part, text, rate)
+    return Line(part, text, rate, round(float(chance.uniform(*SNR)), 1), str(chance.choice(list(COLOURS))))
+
+
+def perform(role: Role, folder: Path) -> list[tuple[str, Utterance]]:
+    """Speak the lines of one voice, and keep as many of each part as it owes, those of a good length."""
+    kept: list[tuple[str, Utterance]] = []
+    owed = dict(role.quota)
+    waves = speak(f"gmw/{role.voice.name}", [(line.text, line.rate) for line in role.lines])
+    for line, wave in zip(role.lines, waves, strict=True):
+        if not any(owed.values()):
+            break  # the spare lines at the end are spoken only where they are needed
+        seconds = len(wave) / RATE
+        if not owed[line.part] or not SECONDS[0] <= seconds <= SECONDS[1]:
+            continue
+        number = role.quota[line.part] - owed[line.part]
+        owed[line.part] -= 1
+        name = f"spoken-{line.part}-{role.voice.name}-{number:04d}"
+        path = folder / line.part / f"{name}.flac"
+        write_audio(path, _with_noise(line, wave, name), RATE)
+        kept.append((line.part, _utterance(name, role.voice, line, path, seconds)))
+    waves.close()
+    if any(owed.values()):
+        raise RuntimeError(f"voice {role.voice.name}: too few sentences of {SECONDS} seconds; owed {owed}")
+    return kept
+
+
+def _with_noise(line: Line, wave: Wave, name: str) -> Wave:
+    return wave if line.snr is None else add_noise(wave, line.snr, line.noise, generator("noise", name))
+
+
+def _utterance(name: str, voice: Voice, line: Line, path: Path, seconds: float) -> Utterance:
+    columns: dict[str, Value] = {"accent": voice.accent, "variant": voice.variant, "rate": line.rate}
+    columns |= {} if line.snr is None else {"snr": line.snr, "noise": line.noise}
+    return Utterance(
+        id=name, text=line.text, speaker=voice.name, duration=seconds, audio=path, columns=columns
+    )
+
+
+def _check(options: Spoken) -> None:
+    """Raise UserError where a count is out of range."""
+    # Half the test voices, rounded up, speak with the accents of train, the others with the unseen ones.
+    limits = {
+        "voices": len(ACCENTS) * len(VARIANTS),
+        "test_voices": 2 * len(UNSEEN_ACCENTS) * len(UNSEEN_VARIANTS),
+    }
+    for field in ("train", "dev", "test", "voices", "test_voices"):
+        value, most = getattr(options, field), limits.get(field)
+        if value < 1 or (most is not None and value > most):
+            expected = "1 or more" if most is None else f"1 to {most}"
+            raise UserError(f"corpus spoken: {field} is {value}; expected {expected}")

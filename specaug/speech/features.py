@@ -1,0 +1,48 @@
+"""Log-mel features: (frames, mel), computed from samples at any rate."""
+
+import functools
+
+import torch
+import torchaudio
+from jaxtyping import Float
+from torch import Tensor
+
+from specaug.speech.options import Features
+
+FLOOR = 1e-10  # energy below which the logarithm stops; 16-bit silence lies here
+LEAST_DEVIATION = 1e-3  # a channel that never changes is not blown up
+
+
+def log_mel(wave: Float[Tensor, " samples"], rate: int, options: Features) -> Float[Tensor, "frames mel"]:
+    """Log energies of mel channels, one frame for each window that lies wholly inside the utterance.
+
+    frames = 1 + floor((samples - window) / shift); 0 where the utterance is shorter than a window.
+    """
+    window, shift = round(options.window * rate), round(options.shift * rate)
+    if len(wave) < window:
+        return wave.new_empty(0, options.mel)
+    bank = filterbank(rate, options)
+    frames = wave.unfold(0, window, shift) * torch.hann_window(window, periodic=False)
+    power = torch.fft.rfft(frames, n=2 * (len(bank) - 1)).abs().square()
+    return (power @ bank).clamp(min=FLOOR).log()
+
+
+def normalised(features: Float[Tensor, "frames mel"]) -> Float[Tensor, "frames mel"]:
+    """Each channel with mean 0 and variance 1 over the utterance, so that a masked 0 is its mean."""
+    if not len(features):
+        return features
+    centred = features - features.mean(dim=0)
+    return centred / centred.square().mean(dim=0).sqrt().clamp(min=LEAST_DEVIATION)
+
+
+@functools.cache
+def filterbank(rate: int, options: Features) -> Float[Tensor, "bins mel"]:
+    """Triangular mel filters over the bins of an FFT just long enough that none of them is empty."""
+    size = 2 ** (round(options.window * rate) - 1).bit_length()
+    while True:
+        bank = torchaudio.functional.melscale_fbanks(
+            size // 2 + 1, options.lowest, rate / 2, options.mel, rate, mel_scale="htk"
+        )
+        if bool((bank.amax(dim=0) > 0).all()):
+            return bank
+        size *= 2

@@ -1,0 +1,174 @@
+"""From a corpus to what a network is trained on: features computed once, labels, and bad utterances set apart."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from specaug.errors import UserError
+from specaug.speech.audio import read_audio
+from specaug.speech.check import (
+    Expected,
+    Problem,
+    Reading,
+    fault_of,
+    problems_of,
+    read_features,
+    reading_of_features,
+    screen_corpus,
+)
+from specaug.speech.corpus import Corpus
+from specaug.speech.features import log_mel, normalised
+from specaug.speech.manifest import Utterance, fingerprint
+from specaug.speech.options import Features, Text
+from specaug.speech.text import Alphabet
+
+Rows = NDArray[np.float32]
+Progress = Callable[[str, int, int], None]
+
+VERSION = 1  # of what is computed here: another one gets another folder
+DATA, INDEX = "features.f32", "index.json"
+
+
+@dataclass(frozen=True)
+class Part:
+    """The usable utterances of one part, their labels, and where their features lie."""
+
+    utterances: Sequence[Utterance]
+    labels: Sequence[list[int]]
+    frames: Sequence[int]
+    starts: Sequence[int]  # rows of the store
+    rows: Rows  # (all frames of the corpus, mel), memory-mapped
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The ids, in the order of the part."""
+        return [u.id for u in self.utterances]
+
+    def features(self, place: int) -> Rows:
+        """The (frames, mel) features of one utterance."""
+        start = self.starts[place]
+        return self.rows[start : start + self.frames[place]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A corpus, ready for training."""
+
+    corpus: Corpus
+    fingerprint: str
+    parts: Mapping[str, Part]
+    skipped: Sequence[Problem]
+
+
+def prepare(
+    corpus: Corpus,
+    features: Features,
+    text: Text,
+    outputs: Callable[[int], int],
+    cache: Path,
+    progress: Progress = lambda *_: None,
+) -> Prepared:
+    """Features from the cache (made there where they are missing) and labels, for each part.
+
+    `outputs` tells how many frames the network makes of so many frames of features. Raises UserError at the
+    first bad utterance, or, where the recipe says `skip`, leaves those out and lists them in `skipped`.
+    """
+    everything = [u for utterances in corpus.parts.values() for u in utterances]
+    name = fingerprint(everything)
+    digest = hashlib.sha256(json.dumps([VERSION, name, asdict(features)]).encode()).hexdigest()[:12]
+    folder = cache / f"features-{digest}"
+    stop = text.on_bad_utterance == "error"
+    expected = Expected(features=features, alphabet=text.alphabet, outputs=outputs)
+    build_store(folder, everything, expected, stop, progress)
+    store = Store.open(folder, features.mel)
+    good, skipped = screen_corpus(corpus, expected, text.on_bad_utterance, lambda u: store.readings[u.id])
+    alphabet = Alphabet(text.alphabet)
+    parts = {part: store.part(utterances, alphabet) for part, utterances in good.parts.items()}
+    return Prepared(good, name, parts, skipped)
+
+
+@dataclass(frozen=True)
+class Store:
+    """The features of a corpus, one utterance after the other, and what was found in each file."""
+
+    rows: Rows
+    readings: Mapping[str, Reading]
+    starts: Mapping[str, int]
+
+    @staticmethod
+    def open(folder: Path, mel: int) -> "Store":
+        """The store that `build_store` left in `folder`."""
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        readings = {name: Reading(*reading) for name, reading in index.items()}
+        starts, total = {}, 0
+        for name, reading in readings.items():
+            starts[name] = total
+            total += reading.frames
+        empty = np.zeros((0, mel), np.float32)
+        rows = np.memmap(folder / DATA, np.float32, "c", shape=(total, mel)) if total else empty
+        return Store(rows, readings, starts)
+
+    def part(self, utterances: Sequence[Utterance], alphabet: Alphabet) -> Part:
+        """The utterances of one part, with their labels."""
+        return Part(
+            utterances=utterances,
+            labels=[alphabet.encode(u.text) for u in utterances],
+            frames=[self.readings[u.id].frames for u in utterances],
+            starts=[self.starts[u.id] for u in utterances],
+            rows=self.rows,
+        )
+
+
+def build_store(
+    folder: Path, utterances: Sequence[Utterance], expected: Expected, stop: bool, progress: Progress
+) -> None:
+    """Compute the features of all utterances into `folder`, whole or not at all; wait if another does it.
+
+    With `stop`, the first utterance with a problem raises UserError; nothing is left behind then.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        if (folder / INDEX).is_file():
+            return
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            readings = {}
+            with (partial / DATA).open("wb") as data:
+                for done, u in enumerate(utterances, 1):
+                    rows, reading = compute(u, expected.features)
+                    if stop and (problem := next(problems_of(u, reading, expected), None)):
+                        raise UserError(str(problem))
+                    data.write(rows.tobytes())
+                    readings[u.id] = (reading.frames, reading.rate, reading.fault)
+                    progress("features", done, len(utterances))
+            (partial / INDEX).write_text(json.dumps(readings), encoding="utf-8")
+            partial.chmod(0o755)
+            partial.rename(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def compute(utterance: Utterance, features: Features) -> tuple[Rows, Reading]:
+    """The normalised features of one utterance; none of them where something is wrong with its file."""
+    nothing = np.zeros((0, features.mel), np.float32)
+    try:
+        if utterance.features is not None:
+            array = read_features(utterance)
+            reading = reading_of_features(utterance, array, features)
+            given = torch.from_numpy(np.array(array, np.float32))
+            return (nothing if reading.fault else normalised(given).numpy()), reading
+        wave, rate = read_audio(utterance)
+    except UserError as error:
+        return nothing, fault_of(utterance, error)
+    rows = normalised(log_mel(torch.from_numpy(wave), rate, features)).numpy()
+    return rows, Reading(len(rows), rate)

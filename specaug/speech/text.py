@@ -1,0 +1,38 @@
+"""Text and labels: characters from 1 on; 0 is the blank of CTC."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+BLANK = 0
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """The characters that a network can write, in the order of their labels."""
+
+    characters: str
+
+    @property
+    def size(self) -> int:
+        """The number of labels, the blank among them."""
+        return len(self.characters) + 1
+
+    def encode(self, text: str) -> list[int]:
+        """The labels of `text`. Raises ValueError naming the characters that are not in the alphabet."""
+        if strange := foreign(text, self.characters):
+            raise ValueError(f"characters {strange!r} are not in the alphabet {self.characters!r}")
+        return [self.characters.index(character) + 1 for character in text]
+
+    def decode(self, labels: Sequence[int]) -> str:
+        """The text of `labels`, its spaces tidied."""
+        return " ".join("".join(self.characters[label - 1] for label in labels).split())
+
+
+def foreign(text: str, characters: str) -> str:
+    """The characters of `text` that are not among `characters`, each once."""
+    return "".join(sorted(set(text) - set(characters)))
+
+
+def frames_needed(labels: Sequence[int] | str) -> int:
+    """The fewest output frames in which CTC can write `labels`: one each, and a blank between two alike."""
+    return len(labels) + sum(a == b for a, b in zip(labels, labels[1:], strict=False))

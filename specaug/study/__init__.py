@@ -1,0 +1,1 @@
+"""Studies: recipes, runs, ablations, statistics, tables."""

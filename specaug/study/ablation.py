@@ -1,0 +1,147 @@
+"""An ablation: the runs of an experiment, by some workers of one thread each."""
+
+import multiprocessing
+import os
+import signal
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from specaug.errors import UserError
+from specaug.study.places import Places
+from specaug.study.recipe import PolicyChoice, Recipe, run_id
+from specaug.study.run import Run, check, execute
+from specaug.study.screen import Screen
+from specaug.training.callbacks import Progress
+
+GRACE = 15.0  # seconds that workers have, after Ctrl-C, to close their logs
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A run that did not finish, and why."""
+
+    run: Run
+    why: str
+
+
+@dataclass
+class Worker:
+    """A process that trains one run after the other, and the run it is at."""
+
+    process: BaseProcess
+    pipe: Connection
+    run: Run | None = None
+
+
+def ablate(
+    runs: Sequence[Run],
+    workers: int,
+    online: bool = False,
+    progress: Callable[[Run, Progress], None] = lambda run, progress: None,
+    ended: Callable[[Run, Failed | None], None] = lambda run, failed: None,
+) -> list[Failed]:
+    """Finish the runs that are not finished yet; the failed ones are returned and stop no other.
+
+    A run's bits do not depend on the worker, so one worker and many give the same results. On Ctrl-C the
+    workers close their logs and KeyboardInterrupt goes on; every run continues from its last checkpoint.
+    """
+    waiting = deque(run for run in runs if not run.finished)
+    team = [hire(online) for _ in range(min(workers, len(waiting)))]
+    failures: list[Failed] = []
+    try:
+        while waiting or any(worker.run for worker in team):
+            for worker in team:
+                if worker.run is None and waiting:
+                    worker.run = waiting.popleft()
+                    worker.pipe.send(worker.run)
+            for place, worker in enumerate(team):
+                if not wait([worker.pipe], timeout=0.05) or worker.run is None:
+                    continue
+                news = hear(worker)
+                if isinstance(news, Progress):
+                    progress(worker.run, news)
+                    continue
+                failed = None if news is None else Failed(worker.run, news)
+                failures += [failed] if failed else []
+                ended(worker.run, failed)
+                worker.run = None
+                if not worker.process.is_alive():
+                    team[place] = hire(online)
+    finally:
+        dismiss(team)
+    return failures
+
+
+def hire(online: bool) -> Worker:
+    """A new worker, importing while nobody waits."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=work, args=(theirs, online), daemon=True)
+    process.start()
+    theirs.close()
+    return Worker(process, ours)
+
+
+def hear(worker: Worker) -> Any:
+    """Progress, None for a finished run, or why it failed; a worker that died has failed its run."""
+    try:
+        return worker.pipe.recv()
+    except (EOFError, OSError):
+        worker.process.join(timeout=GRACE)
+        code = worker.process.exitcode or 0
+        name = signal.Signals(-code).name if code < 0 else f"status {code}"
+        return f"its process died ({name}); the next start continues from its last checkpoint"
+
+
+def dismiss(team: Sequence[Worker]) -> None:
+    """End the workers: the idle ones at once, the others as by Ctrl-C."""
+    for worker in team:
+        if worker.run is not None and worker.process.pid and worker.process.is_alive():
+            os.kill(worker.process.pid, signal.SIGINT)
+        worker.pipe.close()
+    for worker in team:
+        worker.process.join(timeout=GRACE)
+        worker.process.kill()
+
+
+def work(pipe: Connection, online: bool) -> None:
+    """What a worker does until its pipe is closed."""
+    try:
+        while True:
+            pipe.send(one(pipe.recv(), pipe, online))
+    except (EOFError, OSError, KeyboardInterrupt):
+        return
+
+
+def one(run: Run, pipe: Connection, online: bool) -> str | None:
+    """Train one run; None, or why it failed."""
+    try:
+        execute(run, online, training=pipe.send)
+    except UserError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 (one failed run must not stop the others)
+        (run.folder / "failure.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        first = (str(error).splitlines() or [""])[0]
+        return f"{type(error).__name__}: {first} (see {run.folder / 'failure.txt'})"
+    return None
+
+
+def run_all(
+    experiment: str, recipe: Recipe, places: Places, workers: int, online: bool, screen: Screen
+) -> list[Failed]:
+    """Every run of a recipe, checked before the first is trained; what fails is returned."""
+    runs = [Run(experiment, run, places) for run in recipe.runs()]
+    missing = [run for run in runs if not run.finished]
+    seen: set[str] = set()
+    for run in missing:  # policies and seeds share a corpus and a network
+        alike = run_id(replace(run.recipe, policy=PolicyChoice(), seed=0))
+        if alike not in seen:
+            check(run, screen.loading)
+        seen.add(alike)
+    screen.begin(len(runs), len(runs) - len(missing))
+    return ablate(missing, workers, online, screen.progress, screen.ended)

@@ -1,0 +1,96 @@
+"""A laboratory: the folder that holds experiments/, models/ and sweeps/, where a researcher works."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from specaug.errors import UserError
+
+FOLDERS = ("experiments", "models", "sweeps")
+PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def init(target: Path) -> list[Path]:
+    """Lay out a laboratory in `target` and return the files written.
+
+    Raises UserError, before anything is written, naming the first file or folder that stands in the way.
+    """
+    source = _source()
+    files = [path.relative_to(source) for path in _files(source)]
+    for file in files:
+        _check_free(target, file)
+    for file in files:
+        (target / file).parent.mkdir(parents=True, exist_ok=True)
+        with (target / file).open("xb") as copy:  # x: a file that appeared meanwhile is kept
+            copy.write((source / file).read_bytes())
+    return [target / file for file in files]
+
+
+def find(recipe: Path) -> Path:
+    """The laboratory of `recipe`: the nearest parent folder that holds `models/`, as an absolute path."""
+    nearest = recipe.parent.resolve()
+    for folder in (nearest, *nearest.parents):
+        if (folder / "models").is_dir():
+            return folder
+    raise UserError(
+        f"{recipe}: no folder above it holds models/; expected a laboratory, as `specaug init DIR` makes one"
+    )
+
+
+@contextmanager
+def on_path(folder: Path) -> Iterator[None]:
+    """While it lasts, `models` and its neighbours are imported from `folder` before anywhere else.
+
+    A `models` that was imported from another laboratory steps aside, and comes back at the end.
+    """
+    folder = folder.resolve()
+    here = _home_of_models() == folder
+    aside = _models()
+    if not here:
+        _forget_models()
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        if not here:
+            _forget_models()
+            sys.modules.update(aside)
+
+
+def _source() -> Path:
+    """Where the laboratory's folders lie: inside an installed package, or beside it in a checkout."""
+    for source in (PACKAGE / "_laboratory", PACKAGE.parent):
+        if all((source / folder).is_dir() for folder in FOLDERS):
+            return source
+    raise UserError(f"{PACKAGE}: no {', '.join(FOLDERS)} inside or beside it; expected a whole installation")
+
+
+def _files(source: Path) -> list[Path]:
+    paths = (path for folder in FOLDERS for path in sorted((source / folder).rglob("*")))
+    return [path for path in paths if path.is_file() and path.parent.name != "__pycache__"]
+
+
+def _check_free(target: Path, file: Path) -> None:
+    if os.path.lexists(target / file):
+        raise UserError(f"{target / file}: is already there; expected a folder without it")
+    for folder in (target / file).parents:
+        if folder.exists() and not folder.is_dir():
+            raise UserError(f"{folder}: is a file; expected a folder")
+
+
+def _models() -> dict[str, ModuleType]:
+    return {name: module for name, module in sys.modules.items() if name.split(".")[0] == "models"}
+
+
+def _forget_models() -> None:
+    for name in _models():
+        del sys.modules[name]
+
+
+def _home_of_models() -> Path | None:
+    module = sys.modules.get("models")
+    return Path(next(iter(module.__path__))).resolve().parent if module else None

@@ -1,0 +1,153 @@
+"""Reading a recipe: YAML, `extends`, overrides from the command line, errors in one line."""
+
+import dataclasses
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from specaug.errors import UserError
+from specaug.study.nearest import hint
+from specaug.study.recipe import CORPORA, Network, PolicyChoice, Recipe
+
+EXTENDS = "extends"
+DEEPEST = 8  # parents of a recipe; more are a circle
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe in `path` with `key=value` overrides; raises UserError naming the file and the key."""
+    raw = read(path)
+    for override in overrides:
+        put(raw, override)
+    return validated(raw, str(path))
+
+
+def read(path: Path, depth: int = 0) -> dict[str, Any]:
+    """The YAML mapping in `path`, laid over that of its parent."""
+    if depth > DEEPEST:
+        raise UserError(f"{path}: {EXTENDS} goes {depth} parents deep; expected no circle")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError):
+        near = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+        raise UserError(f"{path}: no such recipe{hint(path.name, near) if near else ''}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise UserError(f"{path}{line}: not YAML ({getattr(error, 'problem', error)})") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: a {type(raw).__name__}; expected a mapping of keys to values")
+    parent = raw.pop(EXTENDS, None)
+    if parent is None:
+        return raw
+    return laid_over(read(path.parent / str(parent), depth + 1), raw)
+
+
+def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """`above`, and what only `below` says; mappings are merged, anything else is replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        other_corpus = both and key == "corpus" and value.get("name", old.get("name")) != old.get("name")
+        merged[key] = laid_over(old, value) if both and not other_corpus else value
+    return merged
+
+
+def put(raw: dict[str, Any], override: str) -> None:
+    """Lay `a.b=value` over the mapping; a value with commas is a list."""
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise UserError(f"override {override!r}: expected key=value, as in policy=LD or training.batch=8")
+    try:
+        value = yaml.safe_load(f"[{text}]" if "," in text and not text.startswith(("[", "{", '"', "'")) else text)
+    except yaml.YAMLError:
+        raise UserError(f"override {override!r}: the value is not YAML") from None
+    *parents, last = key.split(".")
+    for parent in parents:
+        child = raw.setdefault(parent, {})
+        if isinstance(child, str):  # policy: LD, then policy.F=15
+            child = raw[parent] = {"name": child}
+        if not isinstance(child, dict):
+            raise UserError(f"override {override!r}: {parent} holds {child!r}; it has no fields")
+        raw = child
+    alone = not parents and last in LISTS and not isinstance(value, list)
+    raw[last] = [value] if alone else value
+
+
+def validated(raw: dict[str, Any], where: str) -> Recipe:
+    """The recipe that a mapping spells; raises UserError at its first mistake."""
+    try:
+        return ADAPTER.validate_python(raw)
+    except ValidationError as error:
+        raise UserError(f"{where}: {message(error)}") from None
+
+
+def message(error: ValidationError) -> str:
+    """The first mistake in one line: the key, what it holds, what was expected."""
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"] if part not in CORPORA]
+    key, kind = ".".join(path), first["type"]
+    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"unknown key {key!r}{hint(path[-1], known_keys(first['loc']))}"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        name = (first.get("ctx") or {}).get("tag", "")
+        return f"unknown corpus {name!r}{hint(str(name), CORPORA)}"
+    what = str(first["msg"]).removeprefix("Value error, ")
+    if kind == "value_error":
+        return f"{key}: {what}" if key else what
+    return f"{key} is {first['input']!r}; {what[0].lower()}{what[1:]}"
+
+
+def known_keys(loc: tuple[str | int, ...]) -> list[str]:
+    """The keys that a mapping at this place of a recipe may have."""
+    kind: Any = Recipe
+    for part in loc[:-1]:
+        if part in CORPORA:
+            kind = next(c for c in members(kind) if getattr(c, "name", None) == part)
+        elif isinstance(part, str):
+            kind = get_type_hints(kind).get(part, Recipe)
+        dataclass_members = [c for c in members(kind) if dataclasses.is_dataclass(c)]
+        if len(dataclass_members) == 1:
+            kind = dataclass_members[0]
+    return [f.name for f in dataclasses.fields(kind)] if dataclasses.is_dataclass(kind) else []
+
+
+def members(kind: Any) -> list[Any]:
+    """The types that a union, a tuple or an annotated type is made of."""
+    if get_origin(kind) in (types.UnionType, tuple) or get_origin(kind) is not None:
+        return [inner for arg in get_args(kind) for inner in members(arg)]
+    return [kind]
+
+
+def as_yaml(recipe: Recipe) -> str:
+    """The recipe with defaults written out; itself a valid recipe."""
+    return yaml.safe_dump(plain(recipe), sort_keys=False, allow_unicode=True)
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses as mappings (a policy without the fields that its name decides), tuples as lists."""
+    if dataclasses.is_dataclass(value):
+        items = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        short = isinstance(value, PolicyChoice)
+        return {name: item for name, item in items.items() if not (short and item in (None, ""))}
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def strict(kind: type) -> None:
+    """Refuse unknown keys in this dataclass and in those below it."""
+    for inner in get_type_hints(kind).values():
+        for member in members(inner):
+            if dataclasses.is_dataclass(member) and isinstance(member, type):
+                strict(member)
+    kind.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
+
+
+LISTS = tuple(f.name for f in dataclasses.fields(Recipe) if str(f.type).startswith("tuple"))
+strict(Recipe)
+ADAPTER = TypeAdapter(Recipe)

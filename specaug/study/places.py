@@ -1,0 +1,39 @@
+"""Where things lie: sources, what is made from them, runs."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from specaug.errors import UserError
+
+
+@dataclass(frozen=True)
+class Places:
+    """Folders that a run reads and writes; none of them changes what comes out."""
+
+    laboratory: Path  # holds models/
+    data: Path  # sources of corpora, only read
+    cache: Path  # corpora and features, made from the sources
+    runs: Path
+
+    @staticmethod
+    def of(laboratory: Path, data: Path | None = None, runs: Path | None = None) -> "Places":
+        """The places of a laboratory, where neither an argument nor a variable says otherwise."""
+        return Places(
+            laboratory=laboratory,
+            data=data or Path(os.environ.get("SPECAUG_DATA") or laboratory / "data"),
+            cache=Path(os.environ.get("SPECAUG_CACHE") or laboratory / "cache"),
+            runs=runs or Path(os.environ.get("SPECAUG_RUNS") or laboratory / "runs"),
+        )
+
+
+def writable(folder: Path) -> Path:
+    """The folder, made where it is missing; raises UserError where nothing can be written there."""
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"\0" * 4096)
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); expected a folder with space") from None
+    return folder

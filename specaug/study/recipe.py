@@ -1,0 +1,154 @@
+"""Recipes: frozen dataclasses written as YAML, nothing more."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Discriminator, Tag
+
+from specaug.augment.policy import NAMED, SYMBOLS, Policy
+from specaug.speech.corpora.options import CorpusOptions, Fsdd, LibriSpeech, Manifests, Spoken
+from specaug.speech.options import Features, Text
+from specaug.study.nearest import hint
+from specaug.training.options import Training
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyChoice:
+    """A policy by name, scaled in time, with any of its fields replaced (in the paper's symbols).
+
+    `scale` multiplies the W and T of the named policy; fields that are given here are taken as they are.
+    """
+
+    name: str = "None"
+    label: str = ""  # in tables; made from the name and the scale where it is empty
+    scale: float = 1.0
+    W: int | None = None
+    F: int | None = None
+    m_F: int | None = None  # noqa: N815 (the paper's symbol)
+    T: int | None = None
+    p: float | None = None
+    m_T: int | None = None  # noqa: N815 (the paper's symbol)
+
+    def __post_init__(self) -> None:
+        if self.name not in NAMED:
+            raise ValueError(f"unknown policy {self.name!r}{hint(self.name, NAMED)}")
+        self.policy()
+
+    def policy(self) -> Policy:
+        """The policy that is meant."""
+        given = {name: getattr(self, symbol) for name, symbol in SYMBOLS.items()}
+        changes = {name: value for name, value in given.items() if value is not None}
+        return replace(NAMED[self.name].scaled(time=self.scale), **changes)
+
+    def resolved(self) -> "PolicyChoice":
+        """The same with every field written out."""
+        policy = self.policy()
+        fields = {symbol: getattr(policy, name) for name, symbol in SYMBOLS.items()}
+        return replace(self, label=self.label or self.title(), **fields)
+
+    def title(self) -> str:
+        """What a table calls it: LD, LD x 0.25, LD x 0.25 p=0.2."""
+        named = NAMED[self.name].scaled(time=self.scale)
+        policy = self.policy()
+        changed = [
+            f"{symbol}={getattr(policy, name)}"
+            for name, symbol in SYMBOLS.items()
+            if getattr(policy, name) != getattr(named, name)
+        ]
+        scale = [f"x {self.scale:g}"] if self.scale != 1 and self.name != "None" else []
+        return " ".join([self.name, *scale, *changed])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network by the dotted path of its class; the arguments are given to it by name."""
+
+    path: str = "models.bilstm.BiLSTMCTC"
+    arguments: Mapping[str, int | float | str | bool] = field(default_factory=dict)
+
+
+def named(value: Any) -> Any:
+    """A policy may be written as its name alone."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def corpus_name(value: Any) -> str:
+    """Which corpus the options are for."""
+    return str(value.get("name", "") if isinstance(value, dict) else getattr(value, "name", ""))
+
+
+AnyPolicy = Annotated[PolicyChoice, BeforeValidator(named)]
+AnyCorpus = Annotated[
+    Annotated[Fsdd, Tag("fsdd")]
+    | Annotated[Spoken, Tag("spoken")]
+    | Annotated[LibriSpeech, Tag("librispeech")]
+    | Annotated[Manifests, Tag("manifests")],
+    Discriminator(corpus_name),
+]
+CORPORA = ("fsdd", "spoken", "librispeech", "manifests")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """An experiment: one corpus, one network, one way of training; some policies, seeds and folds.
+
+    A run is one policy with one seed (and one fold): `policy`, `seed` and the corpus's `fold` name it, and
+    `policies`, `seeds` and `folds` say which runs an ablation makes.
+    """
+
+    corpus: AnyCorpus = field(default_factory=Spoken)
+    features: Features = field(default_factory=Features)
+    text: Text = field(default_factory=Text)
+    network: Network = field(default_factory=Network)
+    training: Training = field(default_factory=Training)
+    policy: AnyPolicy = field(default_factory=PolicyChoice)
+    seed: int = 0
+    scale: float = 1.0  # of every policy's W and T, for utterances shorter than the paper's
+    policies: tuple[AnyPolicy, ...] = tuple(PolicyChoice(name=name) for name in ("None", "LB", "LD"))
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    folds: tuple[int, ...] = ()
+    caption: str = ""  # printed below the table: what the reader sees, and why
+
+    def __post_init__(self) -> None:
+        if self.seed < 0 or any(seed < 0 for seed in self.seeds):
+            raise ValueError(f"seeds are {(self.seed, *self.seeds)}; expected whole numbers, 0 or more")
+        if self.folds and not isinstance(self.corpus, Fsdd):
+            raise ValueError(f"folds are {self.folds}; the corpus {self.corpus.name} has none")
+        for choice in (self.policy, *self.policies):
+            widest = choice.policy().freq_width
+            if widest > self.features.mel:
+                expected = f"expected at most the {self.features.mel} mel channels of the features"
+                raise ValueError(f"policy {choice.title()}: F is {widest}; {expected}")
+
+    def run(self) -> "Recipe":
+        """The recipe of one run: its own policy and seed with every field written out, and no others."""
+        return replace(self, policy=self._scaled(self.policy).resolved(), scale=1.0, **SINGLE)
+
+    def runs(self) -> Iterator["Recipe"]:
+        """The runs of an ablation, seed by seed, so that a table of all policies fills early."""
+        for seed in self.seeds:
+            for fold in self.folds or (None,):
+                corpus = self.corpus if fold is None else replace(self.corpus, fold=fold)
+                for choice in self.policies:
+                    yield replace(self, corpus=corpus, seed=seed, policy=choice).run()
+
+    def _scaled(self, choice: PolicyChoice) -> PolicyChoice:
+        return replace(choice, scale=self.scale) if choice.scale == 1.0 else choice
+
+
+SINGLE: dict[str, Any] = {"policies": (), "seeds": (), "folds": (), "caption": ""}
+
+
+def run_id(run: Recipe) -> str:
+    """Twelve hex digits of everything that a run depends on, defaults written out.
+
+    To hash only what differs from the defaults would give an old name to a new run whenever a default changes.
+    """
+    text = json.dumps(asdict(run), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+__all__ = ["CORPORA", "CorpusOptions", "Network", "PolicyChoice", "Recipe", "run_id"]

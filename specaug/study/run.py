@@ -1,0 +1,242 @@
+"""One run: from a recipe to a folder with its result."""
+
+import json
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from torch import nn
+
+from specaug.errors import UserError
+from specaug.speech.corpus import TRAIN
+from specaug.speech.prepare import Prepared, prepare
+from specaug.speech.scoring import Errors
+from specaug.speech.text import Alphabet
+from specaug.study.corpora import open_corpus
+from specaug.study.laboratory import on_path
+from specaug.study.load import as_yaml
+from specaug.study.mirror import Mirror
+from specaug.study.networks import build, outputs_of
+from specaug.study.places import Places, writable
+from specaug.study.recipe import Recipe, run_id
+from specaug.training.callbacks import Progress, Scores
+from specaug.training.fit import Job, Outcome, dry_run, train
+
+RESULT, RECIPE, HYPOTHESES = "result.json", "recipe.yaml", "hypotheses.jsonl"
+PACKAGES = ("torch", "lightning", "numpy", "jiwer", "specaug")
+
+Loading = Callable[[str, int, int], None]  # what, done, total
+Training = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of an experiment, and where it lies."""
+
+    experiment: str
+    recipe: Recipe
+    places: Places
+
+    @property
+    def id(self) -> str:
+        """The hash of the resolved recipe."""
+        return run_id(self.recipe)
+
+    @property
+    def name(self) -> str:
+        """Policy, fold where there is one, and seed, as a name for people."""
+        fold = getattr(self.recipe.corpus, "fold", None)
+        parts = [self.recipe.policy.label, None if fold is None else f"fold {fold}", f"seed {self.recipe.seed}"]
+        return ", ".join(part for part in parts if part)
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder: its name for people, its id for certain."""
+        slug = re.sub(r"[^A-Za-z0-9.=_]+", "-", self.name).strip("-")
+        return self.places.runs / self.experiment / f"{slug}-{self.id}"
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a result."""
+        return (self.folder / RESULT).is_file()
+
+
+def prepared_run(run: Run, loading: Loading = lambda *_: None) -> tuple[nn.Module, Prepared]:
+    """The run's network with its initial weights, and its data; everything is checked on the way.
+
+    The weights depend on the seed alone, so that policies are compared from the same start.
+    """
+    recipe, places = run.recipe, run.places
+    torch.set_num_threads(1)  # the order of a sum depends on the number of threads, and so do the bits
+    torch.manual_seed(recipe.seed)
+    network = build(recipe.network, recipe.features.mel, Alphabet(recipe.text.alphabet).size, places.laboratory)
+    corpus = open_corpus(recipe.corpus, places, loading)
+    data = prepare(
+        corpus,
+        recipe.features,
+        recipe.text,
+        lambda frames: outputs_of(network, frames),
+        writable(places.cache),
+        loading,
+    )
+    dry_run(network, data.parts[TRAIN], recipe.training.batch)
+    return network, data
+
+
+def check(run: Run, loading: Loading = lambda *_: None) -> Prepared:
+    """The run's data, after everything that can be wrong before training was looked at."""
+    writable(run.places.runs)
+    with on_path(run.places.laboratory):
+        return prepared_run(run, loading)[1]
+
+
+def execute(
+    run: Run,
+    online: bool = False,
+    loading: Loading = lambda *_: None,
+    training: Training = lambda progress: None,
+) -> Path:
+    """The folder of the finished run: from disk where it is there, else trained, or continued.
+
+    Raises UserError for a mistake in the recipe or the data, before training starts.
+    """
+    folder = run.folder
+    if run.finished:
+        return folder
+    started = time.monotonic()
+    writable(run.places.runs)
+    with on_path(run.places.laboratory):
+        network, data = prepared_run(run, loading)
+    writable(folder)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            replaced(folder / RECIPE, as_yaml(run.recipe))
+            with Mirror(run.experiment, run.recipe, run.id, folder, data, online) as mirror:
+                outcome = train(
+                    Job(
+                        network=network,
+                        prepared=data,
+                        alphabet=Alphabet(run.recipe.text.alphabet),
+                        policy=run.recipe.policy.policy(),
+                        seed=run.recipe.seed,
+                        options=run.recipe.training,
+                        folder=folder,
+                        loggers=mirror.loggers,
+                        report=training,
+                    )
+                )
+                mirror.finish(outcome)
+            write(run, network, data, outcome, time.monotonic() - started)
+    except Timeout:
+        raise UserError(f"{folder}: another process is at this run; expected it to be free") from None
+    return folder
+
+
+def write(run: Run, network: nn.Module, data: Prepared, outcome: Outcome, seconds: float) -> None:
+    """Write the hypotheses, then the result: a folder with a result is a finished run."""
+    lines = [
+        json.dumps(row, ensure_ascii=False)
+        for part, scores in outcome.parts.items()
+        for row in hypotheses(part, scores, data)
+    ]
+    replaced(run.folder / HYPOTHESES, "".join(f"{line}\n" for line in lines))
+    recipe, corpus = run.recipe, data.corpus
+    symbols = ("W", "F", "m_F", "T", "p", "m_T")
+    result: dict[str, Any] = {
+        "run": run.id,
+        "experiment": run.experiment,
+        "policy": {name: getattr(recipe.policy, name) for name in ("label", "name", *symbols)},
+        "seed": recipe.seed,
+        "fold": getattr(recipe.corpus, "fold", 0),
+        "corpus": {
+            "name": corpus.name,
+            "title": corpus.title,
+            "synthetic": corpus.synthetic,
+            "fingerprint": data.fingerprint,
+        },
+        "network": {**asdict(recipe.network), "parameters": sum(p.numel() for p in network.parameters())},
+        "alphabet": recipe.text.alphabet,
+        "parts": {part: summary(scores) for part, scores in outcome.parts.items()},
+        "masked": dict(outcome.masked),
+        "epochs": outcome.epochs,
+        "steps": outcome.steps,
+        "wall_seconds": round(seconds, 1),
+        "skipped": [str(problem) for problem in data.skipped],
+        "versions": {name: version(name) for name in PACKAGES},
+        "commit": commit(run.places.laboratory),
+    }
+    replaced(run.folder / RESULT, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+
+
+def hypotheses(part: str, scores: Scores, data: Prepared) -> list[dict[str, Any]]:
+    """A row for each utterance of a part: what was said, what was written, the errors, the groups."""
+    utterances = {u.id: u for u in data.parts[part].utterances}
+    return [
+        {
+            "part": part,
+            "id": t.id,
+            "speaker": utterances[t.id].speaker,
+            "reference": t.reference,
+            "hypothesis": t.hypothesis,
+            "words": t.words.total,
+            "substitutions": t.words.substitutions,
+            "deletions": t.words.deletions,
+            "insertions": t.words.insertions,
+            **utterances[t.id].columns,
+        }
+        for t in scores.transcripts
+    ]
+
+
+def summary(scores: Scores) -> dict[str, Any]:
+    """The counts of a part, whose ratios anybody can make."""
+    return {
+        "utterances": len(scores.transcripts),
+        "wer": counts(scores.words, "words"),
+        "cer": counts(scores.characters, "characters"),
+        "loss": scores.loss,
+    }
+
+
+def counts(errors: Errors, unit: str) -> dict[str, int]:
+    """Errors as they stand in a result file."""
+    return {
+        "errors": errors.errors,
+        "substitutions": errors.substitutions,
+        "deletions": errors.deletions,
+        "insertions": errors.insertions,
+        unit: errors.total,
+    }
+
+
+def replaced(path: Path, text: str) -> None:
+    """Write a file under a temporary name, and rename it: it is whole or it is not there."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def commit(folder: Path) -> str:
+    """The git commit of a folder, with a + where files differ from it; empty where there is no git."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,116 @@
+"""Progress on the screen: bars with the time left on a terminal, a line now and then elsewhere."""
+
+import time
+from types import TracebackType
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+EVERY = 10.0  # seconds between two lines where there is no terminal
+
+
+class Named(Protocol):
+    """A run, as far as the screen knows it."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
+
+class Steps(Protocol):
+    """How far a run is, as far as the screen knows it."""
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    loss: float
+    wer: float | None
+
+
+class Screen:
+    """What standard error shows of `runs` runs; results never go there."""
+
+    def __init__(self, runs: int) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=30),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self.runs, self.done = runs, 0
+        self.shares: dict[str, float] = {}  # of the runs under way
+        self.tasks: dict[str, TaskID] = {}
+        self.started = self.told = time.monotonic()
+
+    def __enter__(self) -> "Screen":
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def begin(self, runs: int, finished: int) -> None:
+        """Training starts: so many runs are wanted, and so many of them are there."""
+        self.runs, self.done = runs - finished, 0
+        self.started = time.monotonic()
+        self.say(f"{runs} runs, {finished} of them finished before")
+
+    def say(self, what: str) -> None:
+        """One line that stays."""
+        self.console.print(what, markup=False, soft_wrap=True)
+
+    def loading(self, what: str, done: int, total: int) -> None:
+        """Data being made."""
+        self._bar(what, f"{what}", done / max(1, total), done >= total)
+        if not self.console.is_terminal and (done >= total or self._due()):
+            self.say(f"{what}: {done} of {total}")
+
+    def progress(self, run: Named, at: Steps) -> None:
+        """A run under way."""
+        wer = "" if at.wer is None else f", dev WER {100 * at.wer:.1f} %"
+        what = f"{run.name}: epoch {at.epoch} of {at.epochs}, loss {at.loss:.3f}{wer}"
+        self.shares[run.name] = at.step / max(1, at.steps)
+        self._bar(run.name, what, self.shares[run.name])
+        self._all()
+        if not self.console.is_terminal and self._due():
+            self.say(f"[{self.done} of {self.runs} runs done, {self._left()} left] {what}")
+
+    def ended(self, run: Named, failed: Any) -> None:
+        """A run that is finished, or failed."""
+        self.done += 1
+        self.shares.pop(run.name, None)
+        self._bar(run.name, run.name, 1.0, over=True)
+        self._all()
+        self.say(f"{run.name}: {'failed' if failed else 'finished'} ({self.done} of {self.runs})")
+
+    def _bar(self, key: str, what: str, share: float, over: bool = False) -> None:
+        if over:
+            if key in self.tasks:
+                self.bars.remove_task(self.tasks.pop(key))
+            return
+        if key not in self.tasks:
+            self.tasks[key] = self.bars.add_task(what, total=1.0)
+        self.bars.update(self.tasks[key], description=what, completed=share)
+
+    def _all(self) -> None:
+        if self.runs > 1:
+            share = (self.done + sum(self.shares.values())) / self.runs
+            self._bar("all", f"{self.done} of {self.runs} runs", share)
+
+    def _due(self) -> bool:
+        due = time.monotonic() - self.told >= EVERY
+        self.told = time.monotonic() if due else self.told
+        return due
+
+    def _left(self) -> str:
+        share = (self.done + sum(self.shares.values())) / max(1, self.runs)
+        seconds = round((time.monotonic() - self.started) * (1 - share) / max(share, 1e-6))
+        return f"{seconds // 60}:{seconds % 60:02d}"

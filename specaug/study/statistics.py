@@ -1,0 +1,264 @@
+"""Word error rates with intervals, and differences between policies that may be called real.
+
+Runs differ by their seed and by the speakers they are tested on, so both are resampled together. The
+percentile interval of that bootstrap is then stretched about its centre, for two reasons:
+
+- it counts what is left beside seeds and speakers three times over (Owen 2007, The pigeonhole bootstrap);
+- with few speakers or seeds it is too narrow, by sqrt((n - 1) / n) and by normal instead of Student quantiles.
+
+The stretch gives it the standard error of the two-way variance components (seeds + speakers - residual) and
+Student quantiles with Satterthwaite's degrees of freedom. How often two identical policies were told apart at
+5 seeds, simulated 1,500 times (standard error 0.6 %), plain percentiles and stretched:
+
+- 100 speakers: 4 % and 4 %;
+- 6 speakers, each of whom favours one of the policies by some 3 % of the words: 10 % and 5 % (10 seeds: 14 % and 5 %);
+- 6 speakers, seeds that differ by 2 % of the words: 13 % and 5 %;
+- 6 speakers, runs that differ mostly at random from speaker to speaker: 2 % and 2 %, on the safe side.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Pair = tuple[str, str]
+
+REPLICATES = 10_000
+LEVEL = 0.05  # two-sided; the intervals hold the other 95 %
+POWER = 0.8  # of the smallest difference that is printed as likely to be seen
+MIN_SEEDS = 3  # below, the spread between seeds is a guess and no verdict is given
+MIN_UNITS = 2
+MAX_FREEDOM = 1e3  # from here on Student's distribution is taken for the normal one
+CELLS = 2_000_000  # counts held at a time while resampling
+
+BETTER, WORSE, NO_DIFFERENCE = "better", "worse", "no difference seen"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Runs:
+    """Errors of one policy on one part: a row per seed, a column per unit (speaker or utterance)."""
+
+    seeds: tuple[int, ...]
+    errors: Floats  # (seeds, units)
+    words: Floats  # (units,), the same for every seed
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A rate, the mean over seeds, with its 95 % interval; None where there are too few seeds or units."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A rate minus the baseline's, seed by seed. All but `value` is None where no verdict may be given.
+
+    `low` and `high` bound the 95 % interval of this pair alone. `adjusted` is Holm's p over all pairs, and
+    `margin` the larger arm of the interval at Holm's level, which excludes 0 where policies are told apart.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    adjusted: float | None = None
+    margin: float | None = None
+    detectable: float | None = None  # the true difference that 80 % of such comparisons would see
+    verdict: str | None = None
+
+
+def pooled_rate(errors: NDArray[np.generic], words: NDArray[np.generic]) -> float:
+    """The sum of the errors over the sum of the words."""
+    return float(errors.sum() / words.sum())
+
+
+def estimates(
+    policies: Mapping[str, Runs], pairs: Sequence[Pair], replicates: int = REPLICATES, seed: int = 0
+) -> tuple[dict[str, Estimate], dict[Pair, Difference]]:
+    """The rate of every policy, and for each pair (policy, baseline) the difference of the two rates.
+
+    The units of all policies are the same and in the same order. A pair is compared on the seeds that both
+    have; in each replicate both get the same seeds and the same units. `pairs` is the family of Holm's correction.
+    """
+    resampled = _resampled_rates(policies, replicates, seed)
+    rates = {
+        label: _estimate(_Spread.of(runs.errors, runs.words, resampled[label], seed))
+        for label, runs in policies.items()
+    }
+    spreads = {pair: _paired(policies, pair, resampled, seed) for pair in pairs}
+    judged = {pair: spread for pair, spread in spreads.items() if spread.judged}
+    p_values = {pair: spread.p_value() for pair, spread in judged.items()}
+    levels, adjusted = holm(list(p_values.values()))
+    differences = {pair: Difference(spread.value) for pair, spread in spreads.items()}
+    for (pair, p), level, corrected in zip(p_values.items(), levels, adjusted, strict=True):
+        differences[pair] = _difference(judged[pair], p, level, corrected)
+    return rates, differences
+
+
+def holm(p_values: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Holm's level for each hypothesis (LEVEL / how many it competes with), and the adjusted p-values.
+
+    A hypothesis after the first that stands is tested at the level of that one, so that level and adjusted p
+    give one and the same answer.
+    """
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    levels, adjusted = [0.0] * len(order), [0.0] * len(order)
+    largest, level = 0.0, 0.0
+    for competing, i in zip(range(len(order), 0, -1), order, strict=True):
+        if largest < LEVEL:
+            level = LEVEL / competing
+        largest = max(largest, min(1.0, competing * p_values[i]))
+        levels[i], adjusted[i] = level, largest
+    return levels, adjusted
+
+
+def student_quantile(probability: float, freedom: float) -> float:
+    """The quantile of Student's t distribution; `freedom` is 1 or more and need not be whole."""
+    freedom = min(freedom, MAX_FREEDOM)
+    angles, cumulative = _student(freedom)
+    return math.sqrt(freedom) * math.tan(float(np.interp(probability, cumulative, angles)))
+
+
+@lru_cache(maxsize=64)
+def _student(freedom: float) -> tuple[Floats, Floats]:
+    # With t = sqrt(freedom) tan(angle) the density is cos(angle) ** (freedom - 1), on a bounded interval.
+    angles = np.linspace(-math.pi / 2, math.pi / 2, 20_001)
+    density = np.cos(angles).clip(0) ** (freedom - 1)
+    cumulative = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
+    return angles, cumulative / cumulative[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class _Spread:
+    """A value, its sorted bootstrap replicates, and the standard error to which they are stretched."""
+
+    value: float
+    replicates: Floats
+    error: float
+    freedom: float  # degrees of freedom of `error`
+    judged: bool  # enough seeds and units for an interval
+
+    @classmethod
+    def of(cls, errors: Floats, words: Floats, resampled: Floats, seed: int) -> "_Spread":
+        """`errors` (seeds, units) of words (units,); `resampled` (replicates, seeds): units drawn anew."""
+        seeds, units = errors.shape
+        if not seeds:
+            return cls(math.nan, np.empty(0), math.nan, math.nan, False)
+        value = float(errors.sum() / seeds / words.sum())
+        if seeds < MIN_SEEDS or units < MIN_UNITS:
+            return cls(value, np.empty(0), math.nan, math.nan, False)
+        chance = np.random.default_rng([seed, seeds])
+        drawn = chance.multinomial(seeds, np.full(seeds, 1 / seeds), size=len(resampled)) / seeds
+        replicates = np.sort((drawn * resampled).sum(axis=1))
+        return cls(value, replicates, *standard_error(errors, words), True)
+
+    @cached_property
+    def _ratio(self) -> float:
+        deviation = float(self.replicates.std())
+        return self.error / deviation if deviation > 0 else 1.0
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """The stretched percentile interval that misses the truth with probability `level`."""
+        low, high = np.quantile(self.replicates, [level / 2, 1 - level / 2])
+        student, normal = student_quantile(1 - level / 2, self.freedom), NormalDist().inv_cdf(1 - level / 2)
+        stretch = self._ratio * student / normal
+        return float(self.value - stretch * (self.value - low)), float(
+            self.value + stretch * (high - self.value)
+        )
+
+    def p_value(self) -> float:
+        """The level at which the interval starts to exclude 0; no smaller than the replicates can tell."""
+        below, above = 2 / len(self.replicates), 0.999
+        if self._excludes(below):
+            return below
+        if not self._excludes(above):
+            return 1.0
+        for _ in range(30):
+            middle = math.sqrt(below * above)
+            below, above = (below, middle) if self._excludes(middle) else (middle, above)
+        return above
+
+    def _excludes(self, level: float) -> bool:
+        low, high = self.interval(level)
+        return low > 0 or high < 0
+
+
+def standard_error(errors: Floats, words: Floats) -> tuple[float, float]:
+    """The standard error of the pooled rate of `errors` (seeds, units), and its degrees of freedom.
+
+    Seeds and units are crossed random effects: the variance is that between the rates of seeds, plus that
+    between units, less the residual that both of these contain; no less than either alone.
+    """
+    seeds, units = errors.shape
+    rest = errors - errors.sum() / seeds / words.sum() * words  # linearised: the rate is a ratio
+    by_seed, by_unit = rest.sum(axis=1), rest.mean(axis=0)
+    residual = rest - by_unit - (by_seed / units)[:, None] + rest.mean()
+    freedoms = np.array([seeds - 1, units - 1, (seeds - 1) * (units - 1)])
+    between_seeds = by_seed.var(ddof=1) / seeds
+    between_units = units * by_unit.var(ddof=1)
+    left = units * (residual**2).sum() / freedoms[2] / seeds
+    variance = max(between_seeds + between_units - left, between_seeds, between_units)
+    doubt = (np.array([between_seeds, between_units, left]) ** 2 / freedoms).sum()
+    freedom = variance**2 / doubt if doubt > 0 else math.inf
+    return float(math.sqrt(variance) / words.sum()), float(
+        max(min(seeds, units) - 1, min(freedom, MAX_FREEDOM))
+    )
+
+
+def _resampled_rates(policies: Mapping[str, Runs], replicates: int, seed: int) -> dict[str, Floats]:
+    """For each policy the rates (replicates, seeds) of its runs, the units drawn anew in every replicate."""
+    stacked = np.concatenate([runs.errors for runs in policies.values()])
+    words = next(iter(policies.values())).words
+    units, chance = len(words), np.random.default_rng([seed, 0])
+    rows, parts = max(1, CELLS // units), []
+    for start in range(0, replicates, rows):
+        size = min(rows, replicates - start)
+        drawn = chance.integers(units, size=(size, units)) + units * np.arange(size)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units).astype(np.float64)
+        parts.append(counts @ stacked.T / (counts @ words)[:, None])
+    ends = np.cumsum([len(runs.seeds) for runs in policies.values()])[:-1]
+    return dict(zip(policies, np.split(np.concatenate(parts), ends, axis=1), strict=True))
+
+
+def _paired(policies: Mapping[str, Runs], pair: Pair, resampled: Mapping[str, Floats], seed: int) -> _Spread:
+    policy, baseline = (policies[label] for label in pair)
+    common = [s for s in policy.seeds if s in baseline.seeds]
+    ours, theirs = [policy.seeds.index(s) for s in common], [baseline.seeds.index(s) for s in common]
+    return _Spread.of(
+        policy.errors[ours] - baseline.errors[theirs],
+        policy.words,
+        resampled[pair[0]][:, ours] - resampled[pair[1]][:, theirs],
+        seed,
+    )
+
+
+def _estimate(spread: _Spread) -> Estimate:
+    if not spread.judged:
+        return Estimate(spread.value)
+    low, high = spread.interval(LEVEL)
+    return Estimate(spread.value, max(0.0, low), high)
+
+
+def _difference(spread: _Spread, p: float, level: float, adjusted: float) -> Difference:
+    low, high = spread.interval(LEVEL)
+    narrow, wide = spread.interval(level)
+    quantiles = student_quantile(1 - LEVEL / 2, spread.freedom), student_quantile(POWER, spread.freedom)
+    verdict = NO_DIFFERENCE if adjusted >= LEVEL else BETTER if spread.value < 0 else WORSE
+    return Difference(
+        spread.value,
+        low,
+        high,
+        p=p,
+        adjusted=adjusted,
+        margin=max(spread.value - narrow, wide - spread.value),
+        detectable=sum(quantiles) * spread.error,
+        verdict=verdict,
+    )

@@ -1,0 +1,112 @@
+"""The callback that puts a policy on a module: on ours, and on anybody's."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass, replace
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from specaug.augment.apply import apply, hidden_shares
+from specaug.augment.draws import draw, make_keys
+from specaug.augment.policy import NONE, Policy
+
+Field = str | int  # of a batch: a name in a NamedTuple, dataclass or dictionary; a place in a tuple or list
+
+
+class Augment(L.Callback):
+    """Augments each training batch once it is on its device and before the module's step sees it.
+
+    `features`, `lengths` and `ids` name the fields of the batch. With `ids`, the masks of an utterance depend
+    on (seed, epoch, its id) and on nothing else; without, on (seed, epoch, its place in the epoch, the rank).
+    Without `lengths` every frame counts as speech. Evaluation is left alone.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        seed: int = 0,
+        features: Field = "features",
+        lengths: Field | None = "lengths",
+        ids: Field | None = "ids",
+    ) -> None:
+        self.policy = policy
+        self.seed = seed
+        self.features, self.lengths, self.ids = features, lengths, ids
+        self.batches = 0  # of this epoch
+        self.hidden = torch.zeros(3, dtype=torch.float64)  # shares of cells, frames, channels, summed
+        self.utterances = 0
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Put the policy behind the hook that Lightning calls once a batch is on its device."""
+        before: Callable[[Any, int], Any] = pl_module.on_after_batch_transfer
+
+        def on_after_batch_transfer(batch: Any, dataloader_idx: int) -> Any:
+            batch = before(batch, dataloader_idx)
+            return self.augmented(batch, trainer) if trainer.training else batch
+
+        pl_module.on_after_batch_transfer = on_after_batch_transfer  # type: ignore[method-assign]
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Leave the module as it was found."""
+        pl_module.__dict__.pop("on_after_batch_transfer", None)
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Count batches from 0."""
+        self.batches = 0
+
+    def augmented(self, batch: Any, trainer: L.Trainer) -> Any:
+        """The batch with its features warped and masked."""
+        features: Tensor = get(batch, self.features)
+        self.utterances += len(features)
+        if self.policy == NONE:
+            return batch
+        lengths = None if self.lengths is None else get(batch, self.lengths)
+        if lengths is None:
+            lengths = torch.full((len(features),), features.shape[1], device=features.device)
+        keys = make_keys(self.seed, trainer.current_epoch, self.names(batch, trainer.global_rank, len(features)))
+        draws = draw(self.policy, lengths, features.shape[2], keys.to(features.device))
+        self.hidden += hidden_shares(draws, lengths, features.shape[2]).sum(dim=1).cpu()
+        return put(batch, self.features, apply(features, lengths, draws))
+
+    def names(self, batch: Any, rank: int, count: int) -> Sequence[str]:
+        """What tells the utterances apart: their ids, or their places in the epoch."""
+        if self.ids is not None:
+            return [str(name) for name in get(batch, self.ids)]
+        self.batches += 1
+        return [f"{rank}/{self.batches}/{place}" for place in range(count)]
+
+    @property
+    def masked(self) -> dict[str, float]:
+        """The mean share of cells, frames and channels that was hidden in the utterances so far."""
+        shares = (self.hidden / max(1, self.utterances)).tolist()
+        return dict(zip(("cells", "frames", "channels"), shares, strict=True))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums, so that a continued run reports the share of the whole."""
+        return {"hidden": self.hidden.clone(), "utterances": self.utterances}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the sums back."""
+        self.hidden, self.utterances = state_dict["hidden"], state_dict["utterances"]
+
+
+def get(batch: Any, field: Field) -> Any:
+    """A field of a batch, by name or place."""
+    if isinstance(field, int) or isinstance(batch, dict):
+        return batch[field]
+    return getattr(batch, field)
+
+
+def put(batch: Any, field: Field, value: Tensor) -> Any:
+    """A copy of the batch with one field replaced."""
+    if isinstance(batch, dict):
+        return {**batch, field: value}
+    if isinstance(field, int):
+        return type(batch)(value if place == field else item for place, item in enumerate(batch))
+    if hasattr(batch, "_replace"):
+        return batch._replace(**{field: value})
+    if is_dataclass(batch) and not isinstance(batch, type):
+        return replace(batch, **{field: value})
+    raise TypeError(f"batch is a {type(batch).__name__}; expected a tuple, list, dictionary or dataclass")

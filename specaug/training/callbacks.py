@@ -1,0 +1,256 @@
+"""What happens around the steps of a run: seeds, evaluation, curves, checkpoints, progress."""
+
+import csv
+import hashlib
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+
+from specaug.speech.prepare import Part
+from specaug.speech.scoring import Errors, add, character_errors, word_errors
+from specaug.speech.text import Alphabet
+from specaug.training.module import Evaluated
+
+LAST, BEST, CURVES = "last.ckpt", "best.ckpt", "curves.csv"
+
+
+class Reseed(L.Callback):
+    """Seeds dropout and whatever else draws from torch anew at each epoch, from (seed, epoch).
+
+    So a continued run goes on with the numbers of the unbroken one, and no state of a generator is saved.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Before the first batch of the epoch."""
+        torch.manual_seed(mixed(self.seed, trainer.current_epoch, trainer.global_rank))
+
+
+def mixed(*numbers: int) -> int:
+    """One 63-bit seed from several numbers."""
+    digest = hashlib.sha256("/".join(map(str, numbers)).encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What the network wrote for one utterance, and its errors."""
+
+    id: str
+    reference: str
+    hypothesis: str
+    words: Errors
+    characters: Errors
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """One pass over a part."""
+
+    transcripts: Sequence[Transcript]
+    loss: float  # nats per label
+
+    @property
+    def words(self) -> Errors:
+        """Word errors of all utterances."""
+        return add(t.words for t in self.transcripts)
+
+    @property
+    def characters(self) -> Errors:
+        """Character errors of all utterances."""
+        return add(t.characters for t in self.transcripts)
+
+
+class Scoring(L.Callback):
+    """Turns what the passes over a part give into `scores`, and logs WER, CER and loss under the part's name."""
+
+    def __init__(self, name: str, part: Part, alphabet: Alphabet) -> None:
+        self.name = name
+        self.references = {u.id: u.text for u in part.utterances}
+        self.alphabet = alphabet
+        self.passes: list[Evaluated] = []
+        self.scores: Scores | None = None
+
+    def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Forget the pass before."""
+        self.passes = []
+
+    def on_validation_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keep what the batch gave."""
+        self.passes.append(outputs)
+
+    def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Score the part."""
+        labels = sum(p.labels for p in self.passes)
+        loss = math.fsum(float(p.loss) * p.labels for p in self.passes) / max(1, labels)
+        written = {
+            name: ids
+            for p in self.passes
+            for name, ids in zip(p.ids, p.transcripts, strict=True)
+        }
+        self.scores = Scores([self.transcript(name, written[name]) for name in sorted(written)], loss)
+        for key, value in (("wer", self.scores.words.rate), ("cer", self.scores.characters.rate), ("loss", loss)):
+            pl_module.log(f"{self.name}/{key}", value, logger=False)
+
+    def transcript(self, name: str, labels: Sequence[int]) -> Transcript:
+        """One utterance, scored."""
+        reference, hypothesis = self.references[name], self.alphabet.decode(labels)
+        words, characters = word_errors(reference, hypothesis), character_errors(reference, hypothesis)
+        return Transcript(name, reference, hypothesis, words, characters)
+
+
+class Curves(L.Callback):
+    """One row an epoch: to `curves.csv` in the run folder first, then to the loggers."""
+
+    COLUMNS = ("epoch", "step", "learning_rate", "train/loss", "dev/loss", "dev/wer", "dev/cer")
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / CURVES
+        self.total = torch.zeros((), dtype=torch.float64)
+        self.batches = 0
+        self.measured: dict[str, float] = {}
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Keep the rows of the epochs that the checkpoint holds; a killed run may have written more."""
+        rows = [row for row in read_curves(self.path) if int(row["epoch"]) <= trainer.current_epoch]
+        partial = self.path.with_suffix(".partial")
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self.COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+        partial.replace(self.path)
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """A new mean."""
+        self.total, self.batches, self.measured = torch.zeros_like(self.total), 0, {}
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Add the loss where it lies, without waiting for a GPU."""
+        self.total = self.total.to(outputs["loss"].device) + outputs["loss"].detach()
+        self.batches += 1
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Keep what was measured on dev in this epoch."""
+        metrics = trainer.callback_metrics
+        self.measured = {key: float(metrics[key]) for key in self.COLUMNS if key in metrics}
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write the row."""
+        row: dict[str, float] = {
+            "epoch": trainer.current_epoch + 1,
+            "step": trainer.global_step,
+            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+            "train/loss": float(self.total) / max(1, self.batches),
+            **self.measured,
+        }
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.DictWriter(file, self.COLUMNS).writerow(row)
+            file.flush()
+            os.fsync(file.fileno())
+        for logger in trainer.loggers:
+            logger.log_metrics(row, step=trainer.global_step)
+
+
+def read_curves(path: Path) -> list[dict[str, str]]:
+    """The whole rows of a `curves.csv`; none where there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [row for row in csv.DictReader(file) if row["dev/cer"] is not None]
+
+
+class Checkpoints(L.Callback):
+    """`last.ckpt` after every epoch, and `best.ckpt` where no WER on dev was lower; each renamed into place.
+
+    Of equals the later is the better: it has seen more of the schedule.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.best = math.inf
+        self.improved = False
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """See whether this is the best so far."""
+        wer = float(trainer.callback_metrics["dev/wer"])
+        self.improved = wer <= self.best
+        self.best = min(wer, self.best)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save: the best first, so that a run killed in between finds it again."""
+        partial = self.folder / "partial.ckpt"
+        trainer.save_checkpoint(partial)
+        if self.improved:
+            shutil.copyfile(partial, partial.with_suffix(".best"))
+            partial.with_suffix(".best").replace(self.folder / BEST)
+        partial.replace(self.folder / LAST)
+        self.improved = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best WER so far."""
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take it back."""
+        self.best = state_dict["best"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is."""
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    loss: float  # of the last batch, nats per label
+    wer: float | None  # on dev, the last measured
+
+
+class Report(L.Callback):
+    """Tells `report` how far the run is, at most twice a second."""
+
+    INTERVAL = 0.5  # seconds
+
+    def __init__(self, report: Callable[[Progress], None]) -> None:
+        self.report = report
+        self.told = 0.0
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """After a step."""
+        if time.monotonic() - self.told < self.INTERVAL:
+            return
+        self.told = time.monotonic()
+        wer = trainer.callback_metrics.get("dev/wer")
+        self.report(
+            Progress(
+                step=trainer.global_step,
+                steps=int(trainer.num_training_batches) * int(trainer.max_epochs or 0),
+                epoch=trainer.current_epoch + 1,
+                epochs=int(trainer.max_epochs or 0),
+                loss=float(outputs["loss"]),
+                wer=None if wer is None else float(wer),
+            )
+        )

@@ -1,0 +1,156 @@
+"""One run: dry run, training, the report checkpoint tested on every part."""
+
+import copy
+import logging
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.loggers import Logger
+from torch import nn
+
+from specaug.augment.policy import Policy
+from specaug.errors import UserError
+from specaug.speech.batching import Batch, by_length
+from specaug.speech.corpus import DEV, TRAIN
+from specaug.speech.prepare import Part, Prepared
+from specaug.speech.text import Alphabet
+from specaug.training.augment import Augment
+from specaug.training.callbacks import (
+    BEST,
+    LAST,
+    Checkpoints,
+    Curves,
+    Progress,
+    Report,
+    Reseed,
+    Scores,
+    Scoring,
+)
+from specaug.training.data import Utterances, evaluation_loader, training_loader
+from specaug.training.module import Recognizer
+from specaug.training.options import Training
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a run is made of. The network comes with its initial weights."""
+
+    network: nn.Module
+    prepared: Prepared
+    alphabet: Alphabet
+    policy: Policy
+    seed: int
+    options: Training
+    folder: Path
+    loggers: Sequence[Logger] = ()
+    report: Callable[[Progress], None] = lambda progress: None
+
+    @property
+    def epochs(self) -> int:
+        """Epochs until step s_f; the one in which it falls is finished."""
+        batches = -(-len(self.prepared.parts[TRAIN].ids) // self.options.batch)
+        return -(-self.options.schedule.s_f // batches)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to."""
+
+    parts: Mapping[str, Scores]  # dev and the test parts
+    masked: Mapping[str, float]  # mean shares of cells, frames, channels hidden in training
+    epochs: int
+    steps: int
+
+
+def train(job: Job) -> Outcome:
+    """Train, or continue from `last.ckpt` in the run's folder, then test the checkpoint the recipe names."""
+    quieten()
+    module = Recognizer(job.network, job.options)
+    augment = Augment(job.policy, job.seed)
+    curves, checkpoints = Curves(job.folder), Checkpoints(job.folder)
+    scoring = Scoring(DEV, job.prepared.parts[DEV], job.alphabet)
+    trainer = make_trainer(
+        job, [Reseed(job.seed), augment, scoring, curves, checkpoints, Report(job.report)], job.loggers
+    )
+    last = job.folder / LAST
+    try:
+        trainer.fit(
+            module,
+            training_loader(job.prepared.parts[TRAIN], job.options.batch, job.seed),
+            evaluation_loader(job.prepared.parts[DEV], job.options.batch),
+            ckpt_path=last if last.is_file() else None,
+            weights_only=True,
+        )
+    except SystemExit:
+        raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into exit(1)
+    reported = job.folder / (BEST if job.options.report == "best" else LAST)
+    state = torch.load(reported, weights_only=True, map_location="cpu")
+    module.load_state_dict(state["state_dict"])
+    parts = {name: evaluate(job, module, name) for name in job.prepared.parts if name != TRAIN}
+    return Outcome(parts, augment.masked, trainer.current_epoch, trainer.global_step)
+
+
+def make_trainer(job: Job, callbacks: list[L.Callback], loggers: Sequence[Logger]) -> L.Trainer:
+    """A Lightning trainer that leaves files, bars and logs to our callbacks."""
+    return L.Trainer(
+        max_epochs=job.epochs,
+        gradient_clip_val=job.options.clip,
+        check_val_every_n_epoch=job.options.evaluate_every,
+        callbacks=callbacks,
+        logger=list(loggers) or False,
+        default_root_dir=job.folder,
+        devices=1,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def evaluate(job: Job, module: Recognizer, name: str) -> Scores:
+    """One pass over a part, without augmentation."""
+    part = job.prepared.parts[name]
+    scoring = Scoring(name, part, job.alphabet)
+    trainer = make_trainer(job, [scoring], ())
+    trainer.validate(module, evaluation_loader(part, job.options.batch), verbose=False)
+    assert scoring.scores is not None
+    return scoring.scores
+
+
+def dry_run(network: nn.Module, part: Part, size: int) -> None:
+    """One batch of the longest utterances through loss, gradient and transcripts, on a copy of the network.
+
+    Raises UserError where the network does not keep its contract, or its loss is not finite.
+    """
+    trial = copy.deepcopy(network)
+    batch = longest(part, size)
+    try:
+        loss = trial.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
+        loss.backward()
+        written = trial.eval().transcribe(batch.features, batch.lengths)
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        name = type(network).__name__
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"network {name} fails on its first batch: {first}") from error
+    if not math.isfinite(float(loss.detach())):
+        raise UserError(f"network {type(network).__name__}: loss of the first batch is {float(loss)}; expected a finite one")
+    if len(written) != len(batch.ids):
+        raise UserError(f"network {type(network).__name__} transcribes {len(written)} of {len(batch.ids)} utterances")
+
+
+def longest(part: Part, size: int) -> Batch:
+    """The batch of the longest utterances."""
+    return Utterances(part)[by_length(part.frames, size)[-1]]
+
+
+def quieten() -> None:
+    """Keep Lightning's tips and its advice on loaders, which does not fit cached features, off the screen."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+    warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")

@@ -1,0 +1,48 @@
+"""The Lightning module: batch -> loss, and transcripts in evaluation. It knows nothing of augmentation."""
+
+from typing import Any, NamedTuple
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+from specaug.speech.batching import Batch
+from specaug.training.options import Training
+
+
+class Evaluated(NamedTuple):
+    """What one batch of evaluation gives: the loss per label, and the labels that the network wrote."""
+
+    ids: list[str]
+    loss: Tensor
+    labels: int
+    transcripts: list[list[int]]
+
+
+class Recognizer(L.LightningModule):
+    """Any network that answers `loss` and `transcribe`, trained with AdamW on the schedule of a recipe."""
+
+    def __init__(self, network: nn.Module, options: Training) -> None:
+        super().__init__()
+        self.network = network
+        self.options = options
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        loss: Tensor = self.network.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> Evaluated:
+        loss = self.network.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
+        written = self.network.transcribe(batch.features, batch.lengths)
+        return Evaluated(batch.ids, loss, int(batch.target_lengths.sum()), written)
+
+    def configure_optimizers(self) -> Any:
+        options = self.options
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=options.peak, weight_decay=options.weight_decay, fused=True
+        )
+        # the rate of step n, counted from 1, is the schedule's at n: the first step must not be lost at rate 0
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda done: options.schedule.factor(done + 1)
+        )
+        return [optimizer], [{"scheduler": scheduler, "interval": "step"}]

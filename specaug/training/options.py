@@ -1,0 +1,26 @@
+"""What a recipe may say of training. Plain dataclasses: nothing here is slow to import."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from specaug.training.schedule import Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a run is trained: AdamW, gradients clipped by their norm, the schedule in steps."""
+
+    batch: int = 16  # utterances
+    peak: float = 1e-3  # learning rate
+    schedule: Schedule = field(default_factory=Schedule)
+    weight_decay: float = 0.01
+    clip: float = 1.0  # norm of the gradient
+    evaluate_every: int = 1  # epochs between two passes over dev; the last epoch always has one
+    report: Literal["last", "best"] = "last"  # the checkpoint that is tested; best by WER on dev
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "peak", "clip", "evaluate_every"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected more than 0")
+        if self.weight_decay < 0:
+            raise ValueError(f"weight_decay is {self.weight_decay}; expected 0 or more")

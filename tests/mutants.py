@@ -1,0 +1,108 @@
+"""Small wrong edits, each of which a test must notice: `make mutants`, or with the start of a file's name.
+
+An edit is made in a copy of the checkout; the checkout itself is never touched.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+NEEDED = ("specaug", "models", "experiments", "sweeps", "tests", "docs", "benchmarks")
+FAILED, PASSED = 1, 0  # pytest's exit status; any other means that the tests did not run
+
+
+class Mutant(NamedTuple):
+    """Write `new` where `file` says `old`, and the tests in `tests` must fail."""
+
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MANIFEST = ("specaug/speech/manifest.py", "tests/test_manifest.py")
+
+MUTANTS = [
+    Mutant(file, old, new, tests)
+    for (file, tests), edits in [
+        (
+            MANIFEST,
+            [
+                ("if duration <= 0:", "if duration < 0:"),
+                ('enumerate(text.split("\\n"), 1)', 'enumerate(text.split("\\n"), 0)'),
+                ("if name not in KNOWN}", "if name in KNOWN}"),
+                ("os.path.relpath(path.parent.resolve() / path.name, folder.resolve())", "str(path)"),
+                ("sum(name is not None for name in files.values()) != 1", "not any(files.values())"),
+                ("u.duration, u.offset, size", "u.duration, size"),
+            ],
+        ),
+    ]
+    for old, new in edits
+]
+
+
+def copy_checkout(target: Path) -> None:
+    """Copy what tests read: the source, without anything compiled."""
+    for name in NEEDED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in ROOT.iterdir():
+        if path.is_file() and path.name != ".git":
+            shutil.copy(path, target)
+
+
+def run_tests(copy: Path, tests: str) -> subprocess.CompletedProcess[str]:
+    """Run one test file inside `copy`, stopping at the first failure."""
+    environment = {
+        "SPECAUG_DATA": str(ROOT / "data"),
+        **os.environ,
+        "PYTHONPATH": str(copy),
+        "PYTHONDONTWRITEBYTECODE": "1",  # an edit of the same length in the same second looks unchanged
+    }
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", tests]
+    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+
+
+def trial(mutant: Mutant | None, tests: str) -> str:
+    """What went wrong with one edit (None: with no edit, when the tests must pass); "" if nothing did."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy_checkout(Path(folder))
+        if mutant:
+            path = Path(folder, mutant.file)
+            text = path.read_text(encoding="utf-8")
+            if text.count(mutant.old) != 1:
+                return f"the text occurs {text.count(mutant.old)} times; expected once"
+            path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+        done = run_tests(Path(folder), tests)
+    if done.returncode == (FAILED if mutant else PASSED):
+        return ""
+    if mutant and done.returncode == PASSED:
+        return "SURVIVED"
+    return f"pytest left with {done.returncode}: {(done.stdout + done.stderr).strip()[-500:]}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Try the edits of the files whose names start with one of `arguments`, or all; 1 if one survived."""
+    chosen = [m for m in MUTANTS if m.file.startswith(tuple(arguments) or "")]
+    whole: list[Mutant | None] = [None] * len({m.tests for m in chosen})
+    edits = [*whole, *chosen]
+    tests = [*sorted({m.tests for m in chosen}), *(m.tests for m in chosen)]
+    faults = 0
+    with ThreadPoolExecutor(max(1, (os.cpu_count() or 2) // 2)) as pool:
+        for mutant, name, fault in zip(edits, tests, pool.map(trial, edits, tests), strict=True):
+            label = f"{mutant.file}: {mutant.old!r} -> {mutant.new!r}" if mutant else f"{name}, unedited"
+            print(f"{'FAULT' if fault else 'ok':5}  {label}{': ' if fault else ''}{fault}", flush=True)
+            faults += bool(fault)
+    print(f"{len(chosen)} mutants, {faults} faults")
+    return int(faults > 0 or not chosen)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -13,9 +13,7 @@ class BiLSTMCTC(CTC):
     About 1.6 million parameters with the default sizes and 80 mel channels.
     """
 
-    def __init__(
-        self, mel: int, vocab: int, width: int = 192, depth: int = 2, dropout: float = 0.1
-    ) -> None:
+    def __init__(self, mel: int, vocab: int, width: int = 192, depth: int = 2, dropout: float = 0.1) -> None:
         super().__init__()
         self.front = Subsampling(mel, width)
         self.layers = nn.ModuleList(

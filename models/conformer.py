@@ -28,9 +28,11 @@ class ConformerCTC(CTC):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        if width % (2 * heads):
+        if heads < 1:
+            raise ValueError(f"heads is {heads}; expected 1 or more")
+        if width < 1 or width % (2 * heads):
             raise ValueError(f"width is {width}; expected a multiple of 2 x heads ({2 * heads})")
-        if kernel % 2 == 0:
+        if kernel < 1 or kernel % 2 == 0:
             raise ValueError(f"kernel is {kernel}; expected an odd number of frames")
         self.front = Subsampling(mel, width)
         self.blocks = nn.ModuleList(Block(width, heads, kernel, dropout) for _ in range(depth))
@@ -141,5 +143,5 @@ def rotated(
 ) -> Float[Tensor, "batch head frames width"]:
     """Each pair of coordinates (i, i + half) turned by its angle."""
     first, second = vectors.chunk(2, dim=-1)
-    cos, sin = turns.cos(), turns.sin()
+    cos, sin = turns.cos().to(vectors.dtype), turns.sin().to(vectors.dtype)
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)

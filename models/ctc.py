@@ -1,5 +1,7 @@
 """Connectionist temporal classification: what every CTC network here shares (Graves et al. 2006)."""
 
+from itertools import groupby
+
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, arange, nn
@@ -41,8 +43,7 @@ class CTC(nn.Module):
 
 def merge(path: list[int]) -> list[int]:
     """What a path of labels, one a frame, spells."""
-    before = [BLANK, *path[:-1]]
-    return [label for label, last in zip(path, before, strict=True) if label not in (last, BLANK)]
+    return [label for label, _ in groupby(path) if label != BLANK]
 
 
 def valid(lengths: Int[Tensor, " batch"], time: int) -> Bool[Tensor, "batch {time}"]:

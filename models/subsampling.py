@@ -23,7 +23,7 @@ class Subsampling(nn.Module):
     ) -> tuple[Float[Tensor, "batch frames width"], Int[Tensor, " batch"]]:
         hidden = features.transpose(1, 2)
         for convolution in (self.first, self.second):
-            hidden = hidden * valid(lengths, hidden.shape[2])[:, None, :]
+            hidden = hidden.masked_fill(~valid(lengths, hidden.shape[2])[:, None, :], 0.0)
             hidden = convolution(hidden).relu()
             lengths = halved(lengths)
         return hidden.transpose(1, 2) * valid(lengths, hidden.shape[2])[:, :, None], lengths
@@ -35,5 +35,5 @@ def halved(lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
 
 
 def subsampled(frames: int) -> int:
-    """Frames left by both convolutions, for one utterance."""
-    return -(-(-(-frames // 2)) // 2)
+    """Frames left by both convolutions, for one utterance: a quarter, rounded up."""
+    return (frames + 3) // 4

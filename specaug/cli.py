@@ -81,10 +81,16 @@ def add_verb(
 def add_recipe(verb: argparse.ArgumentParser) -> None:
     """What the verbs that train have in common."""
     verb.add_argument("recipe", type=Path, metavar="RECIPE", help="a YAML file in a laboratory")
-    verb.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="policy=LD policy.F=15 training.batch=8")
+    verb.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="policy=LD policy.F=15 training.batch=8"
+    )
     verb.add_argument("--print-config", action="store_true", help="print the resolved recipe and stop")
-    verb.add_argument("--data", type=Path, metavar="DIR", help="sources of corpora (SPECAUG_DATA, else data/)")
-    verb.add_argument("--runs", type=Path, metavar="DIR", help="where runs are written (SPECAUG_RUNS, else runs/)")
+    verb.add_argument(
+        "--data", type=Path, metavar="DIR", help="sources of corpora (SPECAUG_DATA, else data/)"
+    )
+    verb.add_argument(
+        "--runs", type=Path, metavar="DIR", help="where runs are written (SPECAUG_RUNS, else runs/)"
+    )
     verb.add_argument("--online", action="store_true", help="send curves to W&B while training")
 
 
@@ -97,17 +103,17 @@ def add_train(verbs: Any) -> None:
 
 def train(arguments: argparse.Namespace) -> int:
     """Train one run and print where it lies."""
-    from specaug.study.load import as_yaml, load  # noqa: PLC0415
+    from specaug.study.load import as_yaml, load
 
     run_recipe = load(arguments.recipe, arguments.overrides).run()
     if arguments.print_config:
         sys.stdout.write(as_yaml(run_recipe))
         return 0
-    from specaug.study.screen import Screen  # noqa: PLC0415
+    from specaug.study.screen import Screen
 
     with Screen(1) as screen:
         screen.say(f"{arguments.recipe}: {run_recipe.policy.label}, seed {run_recipe.seed}")
-        from specaug.study.run import Run, execute  # noqa: PLC0415
+        from specaug.study.run import Run, execute
 
         run = Run(arguments.recipe.stem, run_recipe, places(arguments))
         execute(run, arguments.online, screen.loading, lambda progress: screen.progress(run, progress))
@@ -118,8 +124,8 @@ def train(arguments: argparse.Namespace) -> int:
 
 def places(arguments: argparse.Namespace) -> Any:
     """Where things lie for the laboratory of the recipe."""
-    from specaug.study.laboratory import find  # noqa: PLC0415
-    from specaug.study.places import Places  # noqa: PLC0415
+    from specaug.study.laboratory import find
+    from specaug.study.places import Places
 
     return Places.of(find(arguments.recipe), arguments.data, arguments.runs)
 
@@ -139,7 +145,7 @@ def add_ablate(verbs: Any) -> None:
 
 def ablate(arguments: argparse.Namespace) -> int:
     """Train what is not finished yet; the table goes to standard output."""
-    from specaug.study.load import as_yaml, load  # noqa: PLC0415
+    from specaug.study.load import as_yaml, load
 
     lists = {"policies": arguments.policies, "seeds": arguments.seeds}
     given = [f"{name}={value}" for name, value in lists.items() if value is not None]
@@ -149,11 +155,11 @@ def ablate(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.workers < 1:
         raise UserError(f"--workers is {arguments.workers}; expected at least 1")
-    from specaug.study.screen import Screen  # noqa: PLC0415
+    from specaug.study.screen import Screen
 
     with Screen(0) as screen:
         screen.say(f"{arguments.recipe}: checking the recipe and the data")
-        from specaug.study.ablation import run_all  # noqa: PLC0415
+        from specaug.study.ablation import run_all
 
         at = places(arguments)
         failures = run_all(arguments.recipe.stem, recipe, at, arguments.workers, arguments.online, screen)
@@ -166,7 +172,9 @@ def ablate(arguments: argparse.Namespace) -> int:
 
 def add_compare(verbs: Any) -> None:
     """`specaug compare`, and what is made of it."""
-    verb = add_verb(verbs, "compare", "print the table of finished runs", compare, "specaug compare runs/fsdd")
+    verb = add_verb(
+        verbs, "compare", "print the table of finished runs", compare, "specaug compare runs/fsdd"
+    )
     verb.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="folders with runs in them")
     verb.add_argument("--format", choices=("text", "markdown", "tsv"), default="text")
     verb.add_argument("--baseline", metavar="POLICY", help="the policy compared with (None, else the first)")
@@ -187,8 +195,8 @@ def compare(arguments: argparse.Namespace) -> int:
 
 def show(runs: Any, form: str, baseline: str | None, caption: str = "") -> int:
     """Print the comparison of the runs in some folders."""
-    from specaug.study import table  # noqa: PLC0415
-    from specaug.study.compare import compare as compared  # noqa: PLC0415
+    from specaug.study import table
+    from specaug.study.compare import compare as compared
 
     folders = [runs] if isinstance(runs, Path) else runs
     sys.stdout.write(table.FORMATS[form](compared(folders, baseline)))
@@ -201,8 +209,8 @@ def show(runs: Any, form: str, baseline: str | None, caption: str = "") -> int:
 
 def keep(arguments: argparse.Namespace) -> int:
     """Copy finished runs into a folder that can be committed."""
-    from specaug.study.results import find_runs  # noqa: PLC0415
-    from specaug.study.table import keep_run  # noqa: PLC0415
+    from specaug.study.results import find_runs
+    from specaug.study.table import keep_run
 
     for result in find_runs([arguments.runs]).finished:
         sys.stdout.write(f"{keep_run(result.folder, arguments.folder)}\n")
@@ -211,11 +219,13 @@ def keep(arguments: argparse.Namespace) -> int:
 
 def tables(arguments: argparse.Namespace) -> int:
     """Make a document's tables again."""
-    from specaug.study.table import refresh  # noqa: PLC0415
+    from specaug.study.table import refresh
 
     same = refresh(arguments.document, Path.cwd(), arguments.check)
     if arguments.check and not same:
-        return complain(f"{arguments.document}: its tables are not those of the kept runs; see `make tables`", 1)
+        return complain(
+            f"{arguments.document}: its tables are not those of the kept runs; see `make tables`", 1
+        )
     return 0
 
 
@@ -237,7 +247,9 @@ def add_data(verbs: Any) -> None:
     verb.add_argument("manifest", type=Path)
     verb.add_argument("--alphabet", metavar="CHARACTERS", help="allowed in transcripts (any)")
     example = "specaug data convert kaldi data/train train.jsonl"
-    verb = add_verb(kinds, "convert", "write a manifest of a Kaldi folder or lhotse cuts", data_convert, example)
+    verb = add_verb(
+        kinds, "convert", "write a manifest of a Kaldi folder or lhotse cuts", data_convert, example
+    )
     verb.add_argument("kind", choices=("kaldi", "lhotse"))
     verb.add_argument("source", type=Path)
     verb.add_argument("manifest", type=Path)
@@ -245,7 +257,7 @@ def add_data(verbs: Any) -> None:
 
 def data_fsdd(arguments: argparse.Namespace) -> int:
     """Fetch the recordings, or say where they are looked for."""
-    from specaug.speech.corpora.fetch import FSDD, fetch_fsdd  # noqa: PLC0415
+    from specaug.speech.corpora.fetch import FSDD, fetch_fsdd
 
     folder = arguments.data or Path(os.environ.get("SPECAUG_DATA") or "data")
     if not arguments.download:
@@ -256,12 +268,12 @@ def data_fsdd(arguments: argparse.Namespace) -> int:
 
 def data_make(arguments: argparse.Namespace) -> int:
     """Make the corpus and the features, with every check that training would make."""
-    from specaug.study.load import load  # noqa: PLC0415
-    from specaug.study.screen import Screen  # noqa: PLC0415
+    from specaug.study.load import load
+    from specaug.study.screen import Screen
 
     recipe = load(arguments.recipe, arguments.overrides)
     with Screen(1) as screen:
-        from specaug.study.run import Run, check  # noqa: PLC0415
+        from specaug.study.run import Run, check
 
         data = check(Run(arguments.recipe.stem, recipe.run(), places(arguments)), screen.loading)
     for part, ready in data.parts.items():
@@ -274,7 +286,7 @@ def data_make(arguments: argparse.Namespace) -> int:
 
 def data_check(arguments: argparse.Namespace) -> int:
     """One problem a line."""
-    from specaug.speech.check import Expected, check_manifest  # noqa: PLC0415
+    from specaug.speech.check import Expected, check_manifest
 
     problems = list(check_manifest(arguments.manifest, Expected(alphabet=arguments.alphabet)))
     sys.stdout.write("".join(f"{problem}\n" for problem in problems))
@@ -283,8 +295,8 @@ def data_check(arguments: argparse.Namespace) -> int:
 
 def data_convert(arguments: argparse.Namespace) -> int:
     """Write the manifest."""
-    from specaug.speech.convert import from_kaldi, from_lhotse  # noqa: PLC0415
-    from specaug.speech.manifest import write_manifest  # noqa: PLC0415
+    from specaug.speech.convert import from_kaldi, from_lhotse
+    from specaug.speech.manifest import write_manifest
 
     utterances = {"kaldi": from_kaldi, "lhotse": from_lhotse}[arguments.kind](arguments.source)
     write_manifest(arguments.manifest, utterances)
@@ -301,7 +313,7 @@ def add_init(verbs: Any) -> None:
 
 def init(arguments: argparse.Namespace) -> int:
     """Lay out a laboratory and name its files."""
-    from specaug.study import laboratory  # noqa: PLC0415
+    from specaug.study import laboratory
 
     sys.stdout.write("".join(f"{file}\n" for file in laboratory.init(arguments.folder)))
     return 0

@@ -53,6 +53,7 @@ def row(**fields: object) -> str:
 def test_a_manifest_reads_back_as_it_was_written(tmp_path_factory, listed):
     path = tmp_path_factory.mktemp("manifest") / "train.jsonl"
     write_manifest(path, listed)
+    assert [file.name for file in path.parent.iterdir()] == ["train.jsonl"]
     for got, wanted in zip(read_manifest(path), listed, strict=True):
         assert got.audio.resolve() == wanted.audio.resolve()
         assert (got.id, got.text, got.speaker, got.duration) == (
@@ -73,6 +74,14 @@ def test_paths_are_relative_to_the_manifest_even_through_a_link(tmp_path):
     write_manifest(tmp_path / "cache" / "train.jsonl", [utterance(audio=audio)])
     (read,) = read_manifest(tmp_path / "cache" / "train.jsonl")
     assert read.audio.samefile(audio)
+
+
+def test_a_way_up_from_a_link_is_walked_as_the_file_system_walks_it(tmp_path):
+    (tmp_path / "far" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "deep")
+    (tmp_path / "far" / "a.wav").touch()
+    write_manifest(tmp_path / "train.jsonl", [utterance(audio=tmp_path / "link" / ".." / "a.wav")])
+    assert read_manifest(tmp_path / "train.jsonl")[0].audio == tmp_path / "far" / "a.wav"
 
 
 def test_lines_are_counted_as_an_editor_counts_them(tmp_path):

@@ -23,15 +23,15 @@ def test_less_than_two_samples_have_no_noise(samples):
         coloured_noise(samples, "white", generator(0))
 
 
-@pytest.mark.parametrize("colour", sorted(COLOURS))
-def test_the_power_of_noise_falls_with_frequency_as_its_colour_says(colour):
-    samples = 2**16
+@pytest.mark.parametrize(("colour", "exponent"), [("white", 0), ("pink", 1), ("brown", 2)])
+def test_the_power_of_noise_falls_with_frequency_as_its_colour_says(colour, exponent):
+    samples = 2**19
     power = np.abs(np.fft.rfft(coloured_noise(samples, colour, generator("slope")))) ** 2
     # An octave's mean power against the next one's: 2^exponent. The mean of n exponential variates strays by
     # 1/sqrt(n) of itself; five times that for the smaller octave.
-    low, high = 2048, 4096
+    low, high = 2**16, 2**17
     ratio = power[low:high].mean() / power[high : 2 * high].mean()
-    assert ratio == pytest.approx(2 ** COLOURS[colour], rel=5 * (1 / low + 1 / high) ** 0.5)
+    assert ratio == pytest.approx(2**exponent, rel=5 * (1 / low + 1 / high) ** 0.5)
 
 
 @given(snr=st.floats(-10, 40), colour=colours, loudness=st.floats(0.001, 0.02))

@@ -115,7 +115,7 @@ def test_student_quantiles_are_those_of_scipy(freedom, probability):
     assert student_quantile(1 - probability, freedom) == pytest.approx(-expected, rel=1e-3, abs=1e-6)
 
 
-@given(st.lists(st.floats(1e-4, 1), min_size=1, max_size=6))
+@given(st.lists(st.floats(1e-4, 1) | st.sampled_from([0.012, 0.03, 0.04]), min_size=1, max_size=6))
 def test_holm_is_the_closure_of_bonferroni(p_values):
     everyone = range(len(p_values))
     subsets = [set(c) for size in everyone for c in combinations(everyone, size + 1)]
@@ -134,6 +134,13 @@ def test_fewer_errors_are_better_and_more_are_worse():
     assert differences["b", "a"].verdict == BETTER
     assert differences["a", "b"].verdict == WORSE
     assert differences["b", "a"].high < 0 < differences["a", "b"].low
+
+
+def test_no_rate_is_below_zero():
+    errors = np.zeros((5, 5))
+    errors[2, 3] = 4
+    rates, _ = estimates({"a": Runs(tuple(range(5)), errors, WORDS)}, [])
+    assert rates["a"].low == 0 < rates["a"].value < rates["a"].high
 
 
 def test_identical_policies_differ_by_nothing():

@@ -40,7 +40,8 @@ class Draws:
 def make_keys(seed: int, epoch: int, utterances: Sequence[str]) -> Int[Tensor, "batch 5"]:
     """The key of each utterance in one epoch: two words of seed, the epoch, two words of the utterance's id."""
     head = [seed & WORD, (seed >> 32) & WORD, epoch & WORD]
-    return torch.tensor([head + id_words(utterance) for utterance in utterances]).reshape(-1, 5)
+    rows = [head + id_words(utterance) for utterance in utterances]
+    return torch.tensor(rows, dtype=torch.int64).reshape(-1, 5)
 
 
 def id_words(utterance: str) -> list[int]:

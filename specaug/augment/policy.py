@@ -23,7 +23,7 @@ class Policy:
         for name, symbol in SYMBOLS.items():
             value = getattr(self, name)
             if name == "time_fraction":
-                if not 0.0 <= value <= 1.0:
+                if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
                     raise ValueError(f"{symbol} ({name}) is {value}; expected a share in [0, 1]")
             elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
                 raise ValueError(f"{symbol} ({name}) is {value}; expected a whole number, 0 or more")

@@ -38,12 +38,13 @@ class SpecAugment(nn.Module):
             return features
         batch, time, mel = features.shape
         if lengths is None:
-            lengths = torch.full((batch,), time, device=features.device)
+            lengths = torch.full((batch,), time)
         if keys is None:
             keys = make_keys(self.seed, self.calls, [str(place) for place in range(batch)])
             self.calls += 1
+        lengths = lengths.to(features.device)
         draws = draw(self.policy, lengths, mel, keys.to(features.device))
-        return apply(features, lengths.to(features.device), draws)
+        return apply(features, lengths, draws)
 
     def extra_repr(self) -> str:
         return f"{self.policy}, seed={self.seed}"

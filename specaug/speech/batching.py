@@ -27,9 +27,7 @@ def chance(*words: str | int) -> float:
     return int.from_bytes(digest, "big") / 2**48
 
 
-def bucketed(
-    ids: Sequence[str], frames: Sequence[int], size: int, seed: int, epoch: int
-) -> list[list[int]]:
+def bucketed(ids: Sequence[str], frames: Sequence[int], size: int, seed: int, epoch: int) -> list[list[int]]:
     """Places of utterances, batch by batch: each once, at most `size` together, of like length.
 
     The lengths are jittered before they are sorted, so that the company an utterance keeps changes with the

@@ -1,14 +1,17 @@
 """Log-mel features: (frames, mel), computed from samples at any rate."""
 
 import functools
+import warnings
 
 import torch
 import torchaudio
 from jaxtyping import Float
 from torch import Tensor
 
+from specaug.errors import UserError
 from specaug.speech.options import Features
 
+DOUBLINGS = 8  # of the FFT, before so many channels are refused
 FLOOR = 1e-10  # energy below which the logarithm stops; 16-bit silence lies here
 LEAST_DEVIATION = 1e-3  # a channel that never changes is not blown up
 
@@ -24,7 +27,8 @@ def log_mel(wave: Float[Tensor, " samples"], rate: int, options: Features) -> Fl
     bank = filterbank(rate, options)
     frames = wave.unfold(0, window, shift) * torch.hann_window(window, periodic=False)
     power = torch.fft.rfft(frames, n=2 * (len(bank) - 1)).abs().square()
-    return (power @ bank).clamp(min=FLOOR).log()
+    energies: Tensor = power @ bank
+    return energies.clamp(min=FLOOR).log()
 
 
 def normalised(features: Float[Tensor, "frames mel"]) -> Float[Tensor, "frames mel"]:
@@ -38,11 +42,14 @@ def normalised(features: Float[Tensor, "frames mel"]) -> Float[Tensor, "frames m
 @functools.cache
 def filterbank(rate: int, options: Features) -> Float[Tensor, "bins mel"]:
     """Triangular mel filters over the bins of an FFT just long enough that none of them is empty."""
-    size = 2 ** (round(options.window * rate) - 1).bit_length()
-    while True:
-        bank = torchaudio.functional.melscale_fbanks(
-            size // 2 + 1, options.lowest, rate / 2, options.mel, rate, mel_scale="htk"
-        )
+    shortest = (round(options.window * rate) - 1).bit_length()
+    for size in (2**power for power in range(shortest, shortest + DOUBLINGS)):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "At least one mel filterbank")  # then the next size is tried
+            bank: Tensor = torchaudio.functional.melscale_fbanks(
+                size // 2 + 1, options.lowest, rate / 2, options.mel, rate, mel_scale="htk"
+            )
         if bool((bank.amax(dim=0) > 0).all()):
             return bank
-        size *= 2
+    above = f"{options.mel} mel channels above {options.lowest} Hz"
+    raise UserError(f"features: {above} do not fit a sample rate of {rate} Hz; expected fewer channels")

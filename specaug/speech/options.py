@@ -17,7 +17,9 @@ class Features:
         if self.mel < 1:
             raise ValueError(f"mel is {self.mel}; expected at least 1 channel")
         if not 0 < self.shift <= self.window:
-            raise ValueError(f"shift is {self.shift}; expected more than 0 and at most window ({self.window})")
+            raise ValueError(
+                f"shift is {self.shift}; expected more than 0 and at most window ({self.window})"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,11 +34,18 @@ def add(counts: Iterable[Errors]) -> Errors:
 
 def word_errors(reference: str, hypothesis: str) -> Errors:
     """Word errors of one utterance; the reference is not empty."""
+    reference = tidy(reference)
     out = jiwer.process_words(reference, hypothesis)
     return Errors(out.substitutions, out.deletions, out.insertions, len(reference.split()))
 
 
 def character_errors(reference: str, hypothesis: str) -> Errors:
-    """Character errors of one utterance, spaces counted; the reference is not empty."""
+    """Character errors of one utterance, one space a gap counted; the reference is not empty."""
+    reference = tidy(reference)
     out = jiwer.process_characters(reference, hypothesis)
     return Errors(out.substitutions, out.deletions, out.insertions, len(reference))
+
+
+def tidy(text: str) -> str:
+    """`text` with single spaces, as hypotheses are written: nobody can be asked for a double one."""
+    return " ".join(text.split())

@@ -1,5 +1,6 @@
 """Text and labels: characters from 1 on; 0 is the blank of CTC."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,4 +36,4 @@ def foreign(text: str, characters: str) -> str:
 
 def frames_needed(labels: Sequence[int] | str) -> int:
     """The fewest output frames in which CTC can write `labels`: one each, and a blank between two alike."""
-    return len(labels) + sum(a == b for a, b in zip(labels, labels[1:], strict=False))
+    return len(labels) + sum(a == b for a, b in itertools.pairwise(labels))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
 from specaug.errors import UserError
@@ -70,7 +71,7 @@ def ablate(
                 failures += [failed] if failed else []
                 ended(worker.run, failed)
                 worker.run = None
-                if not worker.process.is_alive():
+                if waiting and not worker.process.is_alive():
                     team[place] = hire(online)
     finally:
         dismiss(team)
@@ -82,7 +83,11 @@ def hire(online: bool) -> Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=work, args=(theirs, online), daemon=True)
-    process.start()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: no Ctrl-C while the worker imports
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
     theirs.close()
     return Worker(process, ours)
 
@@ -111,6 +116,7 @@ def dismiss(team: Sequence[Worker]) -> None:
 
 def work(pipe: Connection, online: bool) -> None:
     """What a worker does until its pipe is closed."""
+    signal.signal(signal.SIGINT, interrupted)
     try:
         while True:
             pipe.send(one(pipe.recv(), pipe, online))
@@ -118,17 +124,35 @@ def work(pipe: Connection, online: bool) -> None:
         return
 
 
+def interrupted(*_: object) -> None:
+    """Ctrl-C, once: the terminal's and `dismiss`'s are the same, and the second must not cut the closing short."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def one(run: Run, pipe: Connection, online: bool) -> str | None:
     """Train one run; None, or why it failed."""
     try:
         execute(run, online, training=pipe.send)
+    except BrokenPipeError:
+        raise  # nobody is left to be told
     except UserError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 (one failed run must not stop the others)
-        (run.folder / "failure.txt").write_text(traceback.format_exc(), encoding="utf-8")
         first = (str(error).splitlines() or [""])[0]
-        return f"{type(error).__name__}: {first} (see {run.folder / 'failure.txt'})"
+        return f"{type(error).__name__}: {first}{kept_trace(run.folder)}"
     return None
+
+
+def kept_trace(folder: Path) -> str:
+    """Where the trace of the error at hand was written; empty where that failed too (no space, for one)."""
+    path = folder / "failure.txt"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError:
+        return ""
+    return f" (see {path})"
 
 
 def run_all(
@@ -136,6 +160,8 @@ def run_all(
 ) -> list[Failed]:
     """Every run of a recipe, checked before the first is trained; what fails is returned."""
     runs = [Run(experiment, run, places) for run in recipe.runs()]
+    if not runs:
+        raise UserError("the recipe has no policies or no seeds; expected at least one of each")
     missing = [run for run in runs if not run.finished]
     seen: set[str] = set()
     for run in missing:  # policies and seeds share a corpus and a network

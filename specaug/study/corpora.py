@@ -2,9 +2,9 @@
 
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from specaug.speech.corpora.options import CorpusOptions, LibriSpeech, Manifests
+from specaug.speech.corpora.options import CorpusOptions, Manifests, Spoken
 from specaug.speech.corpus import Corpus
 from specaug.study.places import Places, writable
 
@@ -15,12 +15,7 @@ def open_corpus(options: CorpusOptions, places: Places, progress: Progress = lam
     """The corpus, built into the cache where it is not there yet."""
     build: Any = getattr(importlib.import_module(f"specaug.speech.corpora.{options.name}"), options.name)
     if isinstance(options, Manifests):
-        corpus: Corpus = build(options, places.laboratory)
-        return corpus
+        return cast(Corpus, build(options, places.laboratory))
     cache = writable(places.cache)
-    sources = () if options.name == "spoken" else (places.data,)
-    corpus = build(options, *sources, cache, progress=progress)
-    return corpus
-
-
-__all__ = ["LibriSpeech", "open_corpus"]
+    sources = () if isinstance(options, Spoken) else (places.data,)
+    return cast(Corpus, build(options, *sources, cache, progress=progress))

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from specaug.errors import UserError
 from specaug.study.nearest import hint
-from specaug.study.recipe import CORPORA, Network, PolicyChoice, Recipe
+from specaug.study.recipe import CORPORA, PolicyChoice, Recipe
 
 EXTENDS = "extends"
 DEEPEST = 8  # parents of a recipe; more are a circle
@@ -34,6 +34,8 @@ def read(path: Path, depth: int = 0) -> dict[str, Any]:
     except (FileNotFoundError, IsADirectoryError):
         near = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         raise UserError(f"{path}: no such recipe{hint(path.name, near) if near else ''}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text (byte {error.start}: {error.reason})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
@@ -47,13 +49,18 @@ def read(path: Path, depth: int = 0) -> dict[str, Any]:
 
 
 def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """`above`, and what only `below` says; mappings are merged, anything else is replaced."""
+    """`above`, and what only `below` says; mappings of one name are merged, anything else replaced."""
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        other_corpus = both and key == "corpus" and value.get("name", old.get("name")) != old.get("name")
-        merged[key] = laid_over(old, value) if both and not other_corpus else value
+        if (
+            isinstance(old, dict)
+            and isinstance(value, dict)
+            and value.get("name", old.get("name")) == old.get("name")
+        ):
+            merged[key] = laid_over(old, value)
+        else:
+            merged[key] = value
     return merged
 
 
@@ -63,7 +70,9 @@ def put(raw: dict[str, Any], override: str) -> None:
     if not equals or not key:
         raise UserError(f"override {override!r}: expected key=value, as in policy=LD or training.batch=8")
     try:
-        value = yaml.safe_load(f"[{text}]" if "," in text and not text.startswith(("[", "{", '"', "'")) else text)
+        value = yaml.safe_load(
+            f"[{text}]" if "," in text and not text.startswith(("[", "{", '"', "'")) else text
+        )
     except yaml.YAMLError:
         raise UserError(f"override {override!r}: the value is not YAML") from None
     *parents, last = key.split(".")

@@ -1,6 +1,7 @@
 """W&B: a view of what the run folder holds, offline unless the user asks otherwise."""
 
 import os
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +12,7 @@ from lightning.pytorch.loggers import Logger, WandbLogger
 
 from specaug.augment.apply import apply
 from specaug.augment.draws import draw, make_keys
+from specaug.errors import UserError
 from specaug.speech.corpus import TRAIN
 from specaug.speech.prepare import Prepared
 from specaug.study.recipe import Recipe
@@ -30,51 +32,61 @@ class Mirror:
     def __init__(
         self, experiment: str, recipe: Recipe, name: str, folder: Path, data: Prepared, online: bool
     ) -> None:
-        self.recipe, self.data = recipe, data
-        self.logger: WandbLogger | None = None
-        if os.environ.get("WANDB_MODE") == "disabled":
-            return
-        os.environ.setdefault("WANDB_SILENT", "true")
-        os.environ.setdefault("WANDB_DATA_DIR", str(folder / "wandb"))  # artifacts stay with the run
-        self.logger = WandbLogger(
-            name=f"{recipe.policy.label} seed {recipe.seed}",
-            id=name,
-            project=experiment,
-            save_dir=folder,
-            offline=not online,
-            group=recipe.policy.label,
-            job_type="train",
-            tags=[recipe.corpus.name, recipe.policy.label, f"seed {recipe.seed}"],
-            config=flat(recipe, data),
-            resume="allow" if online else None,
-        )
+        self.recipe, self.data, self.folder = recipe, data, folder
+        self.wanted: dict[str, Any] = {
+            "name": f"{recipe.policy.label} seed {recipe.seed}",
+            "id": name,
+            "project": experiment,
+            "dir": folder,
+            "mode": "online" if online else "offline",
+            "group": recipe.policy.label,
+            "job_type": "train",
+            "tags": [recipe.corpus.name, recipe.policy.label, f"seed {recipe.seed}"],
+            "config": flat(recipe, data),
+            "resume": "allow" if online else None,
+        }
+        self.run: Any = None
+        self.stack = ExitStack()  # what is to be undone
 
     def __enter__(self) -> "Mirror":
-        if self.logger is not None:
-            run = self.logger.experiment
-            run.define_metric("epoch")
+        if os.environ.get("WANDB_MODE") == "disabled":
+            return self
+        import wandb
+
+        if "WANDB_DATA_DIR" not in os.environ:  # artifacts stay with the run, and the next run has its own
+            os.environ["WANDB_DATA_DIR"] = str(self.folder / "wandb")
+            self.stack.callback(os.environ.pop, "WANDB_DATA_DIR")
+        try:
+            self.run = wandb.init(**self.wanted, settings=wandb.Settings(silent=True))
+            self.run.define_metric("epoch")
             for key in ("train/loss", "dev/loss", "dev/wer", "dev/cer"):
-                run.define_metric(key, step_metric="epoch", summary="min")
+                self.run.define_metric(key, step_metric="epoch", summary="min")
             self.picture()
+        except wandb.Error as error:
+            self.__exit__(type(error), error, None)
+            raise UserError(f"W&B: {error}; expected that, or a start without --online") from None
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.logger is not None:
-            self.logger.experiment.finish(exit_code=0 if kind is None else 1)
+        with self.stack:
+            if self.run is not None:
+                self.run.finish(exit_code=0 if kind is None else 1)
 
     @property
     def loggers(self) -> list[Logger]:
         """For the trainer."""
-        return [] if self.logger is None else [self.logger]
+        return [] if self.run is None else [WandbLogger(experiment=self.run)]
 
     def picture(self) -> None:
         """Log the first batch of training, before and after augmentation."""
-        import matplotlib as mpl  # noqa: PLC0415 (slow, and not needed where W&B is disabled)
-        import wandb  # noqa: PLC0415
+        import matplotlib as mpl
+        import wandb
 
-        assert self.logger is not None
         recipe = self.recipe
         batch = next(iter(training_loader(self.data.parts[TRAIN], recipe.training.batch, recipe.seed)))
         keys = make_keys(recipe.seed, 0, batch.ids)
@@ -83,24 +95,24 @@ class Mirror:
         both = torch.cat([batch.features, masked], dim=2)[:PICTURES]  # the masked one above the clean one
         shades = ((both.transpose(1, 2).flip(1) + 2) / 4).clamp(0, 1)  # two deviations either way
         pictures = [
-            wandb.Image(mpl.colormaps["viridis"](shade.numpy())[..., :3], caption=name)
+            wandb.Image(mpl.colormaps["viridis"](shade.numpy(), bytes=True)[..., :3], caption=name)
             for shade, name in zip(shades, batch.ids, strict=False)
         ]
-        self.logger.experiment.log({"augmented batch": pictures})
+        self.run.log({"augmented batch": pictures})
 
     def finish(self, outcome: Outcome) -> None:
         """Log the table of hypotheses and the final error rates."""
-        import wandb  # noqa: PLC0415
+        import wandb
 
-        if self.logger is None:
+        if self.run is None:
             return
         rows = [
             [part, t.id, t.reference, t.hypothesis, t.words.errors, t.words.total]
             for part, scores in outcome.parts.items()
             for t in scores.transcripts[:TABLE_ROWS]
         ]
-        columns = ["part", "id", "reference", "hypothesis", "errors", "words"]
-        run = self.logger.experiment
+        columns: list[str | int] = ["part", "id", "reference", "hypothesis", "errors", "words"]
+        run = self.run
         run.log({"hypotheses": wandb.Table(columns=columns, data=rows)})
         for part, scores in outcome.parts.items():
             run.summary[f"{part}/final_wer"] = scores.words.rate

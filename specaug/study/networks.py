@@ -4,7 +4,7 @@ import ast
 import importlib
 import inspect
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
@@ -30,7 +30,7 @@ def build(network: Network, mel: int, vocab: int, laboratory: Path) -> nn.Module
     for call in ("loss", "transcribe"):
         if not callable(getattr(built, call, None)):
             raise UserError(f"network {network.path} has no method {call!r}; expected loss and transcribe")
-    return built
+    return cast(nn.Module, built)
 
 
 def find_class(path: str, laboratory: Path) -> Any:
@@ -49,12 +49,12 @@ def find_class(path: str, laboratory: Path) -> Any:
 
 def known_networks(laboratory: Path) -> list[str]:
     """The classes in the laboratory's `models/` that take `mel` and `vocab`, by dotted path."""
-    names = []
-    for file in sorted((laboratory / "models").glob("*.py")):
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and "vocab" in ast.dump(node):
-                names.append(f"models.{file.stem}.{node.name}")
-    return names
+    return [
+        f"models.{file.stem}.{node.name}"
+        for file in sorted((laboratory / "models").glob("*.py"))
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and "arg='vocab'" in ast.dump(node)
+    ]
 
 
 def outputs_of(network: nn.Module, frames: int) -> int:

@@ -35,5 +35,7 @@ def writable(folder: Path) -> Path:
         probe.write_bytes(b"\0" * 4096)
         probe.unlink()
     except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror}); expected a folder with space") from None
+        raise UserError(
+            f"{folder}: cannot be written ({error.strerror}); expected a folder with space"
+        ) from None
     return folder

@@ -75,6 +75,9 @@ def named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+LIMIT = 2**63  # what torch and Philox take as a seed
+
+
 def corpus_name(value: Any) -> str:
     """Which corpus the options are for."""
     return str(value.get("name", "") if isinstance(value, dict) else getattr(value, "name", ""))
@@ -113,8 +116,13 @@ class Recipe:
     caption: str = ""  # printed below the table: what the reader sees, and why
 
     def __post_init__(self) -> None:
-        if self.seed < 0 or any(seed < 0 for seed in self.seeds):
-            raise ValueError(f"seeds are {(self.seed, *self.seeds)}; expected whole numbers, 0 or more")
+        if not all(0 <= seed < LIMIT for seed in (self.seed, *self.seeds)):
+            raise ValueError(f"seeds are {(self.seed, *self.seeds)}; expected whole numbers, 0 or more, below 2^63")
+        for name in ("policies", "seeds", "folds"):
+            values = getattr(self, name)
+            if twice := [value for value in values if values.count(value) > 1]:
+                what = twice[0].title() if name == "policies" else twice[0]
+                raise ValueError(f"{name} hold {what} twice; expected each once")
         if self.folds and not isinstance(self.corpus, Fsdd):
             raise ValueError(f"folds are {self.folds}; the corpus {self.corpus.name} has none")
         for choice in (self.policy, *self.policies):
@@ -131,9 +139,13 @@ class Recipe:
         """The runs of an ablation, seed by seed, so that a table of all policies fills early."""
         for seed in self.seeds:
             for fold in self.folds or (None,):
-                corpus = self.corpus if fold is None else replace(self.corpus, fold=fold)
                 for choice in self.policies:
-                    yield replace(self, corpus=corpus, seed=seed, policy=choice).run()
+                    yield replace(self, corpus=self._folded(fold), seed=seed, policy=choice).run()
+
+    def _folded(self, fold: int | None) -> CorpusOptions:
+        if fold is None or not isinstance(self.corpus, Fsdd):
+            return self.corpus
+        return replace(self.corpus, fold=fold)
 
     def _scaled(self, choice: PolicyChoice) -> PolicyChoice:
         return replace(choice, scale=self.scale) if choice.scale == 1.0 else choice

@@ -54,7 +54,11 @@ class Run:
     def name(self) -> str:
         """Policy, fold where there is one, and seed, as a name for people."""
         fold = getattr(self.recipe.corpus, "fold", None)
-        parts = [self.recipe.policy.label, None if fold is None else f"fold {fold}", f"seed {self.recipe.seed}"]
+        parts = [
+            self.recipe.policy.label,
+            None if fold is None else f"fold {fold}",
+            f"seed {self.recipe.seed}",
+        ]
         return ", ".join(part for part in parts if part)
 
     @property
@@ -77,7 +81,9 @@ def prepared_run(run: Run, loading: Loading = lambda *_: None) -> tuple[nn.Modul
     recipe, places = run.recipe, run.places
     torch.set_num_threads(1)  # the order of a sum depends on the number of threads, and so do the bits
     torch.manual_seed(recipe.seed)
-    network = build(recipe.network, recipe.features.mel, Alphabet(recipe.text.alphabet).size, places.laboratory)
+    network = build(
+        recipe.network, recipe.features.mel, Alphabet(recipe.text.alphabet).size, places.laboratory
+    )
     corpus = open_corpus(recipe.corpus, places, loading)
     data = prepare(
         corpus,

@@ -2,32 +2,17 @@
 
 import time
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
+import rich.progress
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:  # both import Lightning, and the screen is wanted before that
+    from specaug.study.run import Run
+    from specaug.training.callbacks import Progress
 
 EVERY = 10.0  # seconds between two lines where there is no terminal
-
-
-class Named(Protocol):
-    """A run, as far as the screen knows it."""
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        ...
-
-
-class Steps(Protocol):
-    """How far a run is, as far as the screen knows it."""
-
-    step: int
-    steps: int
-    epoch: int
-    epochs: int
-    loss: float
-    wer: float | None
 
 
 class Screen:
@@ -35,7 +20,7 @@ class Screen:
 
     def __init__(self, runs: int) -> None:
         self.console = Console(stderr=True, highlight=False)
-        self.bars = Progress(
+        self.bars = rich.progress.Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
             TaskProgressColumn(),
@@ -73,7 +58,7 @@ class Screen:
         if not self.console.is_terminal and (done >= total or self._due()):
             self.say(f"{what}: {done} of {total}")
 
-    def progress(self, run: Named, at: Steps) -> None:
+    def progress(self, run: "Run", at: "Progress") -> None:
         """A run under way."""
         wer = "" if at.wer is None else f", dev WER {100 * at.wer:.1f} %"
         what = f"{run.name}: epoch {at.epoch} of {at.epochs}, loss {at.loss:.3f}{wer}"
@@ -83,7 +68,7 @@ class Screen:
         if not self.console.is_terminal and self._due():
             self.say(f"[{self.done} of {self.runs} runs done, {self._left()} left] {what}")
 
-    def ended(self, run: Named, failed: Any) -> None:
+    def ended(self, run: "Run", failed: object) -> None:
         """A run that is finished, or failed."""
         self.done += 1
         self.shares.pop(run.name, None)

@@ -11,7 +11,7 @@ Student quantiles with Satterthwaite's degrees of freedom. How often two identic
 5 seeds, simulated 1,500 times (standard error 0.6 %), plain percentiles and stretched:
 
 - 100 speakers: 4 % and 4 %;
-- 6 speakers, each of whom favours one of the policies by some 3 % of the words: 10 % and 5 % (10 seeds: 14 % and 5 %);
+- 6 speakers, each of whom favours a policy by some 3 % of the words: 10 % and 5 % (10 seeds: 14 % and 5 %);
 - 6 speakers, seeds that differ by 2 % of the words: 13 % and 5 %;
 - 6 speakers, runs that differ mostly at random from speaker to speaker: 2 % and 2 %, on the safe side.
 """

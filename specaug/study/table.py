@@ -152,7 +152,7 @@ def _cells(score: PartScore) -> tuple[str, ...]:
 
 
 def _verdict(difference: Difference) -> str:
-    if difference.verdict is None or difference.adjusted is None:
+    if difference.adjusted is None:
         return "too few to say"
     if difference.verdict == NO_DIFFERENCE:
         return f"{NO_DIFFERENCE} (± {_percent(difference.margin)})"

@@ -65,7 +65,9 @@ class Augment(L.Callback):
         lengths = None if self.lengths is None else get(batch, self.lengths)
         if lengths is None:
             lengths = torch.full((len(features),), features.shape[1], device=features.device)
-        keys = make_keys(self.seed, trainer.current_epoch, self.names(batch, trainer.global_rank, len(features)))
+        keys = make_keys(
+            self.seed, trainer.current_epoch, self.names(batch, trainer.global_rank, len(features))
+        )
         draws = draw(self.policy, lengths, features.shape[2], keys.to(features.device))
         self.hidden += hidden_shares(draws, lengths, features.shape[2]).sum(dim=1).cpu()
         return put(batch, self.features, apply(features, lengths, draws))

@@ -101,13 +101,13 @@ class Scoring(L.Callback):
         """Score the part."""
         labels = sum(p.labels for p in self.passes)
         loss = math.fsum(float(p.loss) * p.labels for p in self.passes) / max(1, labels)
-        written = {
-            name: ids
-            for p in self.passes
-            for name, ids in zip(p.ids, p.transcripts, strict=True)
-        }
+        written = {name: ids for p in self.passes for name, ids in zip(p.ids, p.transcripts, strict=True)}
         self.scores = Scores([self.transcript(name, written[name]) for name in sorted(written)], loss)
-        for key, value in (("wer", self.scores.words.rate), ("cer", self.scores.characters.rate), ("loss", loss)):
+        for key, value in (
+            ("wer", self.scores.words.rate),
+            ("cer", self.scores.characters.rate),
+            ("loss", loss),
+        ):
             pl_module.log(f"{self.name}/{key}", value, logger=False)
 
     def transcript(self, name: str, labels: Sequence[int]) -> Transcript:
@@ -128,7 +128,7 @@ class Curves(L.Callback):
         self.batches = 0
         self.measured: dict[str, float] = {}
 
-    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Keep the rows of the epochs that the checkpoint holds; a killed run may have written more."""
         rows = [row for row in read_curves(self.path) if int(row["epoch"]) <= trainer.current_epoch]
         partial = self.path.with_suffix(".partial")

@@ -1,5 +1,6 @@
 """What Lightning iterates over: batches of a part, in an order that (seed, epoch) decide."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -36,17 +37,22 @@ class Bucketed(Sampler[list[int]]):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[list[int]]:
-        return iter(bucketed(self.part.ids, self.part.frames, self.size, self.seed, self.epoch))
+        # a generator, which looks at the epoch late: where a run continues, Lightning tells it after iter()
+        yield from bucketed(self.part.ids, self.part.frames, self.size, self.seed, self.epoch)
 
     def __len__(self) -> int:
-        return -(-len(self.part.ids) // self.size)
+        return math.ceil(len(self.part.ids) / self.size)
 
 
 def training_loader(part: Part, size: int, seed: int) -> DataLoader[Batch]:
     """Batches for training, `size` utterances each."""
-    return DataLoader(Utterances(part), sampler=Bucketed(part, size, seed), batch_size=None)
+    own = (
+        torch.Generator()
+    )  # an iterator draws a number: from torch's, it would shift the dropout that follows
+    return DataLoader(Utterances(part), sampler=Bucketed(part, size, seed), batch_size=None, generator=own)
 
 
 def evaluation_loader(part: Part, size: int) -> DataLoader[Batch]:
     """Batches for evaluation, in the order of length."""
-    return DataLoader(Utterances(part), sampler=by_length(part.frames, size), batch_size=None)
+    own = torch.Generator()
+    return DataLoader(Utterances(part), sampler=by_length(part.frames, size), batch_size=None, generator=own)

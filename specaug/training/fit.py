@@ -31,6 +31,7 @@ from specaug.training.callbacks import (
     Scores,
     Scoring,
 )
+from specaug.training.contract import answering
 from specaug.training.data import Utterances, evaluation_loader, training_loader
 from specaug.training.module import Recognizer
 from specaug.training.options import Training
@@ -86,12 +87,12 @@ def train(job: Job) -> Outcome:
             ckpt_path=last if last.is_file() else None,
             weights_only=True,
         )
+        reported = job.folder / (BEST if job.options.report == "best" else LAST)
+        state = torch.load(reported, weights_only=True, map_location="cpu")
+        module.load_state_dict(state["state_dict"])
+        parts = {name: evaluate(job, module, name) for name in job.prepared.parts if name != TRAIN}
     except SystemExit:
         raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into exit(1)
-    reported = job.folder / (BEST if job.options.report == "best" else LAST)
-    state = torch.load(reported, weights_only=True, map_location="cpu")
-    module.load_state_dict(state["state_dict"])
-    parts = {name: evaluate(job, module, name) for name in job.prepared.parts if name != TRAIN}
     return Outcome(parts, augment.masked, trainer.current_epoch, trainer.global_step)
 
 
@@ -129,19 +130,25 @@ def dry_run(network: nn.Module, part: Part, size: int) -> None:
     Raises UserError where the network does not keep its contract, or its loss is not finite.
     """
     trial = copy.deepcopy(network)
+    asked = answering(trial)
     batch = longest(part, size)
     try:
-        loss = trial.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
-        loss.backward()
-        written = trial.eval().transcribe(batch.features, batch.lengths)
+        loss = asked.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
+        loss.backward()  # type: ignore[no-untyped-call]
+        trial.eval()
+        written = asked.transcribe(batch.features, batch.lengths)
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         name = type(network).__name__
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"network {name} fails on its first batch: {first}") from error
     if not math.isfinite(float(loss.detach())):
-        raise UserError(f"network {type(network).__name__}: loss of the first batch is {float(loss)}; expected a finite one")
+        raise UserError(
+            f"network {type(network).__name__}: loss of the first batch is {float(loss)}; expected a finite one"
+        )
     if len(written) != len(batch.ids):
-        raise UserError(f"network {type(network).__name__} transcribes {len(written)} of {len(batch.ids)} utterances")
+        raise UserError(
+            f"network {type(network).__name__} transcribes {len(written)} of {len(batch.ids)} utterances"
+        )
 
 
 def longest(part: Part, size: int) -> Batch:

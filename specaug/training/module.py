@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from specaug.speech.batching import Batch
+from specaug.training.contract import answering
 from specaug.training.options import Training
 
 
@@ -28,12 +29,13 @@ class Recognizer(L.LightningModule):
         self.options = options
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        loss: Tensor = self.network.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
-        return loss
+        network = answering(self.network)
+        return network.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> Evaluated:
-        loss = self.network.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
-        written = self.network.transcribe(batch.features, batch.lengths)
+    def validation_step(self, batch: Batch, batch_idx: int) -> Any:
+        network = answering(self.network)
+        loss = network.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
+        written = network.transcribe(batch.features, batch.lengths)
         return Evaluated(batch.ids, loss, int(batch.target_lengths.sum()), written)
 
     def configure_optimizers(self) -> Any:

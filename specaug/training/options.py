@@ -22,5 +22,5 @@ class Training:
         for name in ("batch", "peak", "clip", "evaluate_every"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected more than 0")
-        if self.weight_decay < 0:
+        if not self.weight_decay >= 0:
             raise ValueError(f"weight_decay is {self.weight_decay}; expected 0 or more")

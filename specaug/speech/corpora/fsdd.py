@@ -98,7 +98,9 @@ class DigitString:
         for digit, take, pause in zip(self.digits, self.takes, self.pauses, strict=True):
             pieces += [recordings[digit, self.speaker, take], np.zeros(round(pause * RATE), np.float32)]
         wave = np.concatenate(pieces)
-        return wave if self.snr is None else add_noise(wave, self.snr, self.noise, generator("noise", self.id))
+        return (
+            wave if self.snr is None else add_noise(wave, self.snr, self.noise, generator("noise", self.id))
+        )
 
     def utterance(self, path: Path, duration: float) -> Utterance:
         """The line of the manifest."""

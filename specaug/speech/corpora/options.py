@@ -14,10 +14,14 @@ class Fsdd:
 
     name: Literal["fsdd"] = "fsdd"
     strings: Literal["short", "long"] = "short"  # 3-7 digits, or 15-25 (8-12 seconds)
-    fold: Literal[0, 1, 2] = 0  # which two of the six speakers are unseen
+    fold: int = 0  # 0, 1 or 2: which two of the six speakers are unseen
     train: int = 1500  # strings
     dev: int = 200  # strings, of held-out recordings of the training speakers
     test: int = 300  # strings in each test part
+
+    def __post_init__(self) -> None:
+        if self.fold not in (0, 1, 2):
+            raise ValueError(f"fold is {self.fold}; expected 0, 1 or 2")
 
 
 @dataclass(frozen=True, kw_only=True)

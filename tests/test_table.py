@@ -1,0 +1,195 @@
+import re
+import subprocess
+import sys
+
+import pytest
+from test_compare import study
+
+from specaug.errors import UserError
+from specaug.study.compare import Comparison, PartFacts, PartScore, Row, compare
+from specaug.study.results import Masked
+from specaug.study.statistics import BETTER, NO_DIFFERENCE, WORSE, Difference, Estimate
+from specaug.study.table import FORMATS, as_markdown, as_text, as_tsv, keep_run, refresh, results_table
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return study(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def compared(runs):
+    return compare([runs])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_below_three_seeds_no_policy_is_called_better(tmp_path, form):
+    shown = FORMATS[form](compare([study(tmp_path, seeds=2)]))
+    assert not re.search("better|worse|significant|no difference", shown)
+    assert "Too few to say: an interval and a verdict take 3 seeds" in shown
+
+
+def test_from_three_seeds_on_nothing_is_refused(compared):
+    assert "oo few to say" not in as_text(compared)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_rendering_of_synthetic_speech_says_so_in_its_title(tmp_path, form):
+    facts = {"name": "tts", "title": "Robots", "synthetic": True, "fingerprint": "f"}
+    shown = FORMATS[form](compare([study(tmp_path, seeds=1, folds=1, corpus=facts)]))
+    assert "Robots (synthetic speech)" in shown.splitlines()[0]
+
+
+def test_every_verdict_and_number_of_the_comparison_is_in_the_text(compared):
+    shown = as_text(compared)
+    score = compared.rows[1].scores["unseen"]
+    assert f"{100 * score.wer.value:.2f} [{100 * score.wer.low:.2f}, {100 * score.wer.high:.2f}]" in shown
+    assert f"{100 * score.difference.low:+.2f}, {100 * score.difference.high:+.2f}]" in shown
+    assert score.difference.verdict in shown
+    assert "3 seeds together with 4 speakers (unseen), 4 speakers (dev)" in shown
+    assert "models.toy.Toy, 1,234,567 parameters" in shown
+    assert all(run[:8] in shown for row in compared.rows for run in row.runs)
+
+
+def by_hand():
+    """A comparison of three policies on one part, with numbers that are easy to find again."""
+    found = [
+        None,
+        Difference(-0.05, -0.09, -0.02, 0.004, 0.008, 0.045, 0.06, BETTER),
+        Difference(0.06, 0.03, 0.08, 0.0001, 0.0002, 0.031, 0.04, WORSE),
+        Difference(0.01, -0.01, 0.02, 0.2, 0.2, 0.025, 0.03, NO_DIFFERENCE),
+    ]
+    scores = [PartScore(Estimate(0.3, 0.25, 0.375), (0.2, 0.06, 0.04), d) for d in found]
+    rows = [
+        Row(label, (0, 1, 2), (0,), (f"{label}234567890ab",), Masked(0.1, 0.2, 0.3), {"unseen": score})
+        for label, score in zip("ABCD", scores, strict=True)
+    ]
+    part = PartFacts("unseen", 48, 168, 4, "speakers")
+    return Comparison("Toy", "A", "models.toy.Toy", 1234567, [part], rows, [], [])
+
+
+def test_a_line_of_the_table_is_as_written_by_hand():
+    lines = [re.split("  +", line) for line in as_text(by_hand()).splitlines()]
+    assert lines[2] == ["policy", "seeds", "folds", "runs", "masked %: cells", "frames", "channels"]
+    assert lines[3] == ["A", "3", "1", "1", "10.0", "20.0", "30.0"]
+    rate = ["30.00 [25.00, 37.50]", "20.0/6.0/4.0"]
+    assert lines[9:14] == [
+        ["policy", "WER [95 %]", "S/D/I", "minus A [95 %]", "verdict"],
+        ["A", *rate],
+        ["B", *rate, "-5.00 [-9.00, -2.00]", "better (p = 0.008)"],
+        ["C", *rate, "+6.00 [+3.00, +8.00]", "worse (p < 0.001)"],
+        ["D", *rate, "+1.00 [-1.00, +2.00]", "no difference seen (± 2.50)"],
+    ]
+    assert ["Smallest true difference that 8 of 10 such comparisons would see: 4.00 (unseen)."] in lines
+
+
+def test_the_part_on_which_everything_is_chosen_is_marked_and_last(compared):
+    headings = [
+        line for line in as_text(compared).splitlines() if "utterances" in line and " words in " in line
+    ]
+    assert headings == [
+        "unseen: 168 words in 48 utterances",
+        "dev (used for choosing, not for reporting): 336 words in 96 utterances",
+    ]
+
+
+def test_text_fits_in_110_columns_and_its_columns_are_aligned(tmp_path):
+    shown = as_text(compare([study(tmp_path, ["None", "LD x 0.25", "SM x 0.125"], seeds=4)]))
+    assert max(map(len, shown.splitlines())) <= 110
+    lines = shown.splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("policy") and "WER" in line)
+    edges = {line.index("]") for line in lines[start : start + 4]}
+    assert len(edges) == 1
+
+
+def test_tab_separated_values_read_back_as_the_comparison(compared):
+    lines = [line for line in as_tsv(compared).splitlines() if not line.startswith("#")]
+    header, *found = [line.split("\t") for line in lines]
+    assert len(found) == 4
+    read = {(row[0], row[1]): dict(zip(header, row, strict=True)) for row in found}
+    for row in compared.rows:
+        for part, score in row.scores.items():
+            told = read[part, row.label]
+            shares = [score.wer.value, score.wer.low, score.wer.high, *score.kinds, row.masked.frames]
+            names = [
+                "wer",
+                "wer_low",
+                "wer_high",
+                "substitutions",
+                "deletions",
+                "insertions",
+                "masked_frames",
+            ]
+            assert [float(told[name]) for name in names] == pytest.approx([100 * s for s in shares], rel=1e-4)
+    difference = compared.rows[1].scores["dev"].difference
+    told = read["dev", "LD"]
+    assert float(told["difference_low"]) == pytest.approx(100 * difference.low, rel=1e-4)
+    assert float(told["p_holm"]) == pytest.approx(difference.adjusted, rel=1e-4)
+    assert told["verdict"] == difference.verdict
+    assert read["dev", "None"]["difference"] == ""
+
+
+def test_text_from_the_data_cannot_break_a_table_or_a_terminal(tmp_path):
+    facts = {"name": "t", "title": "<b>\x1b[31m*T*", "synthetic": False, "fingerprint": "f"}
+    study(tmp_path, ["a|b\tc"], seeds=1, folds=1, corpus=facts)
+    got = compare([tmp_path])
+    assert r"| a\|b" in as_markdown(got)
+    assert r"&lt;b&gt;" in as_markdown(got)
+    assert r"\*T\*" in as_markdown(got)
+    for render in FORMATS.values():
+        assert "\x1b" not in render(got)
+    assert {len(line.split("\t")) for line in as_tsv(got).splitlines() if line[0] != "#"} == {20}
+
+
+def test_a_kept_run_gives_the_table_of_the_run_itself(tmp_path, runs):
+    for folder in sorted(runs.iterdir()):
+        kept = keep_run(folder, tmp_path / "kept")
+        assert sorted(file.name for file in kept.iterdir()) == ["hypotheses.jsonl.xz", "result.json"]
+    assert results_table(tmp_path / "kept") == results_table(runs)
+
+
+def test_keeping_a_run_twice_gives_the_same_bytes(tmp_path, runs):
+    one, two = (keep_run(runs / "LD-0-0", tmp_path / name) / "hypotheses.jsonl.xz" for name in "ab")
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_document_is_refreshed_once_and_then_current(tmp_path, runs):
+    document = tmp_path / "results.md"
+    text = "# Results\n\n<!-- table: {} -->\nold\n<!-- end -->\n\nAfter.\n"
+    document.write_text(text.format(runs.name), encoding="utf-8")
+    before = document.read_bytes()
+    assert not refresh(document, runs.parent, check=True)
+    assert document.read_bytes() == before
+    assert not refresh(document, runs.parent, check=False)
+    shown = document.read_text(encoding="utf-8")
+    assert shown == text.format(runs.name).replace("old\n", f"\n{results_table(runs)}\n")
+    assert refresh(document, runs.parent, check=True)
+    document.write_text(shown.replace("LD", "LX"), encoding="utf-8")
+    assert not refresh(document, runs.parent, check=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("<!-- table: a -->\n", r"d\.md:1: the table has no end", id="no end"),
+        pytest.param(
+            "\n<!-- table: a -->\n<!-- table: b -->\n<!-- end -->\n", r"d\.md:2: the t", id="nested"
+        ),
+        pytest.param(
+            "<!-- table: gone -->\n<!-- end -->\n", r"d\.md:1: .*gone: no such folder", id="no folder"
+        ),
+    ],
+)
+def test_a_wrong_marker_is_named_and_the_document_is_left_alone(tmp_path, text, said):
+    document = tmp_path / "d.md"
+    document.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        refresh(document, tmp_path, check=False)
+    assert document.read_text(encoding="utf-8") == text
+
+
+def test_comparing_imports_nothing_heavy():
+    heavy = "[n for n in ('torch', 'lightning', 'wandb', 'scipy', 'optuna') if n in sys.modules]"
+    code = f"import sys, specaug.study.table; sys.exit(str({heavy} or ''))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""

@@ -1,0 +1,181 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specaug.augment.apply import apply
+from specaug.augment.draws import draw, make_keys
+from specaug.augment.policy import LB, LD, NONE, SM, Policy
+from specaug.augment.transform import SpecAugment
+
+SMALL = Policy(warp=5, freq_width=4, freq_masks=2, time_width=9, time_fraction=0.5, time_masks=2)
+LENGTHS = torch.tensor([40, 31, 3, 0])
+
+
+def noise(batch: int = 4, time: int = 40, mel: int = 80) -> torch.Tensor:
+    """No zeros, the same each time."""
+    return torch.rand(batch, time, mel, generator=torch.Generator().manual_seed(0)) + 0.5
+
+
+def test_training_is_a_draw_and_its_application():
+    features, keys = noise(), make_keys(3, 1, "abcd")
+    got = SpecAugment(SMALL)(features, LENGTHS, keys)
+    assert torch.equal(got, apply(features, LENGTHS, draw(SMALL, LENGTHS, 80, keys)))
+    assert not torch.equal(got, features)
+
+
+def test_evaluation_is_the_identity_and_counts_no_call():
+    augment = SpecAugment(LD, seed=0)
+    augment.eval()
+    assert torch.equal(augment(noise(), LENGTHS), noise())
+    augment.train()
+    assert torch.equal(augment(noise(), LENGTHS), SpecAugment(LD, seed=0)(noise(), LENGTHS))
+
+
+def test_the_input_is_never_modified():
+    features, lengths = noise(), LENGTHS.clone()
+    SpecAugment(LD)(features, lengths).fill_(7.0)
+    assert torch.equal(features, noise())
+    assert torch.equal(lengths, LENGTHS)
+
+
+def test_nothing_past_the_length_of_an_utterance_changes():
+    padding = torch.arange(40) >= LENGTHS[:, None]
+    augment = SpecAugment(LD)
+    for _ in range(20):
+        assert torch.equal(augment(noise(), LENGTHS)[padding], noise()[padding])
+
+
+def test_without_lengths_every_frame_is_speech():
+    got = SpecAugment(LD, seed=1)(noise())
+    assert torch.equal(got, SpecAugment(LD, seed=1)(noise(), torch.full((4,), 40)))
+    assert not torch.equal(got, noise())
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        pytest.param(NONE, id="None"),
+        pytest.param(Policy(freq_width=27, time_width=100), id="no masks"),
+        pytest.param(Policy(freq_masks=2, time_masks=2), id="masks of width 0"),
+        pytest.param(Policy(time_width=100, time_masks=2, time_fraction=0.0), id="no share"),
+    ],
+)
+def test_a_count_or_width_of_0_is_the_identity(policy):
+    augment = SpecAugment(policy)
+    assert all(torch.equal(augment(noise(), LENGTHS), noise()) for _ in range(20))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"warp": 2},
+        {"freq_width": 3},
+        {"freq_masks": 1},
+        {"time_width": 5},
+        {"time_fraction": 0.1},
+        {"time_masks": 1},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_parameter_of_a_policy_matters(change):
+    one, other = SpecAugment(SMALL)(noise()), SpecAugment(replace(SMALL, **change))(noise())
+    assert not torch.equal(one, other)
+
+
+@given(
+    lengths=st.lists(st.integers(0, 40), min_size=1, max_size=5),
+    order=st.randoms(use_true_random=False),
+    epoch=st.integers(0, 9),
+)
+def test_an_utterance_alone_comes_out_as_it_does_in_any_batch(lengths, order, epoch):
+    features, augment = noise(len(lengths)), SpecAugment(SMALL)
+    turned = order.sample(range(len(lengths)), len(lengths))
+    keys = make_keys(0, epoch, [f"utterance {i}" for i in turned])
+    batch = augment(features[turned], torch.tensor([lengths[i] for i in turned]), keys)
+    for place, i in enumerate(turned):
+        n = lengths[i]
+        alone = augment(features[i : i + 1, :n], torch.tensor([n]), make_keys(0, epoch, [f"utterance {i}"]))
+        assert torch.equal(batch[place, :n], alone[0])
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3])
+def test_the_shortest_utterances_are_masked_and_not_warped(length):
+    augment = SpecAugment(LD)
+    for _ in range(50):
+        got = augment(noise(1, length), torch.tensor([length]))
+        assert ((got == 0) | (got == noise(1, length))).all()
+
+
+def test_a_batch_of_no_utterances_is_a_batch_of_none():
+    assert SpecAugment(LD)(noise()[:0], LENGTHS[:0]).shape == (0, 40, 80)
+
+
+def test_two_modules_with_one_seed_give_one_sequence_of_masks():
+    one, other = SpecAugment(LD, seed=0), SpecAugment(LD, seed=0)
+    sequence = [one(noise(), LENGTHS) for _ in range(4)]
+    assert all(torch.equal(other(noise(), LENGTHS), got) for got in sequence)
+    assert not any(torch.equal(sequence[i], sequence[j]) for i in range(4) for j in range(i))
+
+
+def test_another_seed_gives_another_sequence():
+    assert not torch.equal(SpecAugment(LD, seed=0)(noise()), SpecAugment(LD, seed=1)(noise()))
+
+
+def test_each_utterance_of_a_call_has_masks_of_its_own():
+    got = SpecAugment(LD)(noise(1).expand(4, -1, -1))
+    assert not any(torch.equal(got[i], got[j]) for i in range(4) for j in range(i))
+
+
+def test_keys_alone_decide_where_they_are_given():
+    keys = make_keys(5, 2, "abcd")
+    one, other = SpecAugment(LD, seed=0), SpecAugment(LD, seed=1)
+    first = one(noise(), LENGTHS, keys)
+    assert torch.equal(one(noise(), LENGTHS, keys), first)
+    assert torch.equal(other(noise(), LENGTHS, keys), first)
+    assert torch.equal(one(noise(), LENGTHS), SpecAugment(LD, seed=0)(noise(), LENGTHS))
+
+
+def test_what_one_mask_hides_two_masks_of_the_same_seed_hide_too():
+    single, double = (
+        SpecAugment(replace(policy, warp=0), seed=4)(noise(8, 300), torch.full((8,), 300)) == 0
+        for policy in (LB, LD)
+    )
+    assert (double | ~single).all()
+    assert double.sum() > single.sum() > 0
+
+
+def test_the_global_random_state_is_neither_read_nor_moved():
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    one = SpecAugment(LD)(noise(), LENGTHS)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert torch.equal(SpecAugment(LD)(noise(), LENGTHS), one)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_features_keep_their_type(dtype):
+    got = SpecAugment(LD)(noise().to(dtype), LENGTHS)
+    assert got.dtype == dtype
+    assert (got == 0).any()
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int16])
+def test_lengths_may_be_whole_numbers_of_any_size(dtype):
+    assert torch.equal(SpecAugment(LD)(noise(), LENGTHS.to(dtype)), SpecAugment(LD)(noise(), LENGTHS))
+
+
+def test_features_narrower_than_a_mask_are_refused():
+    with pytest.raises(ValueError, match=r"F \(freq_width\) is 27; expected at most the 26 mel channels"):
+        SpecAugment(LD)(noise(mel=26))
+
+
+def test_the_module_prints_the_policy_in_force():
+    assert repr(SpecAugment(SM, seed=3)) == "SpecAugment(W=40 F=15 m_F=2 T=70 p=0.2 m_T=2, seed=3)"
+
+
+def test_the_module_adds_nothing_to_a_checkpoint():
+    assert SpecAugment(LD).state_dict() == {}

@@ -1,11 +1,18 @@
 """What every test has: one thread, no network, repeatable hypothesis; and the real recordings, where they lie."""
 
+import json
 import os
+import shutil
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from hypothesis import settings
 
@@ -48,3 +55,83 @@ def fsdd_source() -> Path:
     if not recordings.is_dir():
         pytest.skip(f"{recordings}: no such folder")
     return data
+
+
+TONES = {  # part: transcripts; each letter is spoken as a tone of its own
+    "train": ["ab", "ba", "a b", "b a", "abc", "cab"],
+    "dev": ["bc", "c a"],
+    "test": ["ac", "b c"],
+}
+TINY = """corpus: {name: manifests, train: data/train.jsonl, dev: data/dev.jsonl, test: [data/test.jsonl]}
+features: {mel: 32}
+network: {path: models.bilstm.BiLSTMCTC, arguments: {width: 8, depth: 1}}
+training: {batch: 2, peak: 1e-2, schedule: {s_r: 2, s_i: 6, s_f: 12}}
+scale: 0.1
+policies: [None, LD]
+seeds: [0, 1]
+"""
+
+
+def speak(path: Path, text: str, rate: int = 8000) -> float:
+    """Write 0.2 s of tone for each letter, and return the seconds."""
+    time = np.arange(rate // 5) / rate
+    tones = [0.3 * np.sin(2 * np.pi * 400 * (ord(c) - 95) * time) * (c != " ") for c in text]
+    wave = np.concatenate([*tones, np.zeros(rate // 10)])
+    soundfile.write(path, wave, rate)
+    return len(wave) / rate
+
+
+def lay_out(folder: Path) -> Path:
+    """A laboratory with a copy of models/, a corpus of ten utterances and a recipe of four epochs."""
+    shutil.copytree(ROOT / "models", folder / "models", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("data", "experiments"):
+        (folder / name).mkdir()
+    (folder / "experiments" / "tiny.yaml").write_text(TINY)
+    for part, texts in TONES.items():
+        rows = [
+            {
+                "id": f"{part}-{place}",
+                "audio_filepath": f"{part}-{place}.wav",
+                "duration": speak(folder / "data" / f"{part}-{place}.wav", text),
+                "text": text,
+                "speaker": f"{part}-speaker",
+            }
+            for place, text in enumerate(texts)
+        ]
+        (folder / "data" / f"{part}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A laboratory that tests share; they write their runs elsewhere."""
+    return lay_out(tmp_path_factory.mktemp("tiny") / "laboratory")
+
+
+@pytest.fixture
+def laboratory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A laboratory of a test's own, without W&B."""
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    for name in ("SPECAUG_DATA", "SPECAUG_CACHE", "SPECAUG_RUNS"):
+        monkeypatch.delenv(name, raising=False)
+    return lay_out(tmp_path / "laboratory")
+
+
+@pytest.fixture(scope="session")
+def tone_corpus(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """A corpus of tones (Prepared), five utterances to train on."""
+    from standins import tones  # here, so that what it imports is imported with its shapes checked
+
+    return tones(tmp_path_factory.mktemp("tones"))
+
+
+@pytest.fixture(scope="session")
+def records() -> Callable[[Path], list[dict[str, Any]]]:
+    """What a W&B folder holds, record by record, as W&B's own reader tells it."""
+
+    def inspect(folder: Path) -> list[dict[str, Any]]:
+        command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return inspect

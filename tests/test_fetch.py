@@ -49,7 +49,7 @@ def one_line(data: Path, source: str) -> str:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        pytest.param(lambda path: None, "does not", id="no such folder"),
+        pytest.param(lambda path: None, "does not appear to be a git repository", id="no such folder"),
         pytest.param(Path.mkdir, "does not appear to be a git repository", id="no repository"),
         pytest.param(lambda path: repository(path, "x.wav"), "no folder recordings/", id="other repository"),
     ],

@@ -7,20 +7,25 @@ import specaug
 
 FINDER = """
 import sys
+from importlib.machinery import PathFinder
 
-class Absent:
+class Absent:  # finds all that the others find, but these
+    OTHERS = list(sys.meta_path)
     NAMES = {
         "beartype", "filelock", "jiwer", "lhotse", "lightning", "matplotlib", "numpy", "optuna", "pandas",
         "pydantic", "pytorch_lightning", "rich", "safetensors", "scipy", "soundfile", "torchaudio",
         "torchmetrics", "wandb", "yaml",
     }
 
+    find_distributions = staticmethod(PathFinder.find_distributions)
+
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in self.NAMES:
-            raise ModuleNotFoundError(f"no module named {name!r}", name=name)
-        return None
+            return None
+        specs = (other.find_spec(name, path, target) for other in self.OTHERS)
+        return next((spec for spec in specs if spec), None)
 
-sys.meta_path.insert(0, Absent())
+sys.meta_path[:] = [Absent()]
 """
 
 
@@ -34,10 +39,14 @@ def test_the_transform_runs_where_nothing_but_torch_can_be_imported(root):
 import specaug
 from specaug import LD, SpecAugment
 import torch
+try:
+    import numpy
+except ModuleNotFoundError:
+    print("no numpy")
 features = torch.ones(2, 50, 80)
 print((SpecAugment(LD, seed=0)(features, torch.tensor([50, 30])) == 0).any().item())
 """
-    assert run(root, program) == "True\n"
+    assert run(root, program) == "no numpy\nTrue\n"
 
 
 def test_the_package_alone_imports_neither_torch_nor_jaxtyping(root):

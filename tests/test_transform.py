@@ -81,8 +81,8 @@ def test_a_count_or_width_of_0_is_the_identity(policy):
     ids=lambda change: next(iter(change)),
 )
 def test_every_parameter_of_a_policy_matters(change):
-    one, other = SpecAugment(SMALL)(noise()), SpecAugment(replace(SMALL, **change))(noise())
-    assert not torch.equal(one, other)
+    one, other = SpecAugment(SMALL), SpecAugment(replace(SMALL, **change))
+    assert not all(torch.equal(one(noise()), other(noise())) for _ in range(5))
 
 
 @given(

@@ -5,7 +5,7 @@ tells of one utterance's file; the rules are functions of that.
 """
 
 import tokenize
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -19,6 +19,8 @@ from specaug.speech.corpus import Corpus
 from specaug.speech.manifest import Utterance, numbered_lines, parse_line
 from specaug.speech.options import Features
 from specaug.speech.text import foreign, frames_needed
+
+ENOUGH = 1_000_000  # frames of output for one of features: more than any transcript needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,13 +182,24 @@ def check_manifest(path: Path, expected: Expected) -> Iterator[Problem]:
     yield from check_utterances(utterances, expected)
 
 
+def tested(expected: Expected) -> Expected:
+    """The same without the rule of CTC: what is too short to be trained on can still be transcribed.
+
+    Were it left out, networks of other strides would be tested on other utterances (decision D11).
+    """
+    return replace(expected, outputs=lambda frames: ENOUGH * frames)
+
+
 def screen(
     utterances: Sequence[Utterance],
     expected: Expected,
     on_bad: Literal["error", "skip"],
     read: Read | None = None,
+    test: Container[str] = (),
 ) -> tuple[list[Utterance], list[Problem]]:
     """The utterances without a problem, and the problems of the others; `read` is `read_file`.
+
+    `test` holds the ids of the utterances that are only tested on.
 
     Raises UserError where an id is repeated (before anything is read), sample rates are mixed, or no utterance
     is left; with `on_bad="error"`, at any problem.
@@ -195,7 +208,7 @@ def screen(
     good, readings, problems = [], [], []
     for u in utterances:
         reading = read(u) if read else read_file(u, expected.features)
-        found = list(problems_of(u, reading, expected))
+        found = list(problems_of(u, reading, tested(expected) if u.id in test else expected))
         problems += found
         if not found:
             good.append(u)
@@ -216,13 +229,18 @@ def screen_corpus(
     Raises UserError as `screen` does, and where a part is left without an utterance.
     """
     everything = [u for utterances in corpus.parts.values() for u in utterances]
-    good, problems = screen(everything, expected, on_bad, read)
+    good, problems = screen(everything, expected, on_bad, read, test_ids(corpus))
     kept = {u.id for u in good}
     parts = {part: [u for u in us if u.id in kept] for part, us in corpus.parts.items()}
     for part, utterances in parts.items():
         if not utterances:
             raise _nothing_left(f"part {part}", corpus.parts[part], problems)
     return replace(corpus, parts=parts), problems
+
+
+def test_ids(corpus: Corpus) -> frozenset[str]:
+    """The ids of the utterances in test parts."""
+    return frozenset(u.id for part in corpus.tests for u in corpus.parts[part])
 
 
 def _refuse(problems: Iterable[Problem]) -> None:

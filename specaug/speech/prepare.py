@@ -25,6 +25,8 @@ from specaug.speech.check import (
     read_features,
     reading_of_features,
     screen_corpus,
+    test_ids,
+    tested,
 )
 from specaug.speech.corpus import Corpus
 from specaug.speech.features import log_mel, normalised
@@ -89,7 +91,12 @@ def prepare(
     folder = cache / f"features-{digest}"
     stop = text.on_bad_utterance == "error"
     expected = Expected(features=features, alphabet=text.alphabet, outputs=outputs)
-    build_store(folder, everything, expected, stop, progress)
+    test = test_ids(corpus)
+
+    def problem(u: Utterance, reading: Reading) -> Problem | None:
+        return next(problems_of(u, reading, tested(expected) if u.id in test else expected), None)
+
+    build_store(folder, everything, features, problem if stop else (lambda *_: None), progress)
     store = Store.open(folder, features.mel)
     good, skipped = screen_corpus(corpus, expected, text.on_bad_utterance, lambda u: store.readings[u.id])
     alphabet = Alphabet(text.alphabet)
@@ -130,11 +137,15 @@ class Store:
 
 
 def build_store(
-    folder: Path, utterances: Sequence[Utterance], expected: Expected, stop: bool, progress: Progress
+    folder: Path,
+    utterances: Sequence[Utterance],
+    features: Features,
+    problem: Callable[[Utterance, Reading], Problem | None],
+    progress: Progress,
 ) -> None:
     """Compute the features of all utterances into `folder`, whole or not at all; wait if another does it.
 
-    With `stop`, the first utterance with a problem raises UserError; nothing is left behind then.
+    The first utterance with a `problem` raises UserError; nothing is left behind then.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f"{folder.name}.lock")):
@@ -145,9 +156,9 @@ def build_store(
             readings = {}
             with (partial / DATA).open("wb") as data:
                 for done, u in enumerate(utterances, 1):
-                    rows, reading = compute(u, expected.features)
-                    if stop and (problem := next(problems_of(u, reading, expected), None)):
-                        raise UserError(str(problem))
+                    rows, reading = compute(u, features)
+                    if found := problem(u, reading):
+                        raise UserError(str(found))
                     data.write(rows.tobytes())
                     readings[u.id] = (reading.frames, reading.rate, reading.fault)
                     progress("features", done, len(utterances))

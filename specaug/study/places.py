@@ -1,10 +1,15 @@
 """Where things lie: sources, what is made from them, runs."""
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from specaug.errors import UserError
+
+FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)  # what a write says where there is no space left
 
 
 @dataclass(frozen=True)
@@ -39,3 +44,14 @@ def writable(folder: Path) -> Path:
             f"{folder}: cannot be written ({error.strerror}); expected a folder with space"
         ) from None
     return folder
+
+
+@contextmanager
+def space(folder: Path) -> Iterator[None]:
+    """While it lasts, a disk that is full is a UserError that names `folder`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise UserError(f"{folder}: {error.strerror}; expected a folder with space") from None

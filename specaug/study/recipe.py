@@ -14,6 +14,8 @@ from specaug.speech.options import Features, Text
 from specaug.study.nearest import hint
 from specaug.training.options import Training
 
+SEEDS = 2**63  # what torch and the keys of draws take
+
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyChoice:
@@ -71,11 +73,8 @@ class Network:
 
 
 def named(value: Any) -> Any:
-    """A policy may be written as its name alone."""
+    """A policy or a corpus may be written as its name alone."""
     return {"name": value} if isinstance(value, str) else value
-
-
-LIMIT = 2**63  # what torch and Philox take as a seed
 
 
 def corpus_name(value: Any) -> str:
@@ -90,6 +89,7 @@ AnyCorpus = Annotated[
     | Annotated[LibriSpeech, Tag("librispeech")]
     | Annotated[Manifests, Tag("manifests")],
     Discriminator(corpus_name),
+    BeforeValidator(named),
 ]
 CORPORA = ("fsdd", "spoken", "librispeech", "manifests")
 
@@ -116,8 +116,9 @@ class Recipe:
     caption: str = ""  # printed below the table: what the reader sees, and why
 
     def __post_init__(self) -> None:
-        if not all(0 <= seed < LIMIT for seed in (self.seed, *self.seeds)):
-            raise ValueError(f"seeds are {(self.seed, *self.seeds)}; expected whole numbers, 0 or more, below 2^63")
+        if not all(0 <= seed < SEEDS for seed in (self.seed, *self.seeds)):
+            given = (self.seed, *self.seeds)
+            raise ValueError(f"seeds are {given}; expected whole numbers, 0 or more and below {SEEDS}")
         for name in ("policies", "seeds", "folds"):
             values = getattr(self, name)
             if twice := [value for value in values if values.count(value) > 1]:

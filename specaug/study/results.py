@@ -48,7 +48,7 @@ class Part:
     utterances: int
     wer: Score
     cer: Score
-    loss: float
+    loss: float | None  # nats per label; None where it is not finite
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +232,7 @@ def _check_line(row: object, where: str) -> None:
 
 def _part(facts: "_Fields") -> Part:
     wer, cer = _score(facts.at("wer"), "words"), _score(facts.at("cer"), "characters")
-    return Part(facts.count("utterances"), wer, cer, facts.number("loss"))
+    return Part(facts.count("utterances"), wer, cer, facts.number_or_none("loss"))
 
 
 def _score(facts: "_Fields", unit: str) -> Score:
@@ -274,6 +274,9 @@ class _Fields:
 
     def number(self, name: str) -> float:
         return float(self.get(name, int | float, "a number"))
+
+    def number_or_none(self, name: str) -> float | None:
+        return None if self.facts.get(name, 0) is None else self.number(name)
 
     def count(self, name: str) -> int:
         value = int(self.get(name, int, "a whole number, 0 or more"))

@@ -1,6 +1,7 @@
 """One run: from a recipe to a folder with its result."""
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -25,7 +26,7 @@ from specaug.study.laboratory import on_path
 from specaug.study.load import as_yaml
 from specaug.study.mirror import Mirror
 from specaug.study.networks import build, outputs_of
-from specaug.study.places import Places, writable
+from specaug.study.places import Places, space, writable
 from specaug.study.recipe import Recipe, run_id
 from specaug.training.callbacks import Progress, Scores
 from specaug.training.fit import Job, Outcome, dry_run, train
@@ -100,7 +101,7 @@ def prepared_run(run: Run, loading: Loading = lambda *_: None) -> tuple[nn.Modul
 def check(run: Run, loading: Loading = lambda *_: None) -> Prepared:
     """The run's data, after everything that can be wrong before training was looked at."""
     writable(run.places.runs)
-    with on_path(run.places.laboratory):
+    with on_path(run.places.laboratory), space(run.places.cache):
         return prepared_run(run, loading)[1]
 
 
@@ -119,11 +120,11 @@ def execute(
         return folder
     started = time.monotonic()
     writable(run.places.runs)
-    with on_path(run.places.laboratory):
+    with on_path(run.places.laboratory), space(run.places.cache):
         network, data = prepared_run(run, loading)
     writable(folder)
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(folder / ".lock", timeout=0), space(folder):
             replaced(folder / RECIPE, as_yaml(run.recipe))
             with Mirror(run.experiment, run.recipe, run.id, folder, data, online) as mirror:
                 outcome = train(
@@ -208,7 +209,7 @@ def summary(scores: Scores) -> dict[str, Any]:
         "utterances": len(scores.transcripts),
         "wer": counts(scores.words, "words"),
         "cer": counts(scores.characters, "characters"),
-        "loss": scores.loss,
+        "loss": scores.loss if math.isfinite(scores.loss) else None,  # CTC has none for what is too short
     }
 
 

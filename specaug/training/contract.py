@@ -1,11 +1,12 @@
 """What every network answers, whatever it is inside (CTC, attention, transducer)."""
 
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 
+@runtime_checkable  # tests check it wherever it stands in a signature
 class Network(Protocol):
     """A `torch.nn.Module` that is built from plain values and answers two calls.
 

@@ -46,9 +46,7 @@ class Bucketed(Sampler[list[int]]):
 
 def training_loader(part: Part, size: int, seed: int) -> DataLoader[Batch]:
     """Batches for training, `size` utterances each."""
-    own = (
-        torch.Generator()
-    )  # an iterator draws a number: from torch's, it would shift the dropout that follows
+    own = torch.Generator()  # for the number that an iterator draws: torch's is for dropout
     return DataLoader(Utterances(part), sampler=Bucketed(part, size, seed), batch_size=None, generator=own)
 
 

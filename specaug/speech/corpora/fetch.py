@@ -22,12 +22,29 @@ def fetch_fsdd(data: Path, source: str = FSDD) -> Path:
     data.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{NAME}.", dir=data))
     try:
-        command = ["git", "clone", "--quiet", "--depth", "1", source, str(partial / NAME)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode or not (partial / NAME / "recordings").is_dir():
-            why = (done.stderr.strip().splitlines() or ["it holds no folder recordings/"])[-1]
+        if why := clone(source, partial / NAME) or in_the_way(folder):
             raise UserError(f"{source}: cannot be fetched ({why}); expected the public repository of FSDD")
         (partial / NAME).rename(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
+
+
+def clone(source: str, folder: Path) -> str:
+    """Fetch `source` into `folder` without its history; why that failed, or nothing."""
+    command = ["git", "clone", "--quiet", "--depth", "1", source, str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        return f"git does not start: {error.strerror}"
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"git left with {done.returncode}"]
+        # git tells the reason first, after warnings, and then gives advice
+        return next((line for line in said if line.startswith("fatal:")), said[-1])
+    return "" if (folder / "recordings").is_dir() else "it holds no folder recordings/"
+
+
+def in_the_way(folder: Path) -> str:
+    """That something other than an empty folder is where the recordings should go, or nothing."""
+    free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    return "" if free else f"{folder} is in the way, and holds no folder recordings/"

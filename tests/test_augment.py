@@ -1,0 +1,230 @@
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import lightning as L
+import pytest
+import torch
+from standins import quiet_trainer
+from torch import Tensor
+
+from specaug.augment.apply import apply
+from specaug.augment.draws import draw, make_keys
+from specaug.augment.policy import NONE, Policy
+from specaug.training.augment import Augment, Field, put
+
+POLICY = Policy(warp=3, freq_width=4, freq_masks=2, time_width=6, time_masks=2)
+IDS = [["a", "b", "c"], ["d", "e"]]  # two batches
+LENGTHS = [[20, 17, 9], [12, 20]]
+FEATURES = [
+    torch.randn(len(lengths), 20, 8, generator=torch.Generator().manual_seed(i)) + 5
+    for i, lengths in enumerate(LENGTHS)
+]
+
+pytestmark = pytest.mark.filterwarnings(r"ignore:The '\w+_dataloader' does not have many workers")
+
+
+class Named(NamedTuple):
+    features: Tensor
+    lengths: Tensor
+    ids: list[str]
+
+
+@dataclass
+class Data:
+    features: Tensor
+    lengths: Tensor
+    ids: list[str]
+
+
+class Foreign(L.LightningModule):
+    """Somebody's module, which knows nothing of us: keeps the batches that its steps see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.trained: dict[int, list[Any]] = {}
+        self.validated: list[Any] = []
+        self.fails = False
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        if self.fails:
+            raise OSError("the power went out")
+        self.trained.setdefault(self.current_epoch, []).append(batch)
+        return 0 * self.weight
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        self.validated.append(batch)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class Batches(torch.utils.data.IterableDataset[Any]):
+    """The same batches, epoch after epoch."""
+
+    def __init__(self, make: Callable[..., Any]) -> None:
+        self.make = make
+
+    def __iter__(self) -> Iterator[Any]:
+        for features, lengths, ids in zip(FEATURES, LENGTHS, IDS, strict=True):
+            yield self.make(features.clone(), torch.tensor(lengths), list(ids))
+
+
+def fit(
+    augment: Augment, make: Callable[..., Any], epochs: int = 1, module: Foreign | None = None
+) -> Foreign:
+    module = module or Foreign()
+    loader = torch.utils.data.DataLoader(Batches(make), batch_size=None)
+    quiet_trainer(epochs, augment).fit(module, loader, loader)
+    return module
+
+
+def expected(policy: Policy, seed: int, epoch: int, batch: int) -> Tensor:
+    lengths = torch.tensor(LENGTHS[batch])
+    draws = draw(policy, lengths, 8, make_keys(seed, epoch, IDS[batch]))
+    return apply(FEATURES[batch], lengths, draws)
+
+
+def as_dict(features: Tensor, lengths: Tensor, ids: list[str]) -> dict[str, Any]:
+    return {"ids": ids, "x": features, "n": lengths}
+
+
+def as_tuple(features: Tensor, lengths: Tensor, ids: list[str]) -> tuple[Any, ...]:
+    return lengths, features, ids
+
+
+def as_list(features: Tensor, lengths: Tensor, ids: list[str]) -> list[Any]:
+    return [ids, lengths, features]
+
+
+KINDS = [
+    pytest.param(as_dict, "x", "n", "ids", id="dictionary"),
+    pytest.param(as_tuple, 1, 0, 2, id="tuple"),
+    pytest.param(as_list, 2, 1, 0, id="list"),
+    pytest.param(Named, "features", "lengths", "ids", id="NamedTuple by name"),
+    pytest.param(Named, 0, 1, 2, id="NamedTuple by place"),
+    pytest.param(Data, "features", "lengths", "ids", id="dataclass"),
+]
+
+
+def held(batch: Any, field: Field) -> Any:
+    return getattr(batch, str(field)) if isinstance(batch, Data) or field == "features" else batch[field]
+
+
+@pytest.mark.parametrize(("make", "features", "lengths", "ids"), KINDS)
+def test_training_batches_of_any_kind_are_augmented_and_validation_is_left_alone(
+    make, features, lengths, ids
+):
+    module = fit(Augment(POLICY, 7, features, lengths, ids), make, epochs=2)
+    for epoch, batches in module.trained.items():
+        for i, batch in enumerate(batches):
+            assert type(batch) is type(make(FEATURES[i], torch.tensor(LENGTHS[i]), IDS[i]))
+            assert torch.equal(held(batch, features), expected(POLICY, 7, epoch, i))
+            assert held(batch, lengths).tolist() == LENGTHS[i] if not isinstance(batch, Named) else True
+    assert sorted(module.trained) == [0, 1]
+    assert len(module.validated) == 5  # one before training, two in each epoch
+    for i, batch in enumerate(module.validated):
+        assert torch.equal(held(batch, features), FEATURES[max(0, i - 1) % 2])
+
+
+def test_the_masks_differ_between_epochs_and_seeds():
+    module = fit(Augment(POLICY, 7), Data, epochs=2)
+    other = fit(Augment(POLICY, 8), Data)
+    first, second = (module.trained[epoch][0].features for epoch in (0, 1))
+    assert not torch.equal(first, second)
+    assert not torch.equal(first, other.trained[0][0].features)
+
+
+def test_no_policy_passes_the_very_batch_through():
+    augment = Augment(NONE)
+    batch = Data(FEATURES[0], torch.tensor(LENGTHS[0]), IDS[0])
+    assert augment.augmented(batch, quiet_trainer(1)) is batch
+    module = fit(augment, Data)
+    assert torch.equal(module.trained[0][1].features, FEATURES[1])
+    assert augment.masked == {"cells": 0, "frames": 0, "channels": 0}
+
+
+def test_without_lengths_every_frame_counts_and_may_be_masked():
+    policy = Policy(time_width=20, time_masks=4)
+    module = fit(Augment(policy, 0, "x", None, "ids"), as_dict)
+    lengths = torch.tensor([20, 20, 20])
+    wanted = apply(FEATURES[0], lengths, draw(policy, lengths, 8, make_keys(0, 0, IDS[0])))
+    assert torch.equal(module.trained[0][0]["x"], wanted)
+    assert bool((wanted[2, 9:] == 0).any())  # beyond the length that it was not told
+
+
+def test_without_ids_the_masks_follow_from_the_place_in_the_epoch_and_are_made_again():
+    once, again = (fit(Augment(POLICY, 0, ids=None), Data, epochs=2).trained for _ in range(2))
+    for epoch in (0, 1):
+        pairs = zip(once[epoch], again[epoch], strict=True)
+        assert all(torch.equal(a.features, b.features) for a, b in pairs)
+    masks = [batch.features[0] == 0 for batch in (*once[0], *once[1])]
+    assert not any(torch.equal(a, b) for i, a in enumerate(masks) for b in masks[:i])
+
+
+def test_what_was_masked_equals_counting_the_zeros_by_hand():
+    policy = Policy(freq_width=4, freq_masks=2, time_width=6, time_masks=2)
+    augment = Augment(policy, 3)
+    module = fit(augment, Data, epochs=3)
+    shares = {"cells": [], "frames": [], "channels": []}
+    for batches in module.trained.values():
+        for batch in batches:
+            for row, length in zip(batch.features, batch.lengths.tolist(), strict=True):
+                hidden = row[:length] == 0  # no cell of FEATURES is 0
+                shares["cells"].append(float(hidden.double().mean()))
+                shares["frames"].append(float(hidden.all(dim=1).double().mean()))
+                shares["channels"].append(float(hidden.all(dim=0).double().mean()))
+    assert all(len(values) == 15 for values in shares.values())
+    assert augment.masked == pytest.approx({name: sum(values) / 15 for name, values in shares.items()})
+    assert 0 < augment.masked["frames"] < augment.masked["cells"] < 1
+
+
+def test_the_sums_go_on_where_a_continued_run_takes_them_back():
+    whole, first, second = (Augment(POLICY, 3) for _ in range(3))
+    fit(whole, Data, epochs=2)
+    fit(first, Data)
+    second.load_state_dict(first.state_dict())
+    assert second.masked == first.masked
+    assert whole.masked != first.masked
+    assert whole.utterances == 2 * first.utterances == 10
+
+
+def hook(module: Foreign) -> object:
+    return module.__dict__.get("on_after_batch_transfer")
+
+
+def test_the_hook_is_put_back_after_training():
+    assert hook(fit(Augment(POLICY), Data)) is None
+
+
+def test_the_hook_is_put_back_after_training_that_fails():
+    module = Foreign()
+    module.fails = True
+    with pytest.raises(OSError, match="the power went out"):
+        fit(Augment(POLICY), Data, module=module)
+    assert hook(module) is None
+
+
+def test_a_hook_that_the_module_brought_is_called_first_and_put_back():
+    def doubled(batch: Data, dataloader_idx: int) -> Data:
+        return Data(2 * batch.features, batch.lengths, batch.ids)
+
+    module = Foreign()
+    module.on_after_batch_transfer = doubled
+    fit(Augment(POLICY, 7), Data, module=module)
+    assert hook(module) is doubled
+    assert torch.allclose(module.trained[0][0].features, 2 * expected(POLICY, 7, 0, 0))
+
+
+def test_neither_the_batch_nor_the_global_random_state_is_changed():
+    batch = Data(FEATURES[0].clone(), torch.tensor(LENGTHS[0]), IDS[0])
+    before = torch.get_rng_state()
+    Augment(POLICY).augmented(batch, quiet_trainer(1))
+    assert torch.equal(batch.features, FEATURES[0])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_batch_of_an_unknown_kind_is_named():
+    with pytest.raises(TypeError, match="batch is a SimpleBatch; expected a tuple, list, dictionary"):
+        put(type("SimpleBatch", (), {})(), "features", FEATURES[0])

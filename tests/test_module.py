@@ -1,0 +1,70 @@
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+from standins import ALPHABET, OneLayer, quiet_trainer
+
+from specaug.training.data import evaluation_loader, training_loader
+from specaug.training.module import Evaluated, Recognizer
+from specaug.training.options import Training
+from specaug.training.schedule import Schedule
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers"),
+    pytest.mark.filterwarnings("ignore:You defined a `validation_step` but have no `val_dataloader`"),
+]
+
+OPTIONS = Training(batch=2, peak=0.02, schedule=Schedule(s_r=3, s_i=6, s_f=12))
+
+
+class Rates(L.Callback):
+    """Keeps the learning rate with which each step is made."""
+
+    def __init__(self) -> None:
+        self.rates: list[float] = []
+
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
+        self.rates.append(optimizer.param_groups[0]["lr"])
+
+
+def test_step_n_counted_from_1_is_made_at_the_rate_of_the_schedule_at_n(tone_corpus):
+    rates = Rates()
+    quiet_trainer(4, rates).fit(
+        Recognizer(OneLayer(), OPTIONS), training_loader(tone_corpus.parts["train"], 2, 0)
+    )
+    factors = [1 / 3, 2 / 3, 1, 1, 1, 1, *(0.01 ** (n / 6) for n in range(1, 7))]
+    assert rates.rates == pytest.approx([0.02 * factor for factor in factors])
+
+
+def test_one_step_moves_the_weights_as_adamw_would(tone_corpus):
+    network, twin = OneLayer(dropout=0), OneLayer(dropout=0)
+    options = Training(batch=5, peak=0.02, weight_decay=0.5, schedule=Schedule(s_r=0, s_i=6, s_f=12))
+    loader = training_loader(tone_corpus.parts["train"], 5, 0)
+    quiet_trainer(1).fit(Recognizer(network, options), loader)
+    batch = next(iter(loader))
+    optimizer = torch.optim.AdamW(twin.parameters(), lr=0.02, weight_decay=0.5)
+    twin.loss(*batch[1:]).backward()
+    optimizer.step()
+    assert torch.allclose(network.layer.weight, twin.layer.weight, atol=1e-6)
+    assert not torch.allclose(network.layer.weight, OneLayer().layer.weight, atol=1e-3)
+
+
+def test_evaluation_gives_the_loss_the_labels_and_what_the_network_wrote(tone_corpus):
+    network = OneLayer(dropout=0)
+    module = Recognizer(network, OPTIONS).eval()
+    batch = next(iter(evaluation_loader(tone_corpus.parts["dev"], 2)))
+    got: Any = module.validation_step(batch, 0)
+    assert isinstance(got, Evaluated)
+    assert got.ids == ["dev-0", "dev-1"]
+    assert got.labels == len("dad") + len("a cab b")
+    assert float(got.loss.detach()) == float(network.loss(*batch[1:]).detach())
+    assert got.transcripts == network.transcribe(batch.features, batch.lengths)
+
+
+def test_the_weights_of_the_network_are_those_of_the_module():
+    module = Recognizer(OneLayer(), OPTIONS)
+    assert set(module.state_dict()) == {"network.layer.weight", "network.layer.bias"}
+    assert ALPHABET.size == module.state_dict()["network.layer.bias"].shape[0]

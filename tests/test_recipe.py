@@ -1,0 +1,177 @@
+import dataclasses
+import itertools
+import json
+from dataclasses import fields, is_dataclass, replace
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specaug.augment.policy import LB, LD, NAMED
+from specaug.speech.corpora.options import CorpusOptions, Fsdd, Manifests
+from specaug.speech.options import Features, Text
+from specaug.study.recipe import Network, PolicyChoice, Recipe, run_id
+from specaug.training.options import Training
+from specaug.training.schedule import Schedule
+
+OTHER = {  # a value of each field that is neither its default nor out of range
+    PolicyChoice: {
+        "name": "LD",
+        "label": "mine",
+        "scale": 0.5,
+        "W": 9,
+        "F": 7,
+        "m_F": 1,
+        "T": 8,
+        "p": 0.3,
+        "m_T": 1,
+    },
+    Features: {"mel": 64, "window": 0.03, "shift": 0.02, "lowest": 60.0},
+    Text: {"alphabet": "abc", "on_bad_utterance": "skip"},
+    Network: {"path": "models.conformer.ConformerCTC", "arguments": {"width": 16}},
+    Training: {
+        "batch": 8,
+        "peak": 0.5,
+        "weight_decay": 0.5,
+        "clip": 0.5,
+        "evaluate_every": 2,
+        "report": "best",
+    },
+    Schedule: {"s_r": 100, "s_i": 1000, "s_f": 4000},
+}
+FSDD = {"strings": "long", "fold": 2, "train": 7, "dev": 7, "test": 7}
+SPOKEN = {"vocabulary": "small", "voices": 3, "train": 7, "dev": 7, "test": 7, "test_voices": 3}
+LIBRISPEECH = {"train": ("a",), "dev": ("b",), "test": ("c",)}
+MANIFESTS = {"train": "a", "dev": "b", "test": ("c",), "title": "d", "synthetic": True}
+CORPORA = dict(zip(get_args(CorpusOptions), (FSDD, SPOKEN, LIBRISPEECH, MANIFESTS), strict=True))
+STUDY = ("policies", "seeds", "folds", "caption")  # which runs there are, and not what a run is
+
+
+def changed(value):
+    """(path, `value` with the one field at that path changed) for every field below `value`."""
+    for f in fields(value):
+        inner, others = getattr(value, f.name), (OTHER | CORPORA).get(type(value), {})
+        if is_dataclass(inner):
+            for path, other in changed(inner):
+                yield (f.name, *path), replace(value, **{f.name: other})
+        elif f.name in others:
+            assert others[f.name] != inner, f"{f.name}: no change"
+            yield (f.name,), replace(value, **{f.name: others[f.name]})
+
+
+def leaves(kind):
+    """The paths of all fields below a value, those of the study left out."""
+    for f in fields(kind):
+        inner = getattr(kind, f.name)
+        if is_dataclass(inner):
+            yield from ((f.name, *path) for path in leaves(inner))
+        elif f.name not in (*STUDY, "name") or isinstance(kind, PolicyChoice):
+            yield (f.name,)
+
+
+@pytest.mark.parametrize("corpus", CORPORA, ids=lambda kind: kind.name)
+def test_the_id_of_a_run_changes_with_every_field(corpus):
+    base = Recipe(corpus=corpus())
+    variants = dict(changed(base))
+    variants |= {("seed",): replace(base, seed=3), ("scale",): replace(base, scale=0.25)}
+    assert set(variants) == set(leaves(base))
+    ids = {path: run_id(recipe.run()) for path, recipe in variants.items()}
+    assert len({run_id(base.run()), *ids.values()}) == len(ids) + 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"policies": ()}, {"seeds": (7,)}, {"caption": "seen"}, {"corpus": Fsdd(), "folds": (1,)}],
+    ids=str,
+)
+def test_the_id_of_a_run_does_not_depend_on_which_others_there_are(change):
+    base = Recipe(corpus=Fsdd())
+    assert run_id(replace(base, **change).run()) == run_id(base.run())
+
+
+def test_the_id_does_not_depend_on_the_order_of_a_networks_arguments():
+    one, two = ({"width": 8, "depth": 1}, {"depth": 1, "width": 8})
+    ids = {run_id(Recipe(network=Network(arguments=arguments)).run()) for arguments in (one, two)}
+    assert len(ids) == 1
+
+
+def test_the_id_is_of_defaults_written_out():
+    """Typed again: SHA-256 over the JSON of all fields, so a changed default is another run."""
+    run = Recipe().run()
+    assert json.loads(json.dumps(dataclasses.asdict(run)))["training"]["batch"] == 16
+    assert run_id(run) == run_id(replace(run, training=Training(batch=16)))
+    assert len(run_id(run)) == 12
+
+
+def test_a_run_of_a_run_is_itself():
+    run = Recipe(policy=PolicyChoice(name="LD", F=20), scale=0.25).run()
+    assert run.run() == run
+
+
+@given(
+    policies=st.lists(st.sampled_from(sorted(NAMED)), min_size=1, unique=True),
+    seeds=st.lists(st.integers(0, 50), min_size=1, max_size=4, unique=True),
+    folds=st.lists(st.integers(0, 2), max_size=3, unique=True),
+)
+def test_runs_are_policies_times_seeds_times_folds(policies, seeds, folds):
+    choices = tuple(PolicyChoice(name=name) for name in policies)
+    recipe = Recipe(corpus=Fsdd(), policies=choices, seeds=tuple(seeds), folds=tuple(folds))
+    runs = [(run.seed, run.corpus.fold, run.policy.name) for run in recipe.runs()]
+    assert runs == list(itertools.product(seeds, folds or [0], policies))
+    assert len({run_id(run) for run in recipe.runs()}) == len(runs)
+
+
+@pytest.mark.parametrize(
+    ("choice", "title"),
+    [
+        pytest.param(PolicyChoice(name="LD"), "LD", id="name"),
+        pytest.param(PolicyChoice(name="LD", scale=0.25), "LD x 0.25", id="scale"),
+        pytest.param(PolicyChoice(name="LD", scale=0.25, p=0.2), "LD x 0.25 p=0.2", id="field"),
+        pytest.param(PolicyChoice(name="LD", F=27), "LD", id="the field that it has"),
+        pytest.param(PolicyChoice(scale=0.25), "None", id="nothing to scale"),
+    ],
+)
+def test_a_policy_is_called_by_what_tells_it_from_its_name(choice, title):
+    assert choice.title() == title == choice.resolved().label
+
+
+def test_the_scale_multiplies_w_and_t_and_leaves_given_fields():
+    assert PolicyChoice(name="LD", scale=0.25).policy() == replace(LD, warp=20, time_width=25)
+    assert PolicyChoice(name="LB", scale=0.25, T=7).policy() == replace(LB, warp=20, time_width=7)
+
+
+def test_the_scale_of_a_recipe_is_every_policys_that_has_none_of_its_own():
+    own = PolicyChoice(name="LB", scale=0.5)
+    recipe = Recipe(policies=(PolicyChoice(name="LB"), own), seeds=(0,), scale=0.1)
+    assert [run.policy.T for run in recipe.runs()] == [10, 50]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        pytest.param(lambda: Recipe(seed=-1), "seeds are .*-1.*expected whole numbers, 0 or more", id="seed"),
+        pytest.param(lambda: Recipe(seeds=(0, -2)), "-2.*expected whole numbers, 0 or more", id="seeds"),
+        pytest.param(lambda: Recipe(seed=2**63), "below 9223372036854775808", id="seed too large"),
+        pytest.param(lambda: Recipe(seeds=(1, 1)), "seeds hold 1 twice", id="seed twice"),
+        pytest.param(
+            lambda: Recipe(policies=(PolicyChoice(),) * 2), "policies hold None twice", id="policy twice"
+        ),
+        pytest.param(lambda: Recipe(folds=(0,)), "folds are .*spoken has none", id="folds"),
+        pytest.param(lambda: Recipe(policy=PolicyChoice(F=81)), "F is 81; expected at most the 80", id="F"),
+        pytest.param(lambda: Recipe(policies=(PolicyChoice(F=81),)), "F is 81; expected at most", id="Fs"),
+        pytest.param(lambda: PolicyChoice(name="XX"), "unknown policy 'XX'; known: None, LB", id="policy"),
+        pytest.param(lambda: PolicyChoice(p=1.5), "p .*is 1.5; expected a share", id="p"),
+        pytest.param(lambda: PolicyChoice(m_T=-1), "m_T .*is -1; expected a whole number", id="m_T"),
+        pytest.param(lambda: PolicyChoice(scale=0.0), "0.0; expected a factor greater than 0", id="scale"),
+        pytest.param(lambda: Training(weight_decay=float("nan")), "weight_decay is nan; expected", id="NaN"),
+    ],
+)
+def test_a_value_out_of_range_names_itself_and_what_was_expected(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_manifests_have_no_folds():
+    with pytest.raises(ValueError, match="the corpus manifests has none"):
+        Recipe(corpus=Manifests(), folds=(0,))

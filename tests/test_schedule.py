@@ -1,0 +1,62 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specaug.training.options import Training
+from specaug.training.schedule import Schedule
+
+schedules = st.tuples(st.integers(0, 300), st.integers(0, 300), st.integers(1, 300)).map(
+    lambda n: Schedule(s_r=n[0], s_i=n[0] + n[1], s_f=n[0] + n[1] + n[2])
+)
+
+
+def factor_by_hand(schedule: Schedule, step: int) -> float:
+    """The decay as repeated multiplication: each step between s_i and s_f takes the same share away."""
+    if step <= schedule.s_r:
+        return 1.0 if schedule.s_r == 0 else step / schedule.s_r
+    left = 1.0
+    for _ in range(schedule.s_i, min(step, schedule.s_f)):
+        left *= 0.01 ** (1 / (schedule.s_f - schedule.s_i))
+    return left
+
+
+@given(schedule=schedules, step=st.integers(0, 1000))
+def test_the_rate_ramps_holds_and_decays(schedule, step):
+    assert schedule.factor(step) == pytest.approx(factor_by_hand(schedule, step))
+
+
+@pytest.mark.parametrize(
+    ("step", "factor"),
+    [
+        pytest.param(0, 0.0, id="start"),
+        pytest.param(500, 0.5, id="half way up"),
+        pytest.param(1000, 1.0, id="s_r"),
+        pytest.param(20_000, 1.0, id="s_i"),
+        pytest.param(50_000, 0.1, id="half way down"),
+        pytest.param(80_000, 0.01, id="s_f"),
+        pytest.param(90_000, 0.01, id="after s_f"),
+    ],
+)
+def test_schedule_b_of_the_paper_has_its_corners_where_the_paper_says(step, factor):
+    assert Schedule(s_r=1000, s_i=20_000, s_f=80_000).factor(step) == pytest.approx(factor)
+
+
+@pytest.mark.parametrize("steps", [(-1, 5, 9), (6, 5, 9), (1, 9, 9), (1, 10, 9)])
+def test_steps_out_of_order_are_named(steps):
+    s_r, s_i, s_f = steps
+    with pytest.raises(ValueError, match=f"s_r={s_r} s_i={s_i} s_f={s_f}; expected 0 <= s_r <= s_i < s_f"):
+        Schedule(s_r=s_r, s_i=s_i, s_f=s_f)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("batch", 0), ("batch", -1), ("peak", 0.0), ("clip", -1.0), ("evaluate_every", 0)]
+)
+def test_an_option_that_is_not_more_than_0_is_named(name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value}; expected more than 0"):
+        Training(**{name: value})
+
+
+@pytest.mark.parametrize("value", [-0.1, float("nan")])
+def test_a_weight_decay_below_0_is_named(value):
+    with pytest.raises(ValueError, match=f"weight_decay is {value}; expected 0 or more"):
+        Training(weight_decay=value)

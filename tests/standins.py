@@ -27,7 +27,7 @@ from specaug.training.schedule import Schedule
 RATE, MEL = 8000, 16
 TONES = {" ": 300.0, "a": 700.0, "b": 1300.0, "c": 2200.0, "d": 3400.0}  # Hz
 ALPHABET = Alphabet("".join(TONES))
-SUNG, SILENT = 0.08, 0.04  # seconds of a character, and after it
+SUNG, SILENT = 0.04, 0.04  # seconds of a character, and after it
 TEXTS = {
     "train": ["ab", "cab dad", "bad", "a dab", "cc d"],  # five: a batch of two is left with one
     "dev": ["dad", "a cab b"],

@@ -144,9 +144,9 @@ def test_real_strings_last_as_long_as_their_digits(fsdd_source, tmp_path, string
     seconds = np.array([u.duration for u in corpus.parts["train"]])
     if strings == "long":
         assert (min(digits), max(digits)) == (15, 25)
-        assert 8 < seconds.mean() < 12
+        assert 8 < np.median(seconds) < 12
         assert 5 < seconds.min()
-        assert seconds.max() < 16
+        assert seconds.max() < 20
     else:
         assert (min(digits), max(digits)) == (3, 7)
         assert 1 < seconds.min()

@@ -37,8 +37,10 @@ def writable(folder: Path) -> Path:
     probe = folder / f".probe-{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"\0" * 4096)
-        probe.unlink()
+        try:
+            probe.write_bytes(b"\0" * 4096)
+        finally:
+            probe.unlink(missing_ok=True)  # half of it may be there
     except OSError as error:
         raise UserError(
             f"{folder}: cannot be written ({error.strerror}); expected a folder with space"

@@ -19,11 +19,12 @@ Student quantiles with Satterthwaite's degrees of freedom. How often two identic
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 Floats = NDArray[np.float64]
 Pair = tuple[str, str]
@@ -121,19 +122,8 @@ def holm(p_values: Sequence[float]) -> tuple[list[float], list[float]]:
 
 
 def student_quantile(probability: float, freedom: float) -> float:
-    """The quantile of Student's t distribution; `freedom` is 1 or more and need not be whole."""
-    freedom = min(freedom, MAX_FREEDOM)
-    angles, cumulative = _student(freedom)
-    return math.sqrt(freedom) * math.tan(float(np.interp(probability, cumulative, angles)))
-
-
-@lru_cache(maxsize=64)
-def _student(freedom: float) -> tuple[Floats, Floats]:
-    # With t = sqrt(freedom) tan(angle) the density is cos(angle) ** (freedom - 1), on a bounded interval.
-    angles = np.linspace(-math.pi / 2, math.pi / 2, 20_001)
-    density = np.cos(angles).clip(0) ** (freedom - 1)
-    cumulative = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
-    return angles, cumulative / cumulative[-1]
+    """The quantile of Student's t distribution; `freedom` need not be whole."""
+    return float(stdtrit(min(freedom, MAX_FREEDOM), probability))
 
 
 @dataclass(frozen=True, eq=False)

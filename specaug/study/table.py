@@ -96,6 +96,8 @@ def keep_run(folder: Path, root: Path) -> Path:
     kept.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in read_lines(folder))
     (kept / f"{HYPOTHESES}.xz").write_bytes(lzma.compress(text.encode()))
+    if (folder / CURVES).is_file():
+        shutil.copyfile(folder / CURVES, kept / CURVES)
     shutil.copyfile(folder / RESULT, kept / RESULT)  # last: it says that the folder is whole
     return kept
 

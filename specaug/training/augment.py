@@ -14,6 +14,8 @@ from specaug.augment.policy import NONE, Policy
 
 Field = str | int  # of a batch: a name in a NamedTuple, dataclass or dictionary; a place in a tuple or list
 
+HOOK = "on_after_batch_transfer"
+
 
 class Augment(L.Callback):
     """Augments each training batch once it is on its device and before the module's step sees it.
@@ -34,12 +36,14 @@ class Augment(L.Callback):
         self.policy = policy
         self.seed = seed
         self.features, self.lengths, self.ids = features, lengths, ids
+        self.found: dict[str, Any] = {}  # the hook that the module itself carried, where it did
         self.batches = 0  # of this epoch
         self.hidden = torch.zeros(3, dtype=torch.float64)  # shares of cells, frames, channels, summed
         self.utterances = 0
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Put the policy behind the hook that Lightning calls once a batch is on its device."""
+        self.found = {name: hook for name, hook in vars(pl_module).items() if name == HOOK}
         before: Callable[[Any, int], Any] = pl_module.on_after_batch_transfer
 
         def on_after_batch_transfer(batch: Any, dataloader_idx: int) -> Any:
@@ -50,7 +54,14 @@ class Augment(L.Callback):
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Leave the module as it was found."""
-        pl_module.__dict__.pop("on_after_batch_transfer", None)
+        vars(pl_module).pop(HOOK, None)
+        vars(pl_module).update(self.found)
+
+    def on_exception(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
+    ) -> None:
+        """As at the end: after an error Lightning calls no teardown."""
+        self.teardown(trainer, pl_module, "fit")
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Count batches from 0."""
@@ -106,7 +117,8 @@ def put(batch: Any, field: Field, value: Tensor) -> Any:
     if isinstance(batch, dict):
         return {**batch, field: value}
     if isinstance(field, int):
-        return type(batch)(value if place == field else item for place, item in enumerate(batch))
+        make = getattr(batch, "_make", type(batch))  # a NamedTuple takes its fields one by one
+        return make(value if place == field else item for place, item in enumerate(batch))
     if hasattr(batch, "_replace"):
         return batch._replace(**{field: value})
     if is_dataclass(batch) and not isinstance(batch, type):

@@ -25,6 +25,7 @@ from specaug.training.callbacks import (
     LAST,
     Checkpoints,
     Curves,
+    LastEvaluated,
     Progress,
     Report,
     Reseed,
@@ -76,7 +77,9 @@ def train(job: Job) -> Outcome:
     curves, checkpoints = Curves(job.folder), Checkpoints(job.folder)
     scoring = Scoring(DEV, job.prepared.parts[DEV], job.alphabet)
     trainer = make_trainer(
-        job, [Reseed(job.seed), augment, scoring, curves, checkpoints, Report(job.report)], job.loggers
+        job,
+        [Reseed(job.seed), LastEvaluated(), augment, scoring, curves, checkpoints, Report(job.report)],
+        job.loggers,
     )
     last = job.folder / LAST
     try:
@@ -141,9 +144,10 @@ def dry_run(network: nn.Module, part: Part, size: int) -> None:
         name = type(network).__name__
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"network {name} fails on its first batch: {first}") from error
-    if not math.isfinite(float(loss.detach())):
+    value = float(loss.detach())
+    if not math.isfinite(value):
         raise UserError(
-            f"network {type(network).__name__}: loss of the first batch is {float(loss)}; expected a finite one"
+            f"network {type(network).__name__}: loss of the first batch is {value}; expected a finite one"
         )
     if len(written) != len(batch.ids):
         raise UserError(

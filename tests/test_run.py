@@ -1,0 +1,138 @@
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from specaug.errors import UserError
+from specaug.study.load import load
+from specaug.study.places import Places
+from specaug.study.recipe import run_id
+from specaug.study.results import read_lines, read_result
+from specaug.study.run import Run, check, execute
+
+
+@pytest.fixture(autouse=True)
+def _without_wandb(monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+
+
+def run_of(laboratory: Path, runs: Path, *overrides: str) -> Run:
+    recipe = load(laboratory / "experiments" / "tiny.yaml", overrides).run()
+    return Run("tiny", recipe, Places.of(laboratory, runs=runs))
+
+
+@pytest.fixture(scope="module")
+def finished(tiny, tmp_path_factory) -> Run:
+    run = run_of(tiny, tmp_path_factory.mktemp("runs"), "policy=LD", "seed=3")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_MODE", "disabled")
+        execute(run)
+    return run
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def test_a_run_leaves_its_recipe_result_hypotheses_curves_and_checkpoints(finished):
+    names = {path.name for path in finished.folder.iterdir()} - {".lock"}
+    assert names == {"recipe.yaml", "result.json", "hypotheses.jsonl", "curves.csv", "best.ckpt", "last.ckpt"}
+
+
+def test_the_kept_recipe_is_the_run(finished):
+    assert run_id(load(finished.folder / "recipe.yaml").run()) == finished.id
+
+
+def test_the_folder_is_named_for_people_and_ends_in_the_id(finished):
+    assert finished.name == "LD x 0.1, seed 3"
+    assert finished.folder.name == f"LD-x-0.1-seed-3-{finished.id}"
+    assert finished.folder.parent.name == "tiny"
+
+
+def test_a_fold_is_part_of_the_name(tiny, tmp_path):
+    recipe = load(tiny / "experiments" / "tiny.yaml", ["corpus={name: fsdd, fold: 2}"]).run()
+    assert Run("tiny", recipe, Places.of(tiny, runs=tmp_path)).name == "None, fold 2, seed 0"
+
+
+def test_the_result_can_be_read_and_says_what_was_run(finished):
+    result = read_result(finished.folder)
+    assert (result.run, result.seed, result.label, result.steps, result.epochs) == (
+        finished.id,
+        3,
+        "LD x 0.1",
+        12,
+        4,
+    )
+    assert set(result.parts) == {"dev", "test"}
+
+
+def test_the_counts_of_a_part_are_the_sums_of_its_hypotheses(finished):
+    rows = list(read_lines(finished.folder))
+    for name, part in read_result(finished.folder).parts.items():
+        mine = [row for row in rows if row["part"] == name]
+        assert len(mine) == part.utterances == 2
+        for kind in ("substitutions", "deletions", "insertions"):
+            assert sum(row[kind] for row in mine) == getattr(part.wer, kind)
+        assert sum(row["words"] for row in mine) == part.wer.total
+
+
+def test_hypotheses_tell_speaker_and_reference(finished):
+    rows = {row["id"]: row for row in read_lines(finished.folder)}
+    assert (rows["test-1"]["speaker"], rows["test-1"]["reference"]) == ("test-speaker", "b c")
+
+
+def test_the_curve_has_a_row_for_each_epoch(finished):
+    with (finished.folder / "curves.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["epoch"], row["step"]) for row in rows] == [("1", "3"), ("2", "6"), ("3", "9"), ("4", "12")]
+    result = read_result(finished.folder)
+    assert float(rows[-1]["dev/loss"]) == pytest.approx(result.parts["dev"].loss)
+
+
+def test_a_finished_run_is_not_repeated(finished):
+    before = contents(finished.folder)
+    assert execute(finished) == finished.folder
+    assert contents(finished.folder) == before
+
+
+def test_another_process_at_the_run_is_reported(tiny, finished, tmp_path):
+    run = replace(finished, places=Places.of(tiny, runs=tmp_path))
+    run.folder.mkdir(parents=True)
+    with FileLock(run.folder / ".lock"), pytest.raises(UserError, match="another process is at this run"):
+        execute(run)
+
+
+def test_the_first_weights_depend_on_the_seed_and_not_on_the_policy(tiny, tmp_path):
+    """With a peak of almost nothing, what is left after training is what there was before it."""
+    still = ("training.peak=1e-30", "training.weight_decay=0", "training.schedule={s_r: 0, s_i: 1, s_f: 2}")
+    losses = {}
+    for overrides in (("policy=None", "seed=0"), ("policy=LD", "seed=0"), ("policy=None", "seed=1")):
+        execute(run := run_of(tiny, tmp_path, *still, *overrides))
+        losses[overrides] = read_result(run.folder).parts["dev"].loss
+    none, masked, other = losses.values()
+    assert none == masked != other
+
+
+def test_check_leaves_no_run(tiny, tmp_path):
+    run = run_of(tiny, tmp_path)
+    assert set(check(run).parts) == {"train", "dev", "test"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_utterances_are_skipped_and_listed_where_the_recipe_says_so(laboratory, tmp_path):
+    (laboratory / "data" / "train-2.wav").write_bytes(b"")
+    execute(run := run_of(laboratory, tmp_path, "text.on_bad_utterance=skip"))
+    (skipped,) = read_result(run.folder).skipped
+    assert "train.jsonl:3: audio file" in skipped
+    assert "train-2.wav is empty (0 bytes)" in skipped
+    assert read_result(run.folder).steps == 12  # five utterances are three batches too
+
+
+def test_the_result_names_the_versions_and_the_commit(finished):
+    facts = json.loads((finished.folder / "result.json").read_text())
+    assert set(facts["versions"]) == {"torch", "lightning", "numpy", "jiwer", "specaug"}
+    assert facts["commit"] == ""  # the laboratory lies in no repository

@@ -81,7 +81,11 @@ def edit(laboratory: Path, part: str, change: Callable[[Rows], object]) -> None:
         pytest.param(["training.batch=-2"], "batch is -2; expected more than 0", id="batch"),
         pytest.param(["corpus.train=data/no.jsonl"], "data/no.jsonl: no such file", id="manifest"),
         pytest.param(["corpus.test=[data/train.jsonl]"], "makes a part called 'train'", id="part twice"),
-        pytest.param(["features.window=0.0001", "features.shift=0.0001"], "feature", id="window"),
+        pytest.param(
+            ["features.window=1e-5", "features.shift=1e-5"],
+            "shift is 1e-05; expected more than 0",
+            id="shift",
+        ),
         pytest.param(
             ["features.lowest=4000"], "above 4000.0 Hz do not fit a sample rate of 8000 Hz", id="lowest"
         ),
@@ -152,7 +156,7 @@ def set_field(place: int, **fields: Any) -> Callable[[Rows], object]:
             id="alphabet",
         ),
         pytest.param(
-            "test", set_field(0, text="ac" * 40), "test.jsonl:1: too short for its", id="too long"
+            "train", set_field(0, text="ac" * 40), "train.jsonl:1: too short for its", id="too long"
         ),
         pytest.param(
             "train", set_field(3, id="train-0"), "train.jsonl:4: id 'train-0' is already used at", id="id"

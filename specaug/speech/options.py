@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+SHORTEST, LONGEST = 0.001, 1.0  # seconds of a window: at 1 kHz there is a sample in it
+
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
@@ -16,10 +18,9 @@ class Features:
     def __post_init__(self) -> None:
         if self.mel < 1:
             raise ValueError(f"mel is {self.mel}; expected at least 1 channel")
-        if not 0 < self.shift <= self.window:
-            raise ValueError(
-                f"shift is {self.shift}; expected more than 0 and at most window ({self.window})"
-            )
+        if not SHORTEST <= self.shift <= self.window <= LONGEST:
+            expected = f"expected more than 0 (at least {SHORTEST}), at most window ({self.window}), that at most {LONGEST}"
+            raise ValueError(f"shift is {self.shift}; {expected} seconds")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,10 +28,10 @@ from specaug.study.mirror import Mirror
 from specaug.study.networks import build, outputs_of
 from specaug.study.places import Places, space, writable
 from specaug.study.recipe import Recipe, run_id
+from specaug.study.results import HYPOTHESES, RECIPE, RESULT
 from specaug.training.callbacks import Progress, Scores
 from specaug.training.fit import Job, Outcome, dry_run, train
 
-RESULT, RECIPE, HYPOTHESES = "result.json", "recipe.yaml", "hypotheses.jsonl"
 PACKAGES = ("torch", "lightning", "numpy", "jiwer", "specaug")
 
 Loading = Callable[[str, int, int], None]  # what, done, total

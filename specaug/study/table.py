@@ -15,6 +15,7 @@ from specaug.errors import UserError
 from specaug.study.compare import CHOOSING, Comparison, PartFacts, PartScore, Row, compare
 from specaug.study.results import HYPOTHESES, RESULT, read_lines, read_result, read_utterances
 from specaug.study.statistics import MIN_SEEDS, MIN_UNITS, NO_DIFFERENCE, REPLICATES, Difference, Estimate
+from specaug.training.files import CURVES
 
 WIDTH = 110  # columns of a terminal
 SHORT = 8  # hex digits of a run's id

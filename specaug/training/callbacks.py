@@ -17,9 +17,8 @@ import torch
 from specaug.speech.prepare import Part
 from specaug.speech.scoring import Errors, add, character_errors, word_errors
 from specaug.speech.text import Alphabet
+from specaug.training.files import BEST, CURVES, LAST
 from specaug.training.module import Evaluated
-
-LAST, BEST, CURVES = "last.ckpt", "best.ckpt", "curves.csv"
 
 
 class Reseed(L.Callback):

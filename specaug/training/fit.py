@@ -21,8 +21,6 @@ from specaug.speech.prepare import Part, Prepared
 from specaug.speech.text import Alphabet
 from specaug.training.augment import Augment
 from specaug.training.callbacks import (
-    BEST,
-    LAST,
     Checkpoints,
     Curves,
     LastEvaluated,
@@ -34,6 +32,7 @@ from specaug.training.callbacks import (
 )
 from specaug.training.contract import answering
 from specaug.training.data import Utterances, evaluation_loader, training_loader
+from specaug.training.files import BEST, LAST
 from specaug.training.module import Recognizer
 from specaug.training.options import Training
 

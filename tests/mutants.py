@@ -33,6 +33,132 @@ MUTANTS = [
     Mutant(file, old, new, tests)
     for (file, tests), edits in [
         (
+            ("models/bilstm.py", "tests/test_bilstm.py"),
+            [
+                ("(lengths[:, None] - 1 - place)", "(lengths[:, None] - place)"),
+                (
+                    "turn(self.backwards(turn(hidden, turned))[0], turned)",
+                    "self.backwards(turn(hidden, turned))[0]",
+                ),
+                ("cat([there, back], dim=-1) * valid", "cat([back, there], dim=-1) * valid"),
+                ("dim=-1) * valid(lengths, hidden.shape[1])[:, :, None]", "dim=-1)"),
+                (
+                    "width if layer == 0 else 2 * width, width",
+                    "width if layer == 0 else 2 * width, 2 * width",
+                ),
+            ],
+        ),
+        (
+            ("models/conformer.py", "tests/test_conformer.py"),
+            [
+                ("if width < 1 or width % (2 * heads)", "if width % heads"),
+                ("hidden + 0.5 * self.enter(hidden)", "hidden + self.enter(hidden)"),
+                ("attn_mask=mask[:, None, None, :]", "attn_mask=None"),
+                (
+                    "F.glu(self.gate(self.norm(hidden))) * mask[:, :, None]",
+                    "F.glu(self.gate(self.norm(hidden)))",
+                ),
+                ("rotated(query, turns), rotated(key, turns)", "rotated(query, turns), key"),
+                ("first * sin + second * cos", "first * sin - second * cos"),
+            ],
+        ),
+        (
+            ("models/ctc.py", "tests/test_ctc.py"),
+            [
+                ("for label, _ in groupby(path) if", "for label in path if"),
+                ("merge(path[:n])", "merge(path)"),
+                ('BLANK, reduction="sum"', 'BLANK, reduction="mean"'),
+                ("target_lengths.sum().clamp(min=1)", "len(target_lengths)"),
+                (".sum().clamp(min=1)", ".sum()"),
+            ],
+        ),
+        (
+            ("models/subsampling.py", "tests/test_subsampling.py"),
+            [
+                ("hidden = hidden.masked_fill(", "hidden.masked_fill("),
+                (
+                    ".masked_fill(~valid(lengths, hidden.shape[2])[:, None, :], 0.0)",
+                    " * valid(lengths, hidden.shape[2])[:, None, :]",
+                ),
+                ("transpose(1, 2) * valid(lengths, hidden.shape[2])[:, :, None]", "transpose(1, 2)"),
+                ("(frames + 3) // 4", "(frames + 2) // 4"),
+            ],
+        ),
+        (
+            ("specaug/__init__.py", "tests/test_specaug.py"),
+            [
+                (
+                    "from specaug.augment.policy import",
+                    "import torch as torch\nfrom specaug.augment.policy import",
+                ),
+                (
+                    "    if name not in _LATER:\n        raise",
+                    "    if name not in _LATER:\n        return None\n        raise",
+                ),
+                ('"draw": "draws"', '"draw": "apply"'),
+            ],
+        ),
+        (
+            ("specaug/augment/apply.py", "tests/test_apply.py"),
+            [
+                ("& valid[:, :, None]", ""),
+                ("(start <= position)", "(start < position)"),
+                ("frames + channels - frames * channels", "frames + channels"),
+                (
+                    "torch.where(weight > 0, torch.lerp(low, high, weight), low)",
+                    "torch.lerp(low, high, weight)",
+                ),
+                ("whole + centre)", "whole + target)"),
+                ("rest = (climb - whole * run).double() / run", "rest = climb.float() / run - whole"),
+                ("return features.masked_fill(", "return features.masked_fill_("),
+            ],
+        ),
+        (
+            ("specaug/augment/draws.py", "tests/test_draws.py"),
+            [
+                ("size)[:, None] + 1).expand_as", "size)[:, None]).clamp(min=1).expand_as"),
+                ("size[:, None] - width + 1", "(size[:, None] - width).clamp(min=1)"),
+                ("WARP, FREQ, TIME = 0, 1, 2", "WARP, FREQ, TIME = 0, 1, 1"),
+                ("(block[None, :], epoch, id_low, id_high)", "(block[None, :], epoch, id_low, id_low)"),
+                ("(seed >> 32) & WORD", "0"),
+                ("below(second, 2 * reach + 1) - reach", "below(second, 2 * reach + 1)"),
+            ],
+        ),
+        (
+            ("specaug/augment/philox.py", "tests/test_philox.py"),
+            [
+                ("ROUNDS = 10", "ROUNDS = 9"),
+                ("(k1 + WEYL[1]) & WORD", "k1 + WEYL[1]"),
+                ("high0 ^ c3 ^ k1", "high0 ^ c3 ^ k0"),
+                ("upper + (lower >> 16)", "upper"),
+                ("(word * bound) >> 32", "(word.double() * bound / 2**32).round().long()"),
+            ],
+        ),
+        (
+            ("specaug/augment/policy.py", "tests/test_policy.py"),
+            [
+                ("not 0 <= value <= 1:", "not 0 <= value:"),
+                ("isinstance(value, bool) or not isinstance(value, int | float) or not 0", "not 0"),
+                ("Fraction(str(self.time_fraction))", "Fraction(self.time_fraction)"),
+                (
+                    "min(self.time_width, frames * share.numerator // share.denominator)",
+                    "frames * share.numerator // share.denominator",
+                ),
+                ("round(self.time_width * factor)", "int(self.time_width * factor)"),
+                ("SM = Policy(warp=40, freq_width=15", "SM = Policy(warp=40, freq_width=27"),
+            ],
+        ),
+        (
+            ("specaug/augment/transform.py", "tests/test_transform.py"),
+            [
+                ("if not self.training:", "if not self.policy:"),
+                ("self.calls += 1", "self.calls += 0"),
+                ("make_keys(self.seed, self.calls", "make_keys(torch.initial_seed(), self.calls"),
+                ("            self.calls += 1", "        self.calls += 1"),
+                ("draw(self.policy, lengths, mel", "draw(self.policy, torch.full_like(lengths, time), mel"),
+            ],
+        ),
+        (
             MANIFEST,
             [
                 ("if duration <= 0:", "if duration < 0:"),

@@ -197,6 +197,14 @@ def test_a_part_without_a_good_utterance_is_an_error_even_where_bad_ones_are_ski
         prepared(corpus, tmp_path / "cache", SKIP)
 
 
+def test_what_is_too_short_to_be_trained_on_is_tested_on_and_what_is_too_foreign_is_not(corpus, tmp_path):
+    corpus.parts["test"].append(too_short(tmp_path / "audio"))
+    assert prepared(corpus, tmp_path / "cache").parts["test"].ids == ["e1", "bad"]
+    corpus.parts["test"][1] = foreign_text(tmp_path / "audio")
+    with pytest.raises(UserError, match="characters '!'"):
+        prepared(corpus, tmp_path / "cache")
+
+
 def test_an_id_that_is_used_twice_and_a_second_sample_rate_are_errors(corpus, tmp_path):
     twice = replace(noise(tmp_path / "audio", "bad", 0.6), id="t22")
     with pytest.raises(UserError, match="id 't22' is already used"):

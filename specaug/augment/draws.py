@@ -6,8 +6,10 @@ share their numbers: LD's first masks are LB's masks.
 """
 
 import hashlib
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Int
@@ -59,44 +61,52 @@ def draw(policy: Policy, lengths: Int[Tensor, " batch"], mel: int, keys: Int[Ten
     if policy.freq_width > mel:
         raise ValueError(f"F (freq_width) is {policy.freq_width}; expected at most the {mel} mel channels")
     lengths, keys = lengths.long(), keys.long()
-    channels = torch.full_like(lengths, mel)
-    centre, shift = _draw_warp(policy.warp, lengths, keys)
-    freq = _draw_spans(FREQ, policy.freq_masks, channels, torch.full_like(lengths, policy.freq_width), keys)
-    widest = torch.tensor([policy.widest(n) for n in lengths.tolist()], device=lengths.device)
-    time = _draw_spans(TIME, policy.time_masks, lengths, widest.reshape_as(lengths).long(), keys)
-    return Draws(centre, shift, freq, time)
+    counts = {WARP: 1, FREQ: policy.freq_masks, TIME: policy.time_masks}
+    warp, freq, time = draw_words(keys, counts)
+    widest = torch.tensor([policy.widest(n) for n in lengths.tolist()], dtype=torch.int64)
+    centre, shift = place_warp(policy.warp, lengths, warp)
+    return Draws(
+        centre=centre,
+        shift=shift,
+        freq=place_spans(torch.full_like(lengths, mel), torch.full_like(lengths, policy.freq_width), freq),
+        time=place_spans(lengths, widest.to(lengths.device), time),
+    )
 
 
-def _words(keys: Int[Tensor, "batch 5"], stream: int, count: int) -> tuple[Tensor, Tensor]:
-    """Two random words for each utterance and each of `count` draws of one operation, (batch, count) each."""
-    block = (stream << 16) + torch.arange(count, device=keys.device)
+class Words(NamedTuple):
+    """Two random words of 32 bits for each utterance and each draw of one operation."""
+
+    first: Int[Tensor, "batch draw"]
+    second: Int[Tensor, "batch draw"]
+
+
+def draw_words(keys: Int[Tensor, "batch 5"], counts: Mapping[int, int]) -> list[Words]:
+    """The words of each stream in `counts`, which says how many draws it makes.
+
+    All streams go through the generator together: it is some 150 small operations, whatever their size.
+    """
+    blocks = [(stream << 16) + index for stream, count in counts.items() for index in range(count)]
+    block = torch.tensor(blocks, dtype=torch.int64, device=keys.device)[None, :]
     seed_low, seed_high, epoch, id_low, id_high = (keys[:, i : i + 1] for i in range(5))
-    first, second, _, _ = philox((block[None, :], epoch, id_low, id_high), (seed_low, seed_high))
-    return first, second
+    first, second, _, _ = philox((block, epoch, id_low, id_high), (seed_low, seed_high))
+    ends = list(itertools.accumulate(counts.values(), initial=0))
+    return [Words(first[:, a:b], second[:, a:b]) for a, b in itertools.pairwise(ends)]
 
 
-def _draw_spans(
-    stream: int,
-    count: int,
-    size: Int[Tensor, " batch"],
-    widest: Int[Tensor, " batch"],
-    keys: Int[Tensor, "batch 5"],
-) -> Spans:
-    """`count` intervals per utterance inside [0, size), of widths U{0..widest}."""
-    first, second = _words(keys, stream, count)
-    width = below(first, (torch.minimum(widest, size)[:, None] + 1).expand_as(first))
-    return Spans(below(second, size[:, None] - width + 1), width)
+def place_spans(size: Int[Tensor, " batch"], widest: Int[Tensor, " batch"], words: Words) -> Spans:
+    """Intervals inside [0, size), of widths U{0..widest}, one for each pair of words."""
+    width = below(words.first, (torch.minimum(widest, size)[:, None] + 1).expand_as(words.first))
+    return Spans(below(words.second, size[:, None] - width + 1), width)
 
 
-def _draw_warp(
-    warp: int, lengths: Int[Tensor, " batch"], keys: Int[Tensor, "batch 5"]
+def place_warp(
+    warp: int, lengths: Int[Tensor, " batch"], words: Words
 ) -> tuple[Int[Tensor, " batch"], Int[Tensor, " batch"]]:
     """The frame that moves, in (W, tau - 1 - W), and its shift, U{-W..W}.
 
     In an utterance of fewer than 2 W + 3 frames W is lowered until such a frame exists (decision D6).
     """
     reach = torch.clamp((lengths - 3).div(2, rounding_mode="floor"), min=0, max=warp)
-    first, second = (word[:, 0] for word in _words(keys, WARP, 1))
     room = torch.clamp(lengths - 2 - 2 * reach, min=1)
-    centre = torch.where(lengths >= 3, reach + 1 + below(first, room), torch.zeros_like(lengths))
-    return centre, below(second, 2 * reach + 1) - reach
+    centre = torch.where(lengths >= 3, reach + 1 + below(words.first[:, 0], room), torch.zeros_like(lengths))
+    return centre, below(words.second[:, 0], 2 * reach + 1) - reach

@@ -118,10 +118,10 @@ MUTANTS = [
             [
                 ("size)[:, None] + 1).expand_as", "size)[:, None]).clamp(min=1).expand_as"),
                 ("size[:, None] - width + 1", "(size[:, None] - width).clamp(min=1)"),
-                ("WARP, FREQ, TIME = 0, 1, 2", "WARP, FREQ, TIME = 0, 1, 1"),
-                ("(block[None, :], epoch, id_low, id_high)", "(block[None, :], epoch, id_low, id_low)"),
+                ("[(stream << 16) + index for", "[(stream << 3) + index for"),
+                ("(block, epoch, id_low, id_high)", "(block, epoch, id_low, id_low)"),
                 ("(seed >> 32) & WORD", "0"),
-                ("below(second, 2 * reach + 1) - reach", "below(second, 2 * reach + 1)"),
+                ("2 * reach + 1) - reach", "2 * reach + 1)"),
             ],
         ),
         (
@@ -159,6 +159,84 @@ MUTANTS = [
             ],
         ),
         (
+            ("specaug/cli.py", "tests/test_cli.py"),
+            [
+                ("arguments.overrides += rest", "pass"),
+                ("return 2 if problems else 0", "return 0"),
+                (
+                    'given = [f"{name}={value}" for name, value in lists.items() if value is not None]',
+                    "given = []",
+                ),
+                ("' '.join(message.split())", "message"),
+                (
+                    "from specaug.errors import UserError\n",
+                    "from specaug.errors import UserError\nimport specaug.augment.draws\n",
+                ),
+            ],
+        ),
+        (
+            ("specaug/speech/batching.py", "tests/test_batching.py"),
+            [
+                ('chance("length", seed, epoch, name)', 'chance("length", seed, 0, name)'),
+                ('chance("order", seed, epoch, ids[batch[0]])', 'chance("order", epoch, ids[batch[0]])'),
+                (
+                    "return sorted(batches, key=lambda batch: ",
+                    "return batches or sorted(batches, key=lambda batch: ",
+                ),
+                ("JITTER = 0.1", "JITTER = 1.0"),
+                ("key=lambda i: (jittered[i], ids[i]))", "key=lambda i: jittered[i] // 100)"),
+                (
+                    "lengths = torch.tensor([len(f) for f in features])",
+                    "lengths = torch.tensor([max(map(len, features))] * len(features))",
+                ),
+            ],
+        ),
+        (
+            ("specaug/speech/chance.py", "tests/test_chance.py"),
+            [
+                ('"/".join(map(str, words))', "str(words[0])"),
+                ("digest[:16]", "digest[:1]"),
+            ],
+        ),
+        (
+            ("specaug/speech/corpora/fetch.py", "tests/test_fetch.py"),
+            [
+                ('"--depth", "1", ', ""),
+                ("shutil.rmtree(partial, ignore_errors=True)", "pass"),
+                ('if line.startswith("fatal:")', "if False"),
+                ("except OSError as error:", "except PermissionError as error:"),
+                (" or in_the_way(folder)", ""),
+            ],
+        ),
+        (
+            ("specaug/speech/corpora/fsdd.py", "tests/test_fsdd.py"),
+            [
+                ("DEV: (options.dev, seen, dev)", "DEV: (options.dev, seen, train)"),
+                (
+                    "SPEAKERS[2 * options.fold : 2 * options.fold + 2]",
+                    "SPEAKERS[options.fold : options.fold + 2]",
+                ),
+                ('"unseen" if part == "noisy" else part, number', "part, number"),
+                (
+                    'text = " ".join(DIGITS[digit] for digit in self.digits)',
+                    'text = " ".join(DIGITS[digit] for digit in sorted(self.digits))',
+                ),
+                ("if rate != RATE:", "if rate < RATE:"),
+            ],
+        ),
+        (
+            ("specaug/speech/features.py", "tests/test_features.py"),
+            [
+                ("periodic=False", "periodic=True"),
+                (".abs().square()", ".abs()"),
+                ("range(shortest, shortest + DOUBLINGS)", "range(shortest, shortest + 1)"),
+                ('mel_scale="htk"', 'mel_scale="slaney"'),
+                ("if len(wave) < window:", "if len(wave) <= window:"),
+                (".clamp(min=LEAST_DEVIATION)", ""),
+                ("features.mean(dim=0)", "features.mean()"),
+            ],
+        ),
+        (
             MANIFEST,
             [
                 ("if duration <= 0:", "if duration < 0:"),
@@ -167,6 +245,227 @@ MUTANTS = [
                 ("os.path.relpath(path.parent.resolve() / path.name, folder.resolve())", "str(path)"),
                 ("sum(name is not None for name in files.values()) != 1", "not any(files.values())"),
                 ("u.duration, u.offset, size", "u.duration, size"),
+            ],
+        ),
+        (
+            ("specaug/speech/prepare.py", "tests/test_prepare.py"),
+            [
+                ("json.dumps([VERSION, name, asdict(features)])", "json.dumps([VERSION, name])"),
+                ("json.dumps([VERSION, name, asdict(features)])", "json.dumps([VERSION, asdict(features)])"),
+                ("if (folder / INDEX).is_file():", "if False:"),
+                ("shutil.rmtree(partial, ignore_errors=True)", "pass"),
+                ("total += reading.frames", "total += 1"),
+                ('np.float32, "c", shape', 'np.float32, "r+", shape'),
+                ("problem if stop else (lambda *_: None)", "problem"),
+            ],
+        ),
+        (
+            ("specaug/speech/scoring.py", "tests/test_scoring.py"),
+            [
+                (
+                    "Errors(out.substitutions, out.deletions, out.insertions, len(reference.split()))",
+                    "Errors(out.substitutions, out.insertions, out.deletions, len(reference.split()))",
+                ),
+                (
+                    "self.substitutions + self.deletions + self.insertions",
+                    "self.substitutions + self.deletions",
+                ),
+                ("out.insertions, len(reference))", "out.insertions, len(reference.split()))"),
+                ('return " ".join(text.split())', "return text"),
+            ],
+        ),
+        (
+            ("specaug/speech/text.py", "tests/test_text.py"),
+            [
+                ("self.characters.index(character) + 1", "self.characters.index(character)"),
+                (
+                    '" ".join("".join(self.characters[label - 1] for label in labels).split())',
+                    '"".join(self.characters[label - 1] for label in labels)',
+                ),
+                ("return len(labels) + ", "return len(labels) + 0 * "),
+                ("sorted(set(text) - set(characters))", "sorted(set(characters) - set(text))"),
+                ("return len(self.characters) + 1", "return len(self.characters)"),
+            ],
+        ),
+        (
+            ("specaug/study/ablation.py", "tests/test_ablation.py"),
+            [
+                ("failures += [failed] if failed else []", "failures = [failed] if failed else []"),
+                ("if waiting and not worker.process.is_alive():", "if False:"),
+                ("for run in runs if not run.finished)", "for run in runs)"),
+                ("name = signal.Signals(-code).name if code < 0 else", "name ="),
+                ('first = (str(error).splitlines() or [""])[0]', "first = str(error)"),
+            ],
+        ),
+        (
+            ("specaug/study/corpora.py", "tests/test_corpora.py"),
+            [
+                ("build(options, places.laboratory)", "build(options, places.data)"),
+                ("sources = () if isinstance(options, Spoken) else", "sources ="),
+            ],
+        ),
+        (
+            ("specaug/study/load.py", "tests/test_load.py"),
+            [
+                (
+                    "return laid_over(read(path.parent / str(parent), depth + 1), raw)",
+                    "return laid_over(raw, read(path.parent / str(parent), depth + 1))",
+                ),
+                ("read(path.parent / str(parent), depth + 1)", "read(Path(str(parent)), depth + 1)"),
+                ("merged[key] = laid_over(old, value)", "merged[key] = value"),
+                ('child = raw[parent] = {"name": child}', "child = raw[parent] = {}"),
+                ("raw[last] = [value] if alone else value", "raw[last] = value"),
+                ("known_keys(first['loc'])", "known_keys(first['loc'][:1])"),
+                ('not (short and item in (None, ""))', "not short"),
+            ],
+        ),
+        (
+            ("specaug/study/mirror.py", "tests/test_mirror.py"),
+            [
+                ('"group": recipe.policy.label', '"group": recipe.policy.name'),
+                ("exit_code=0 if kind is None else 1", "exit_code=0"),
+                ("bytes=True", "bytes=False"),
+                ('self.stack.callback(os.environ.pop, "WANDB_DATA_DIR")', "pass"),
+                ("torch.cat([batch.features, masked], dim=2)", "torch.cat([masked, batch.features], dim=2)"),
+                ('step_metric="epoch", summary="min"', 'summary="min"'),
+            ],
+        ),
+        (
+            ("specaug/study/nearest.py", "tests/test_nearest.py"),
+            [
+                ("difflib.get_close_matches(name.lower()", "difflib.get_close_matches(name"),
+                ("cutoff=0.5", "cutoff=0.0"),
+            ],
+        ),
+        (
+            ("specaug/study/networks.py", "tests/test_networks.py"),
+            [
+                ('if name not in ("mel", "vocab")]', "if name]"),
+                ("except (TypeError, ValueError, RuntimeError) as error:", "except TypeError as error:"),
+                ('for call in ("loss", "transcribe"):', 'for call in ("loss",):'),
+                ("if error.name and not module.startswith(error.name):", "if False:"),
+                ("if callable(count) else frames", "if False else frames"),
+            ],
+        ),
+        (
+            ("specaug/study/places.py", "tests/test_places.py"),
+            [
+                ("probe.unlink(missing_ok=True)", "pass"),
+                ("if error.errno not in FULL:", "if error.errno in FULL:"),
+                ("data=data or Path(", "data=Path("),
+                ('"SPECAUG_CACHE") or', '"SPECAUG_DATA") or'),
+                ("folder.mkdir(parents=True, exist_ok=True)", "folder.mkdir(exist_ok=True)"),
+            ],
+        ),
+        (
+            ("specaug/study/recipe.py", "tests/test_recipe.py"),
+            [
+                ("NAMED[self.name].scaled(time=self.scale), **changes)", "NAMED[self.name], **changes)"),
+                ("if choice.scale == 1.0 else choice", ""),
+                ("values.count(value) > 1", "values.count(value) > 2"),
+                ("for fold in self.folds or (None,):", "for fold in self.folds:"),
+                ("sort_keys=True", "sort_keys=False"),
+                ("for choice in (self.policy, *self.policies):", "for choice in (self.policy,):"),
+                ("if widest > self.features.mel:", "if widest > 1000:"),
+            ],
+        ),
+        (
+            ("specaug/study/run.py", "tests/test_run.py"),
+            [
+                ("torch.manual_seed(recipe.seed)", "torch.manual_seed(0)"),
+                ("torch.manual_seed(recipe.seed)", "torch.manual_seed(recipe.seed + recipe.policy.W)"),
+                ('"skipped": [str(problem) for problem in data.skipped]', '"skipped": []'),
+                ("policy=run.recipe.policy.policy(),", "policy=type(run.recipe.policy)().policy(),"),
+                ("    if run.finished:\n        return folder\n", ""),
+                ('"deletions": t.words.deletions,', '"deletions": t.words.insertions,'),
+            ],
+        ),
+        (
+            ("specaug/study/screen.py", "tests/test_screen.py"),
+            [
+                ("self.runs, self.done = runs - finished, 0", "self.runs, self.done = runs, 0"),
+                ("(1 - share) / max(share, 1e-6)", "(1 - share)"),
+                ("Console(stderr=True", "Console(stderr=False"),
+                ("self.console.print(what, markup=False", "self.console.print(what, markup=True"),
+                ("if not self.console.is_terminal and self._due():", "if not self.console.is_terminal:"),
+            ],
+        ),
+        (
+            ("specaug/training/augment.py", "tests/test_augment.py"),
+            [
+                (" if trainer.training else batch", ""),
+                ("vars(pl_module).update(self.found)", "pass"),
+                ('self.teardown(trainer, pl_module, "fit")', "pass"),
+                ("self.seed, trainer.current_epoch, self.names", "self.seed, 0, self.names"),
+                ('make = getattr(batch, "_make", type(batch))', "make = type(batch)"),
+                ("self.utterances += len(features)", "self.utterances += 1"),
+                ("            batch = before(batch, dataloader_idx)\n", ""),
+                ("        self.batches += 1\n", ""),
+            ],
+        ),
+        (
+            ("specaug/training/callbacks.py", "tests/test_callbacks.py"),
+            [
+                ("<= trainer.current_epoch]", "< trainer.current_epoch]"),
+                ('if line.endswith("\\n")', "if line"),
+                ("self.improved = wer <= self.best", "self.improved = wer < self.best"),
+                ('self.best = state_dict["best"]', "pass"),
+                (
+                    "trainer.save_checkpoint(partial)",
+                    "trainer.save_checkpoint(partial := self.folder / LAST)",
+                ),
+                ("mixed(self.seed, trainer.current_epoch", "mixed(self.seed, 0"),
+                ("float(p.loss) * p.labels for p", "float(p.loss) for p"),
+            ],
+        ),
+        (
+            ("specaug/training/data.py", "tests/test_data.py"),
+            [
+                ("self.seed, self.epoch)", "self.seed, 0)"),
+                ("math.ceil(len(self.part.ids) / self.size)", "len(self.part.ids) // self.size"),
+                ("own = torch.Generator()  # for", "own = None  # for"),
+                ("[part.labels[p] for p in places]", "[part.labels[p] for p in sorted(places)]"),
+            ],
+        ),
+        (
+            ("specaug/training/fit.py", "tests/test_fit.py"),
+            [
+                ("Reseed(job.seed), ", ""),
+                ("LastEvaluated(), ", ""),
+                ("ckpt_path=last if last.is_file() else None", "ckpt_path=None"),
+                ('BEST if job.options.report == "best" else LAST', "LAST"),
+                ("trial = copy.deepcopy(network)", "trial = network"),
+                ("augment = Augment(job.policy, job.seed)", "augment = Augment(job.policy, job.seed + 1)"),
+                (
+                    "return -(-self.options.schedule.s_f // batches)",
+                    "return self.options.schedule.s_f // batches",
+                ),
+            ],
+        ),
+        (
+            ("specaug/training/module.py", "tests/test_module.py"),
+            [
+                ("options.schedule.factor(done + 1)", "options.schedule.factor(done)"),
+                ('"interval": "step"', '"interval": "epoch"'),
+                ("weight_decay=options.weight_decay", "weight_decay=0.0"),
+                ("int(batch.target_lengths.sum())", "len(batch.ids)"),
+            ],
+        ),
+        (
+            ("specaug/training/options.py", "tests/test_schedule.py"),
+            [
+                ('"batch", "peak", "clip", "evaluate_every"', '"batch", "peak", "clip"'),
+                ("if not self.weight_decay >= 0:", "if self.weight_decay < 0:"),
+            ],
+        ),
+        (
+            ("specaug/training/schedule.py", "tests/test_schedule.py"),
+            [
+                ("FINAL = 0.01", "FINAL = 0.1"),
+                ("if step < self.s_r:", "if step < self.s_i:"),
+                ("if step <= self.s_i:", "if step <= self.s_r:"),
+                ("min(step - self.s_i, self.s_f - self.s_i)", "(step - self.s_i)"),
+                ("self.s_i < self.s_f", "self.s_i <= self.s_f"),
             ],
         ),
     ]

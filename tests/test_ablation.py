@@ -92,7 +92,7 @@ def test_one_worker_and_two_give_the_same_bits(one, two):
 
 
 def test_the_table_goes_to_standard_output_and_the_progress_does_not(one):
-    assert one.table.startswith("tiny")
+    assert one.table.startswith("manifests (data/train.jsonl")
     assert "LD x 0.1" in one.table
     assert "finished (4 of 4)" in one.errors
     assert "finished" not in one.table

@@ -165,11 +165,13 @@ def test_without_lengths_every_frame_counts_and_may_be_masked():
 
 
 def test_without_ids_the_masks_follow_from_the_place_in_the_epoch_and_are_made_again():
-    once, again = (fit(Augment(POLICY, 0, ids=None), Data, epochs=2).trained for _ in range(2))
+    policy = Policy(freq_width=4, freq_masks=2, time_width=6, time_masks=2)
+    once, again = (fit(Augment(policy, 0, lengths=None, ids=None), Data, epochs=2).trained for _ in range(2))
     for epoch in (0, 1):
         pairs = zip(once[epoch], again[epoch], strict=True)
         assert all(torch.equal(a.features, b.features) for a, b in pairs)
-    masks = [batch.features[0] == 0 for batch in (*once[0], *once[1])]
+    masks = [row == 0 for batch in (*once[0], *once[1]) for row in batch.features]
+    assert len(masks) == 10
     assert not any(torch.equal(a, b) for i, a in enumerate(masks) for b in masks[:i])
 
 

@@ -64,6 +64,7 @@ def test_another_seed_or_epoch_gives_other_company_and_another_order(seed, epoch
     one, other = (bucketed(names(frames), frames, 16, *which) for which in ((0, 0), (seed, epoch)))
     company = [{frozenset(batch) for batch in batches} for batches in (one, other)]
     assert len(company[0] & company[1]) < 10  # of 94
+    assert bucketed(names(frames), frames, 1, 0, 0) != bucketed(names(frames), frames, 1, seed, epoch)
     longest = [[max(frames[i] for i in batch) for batch in batches] for batches in (one, other)]
     assert sum(abs(a - b) > 50 for a, b in zip(*longest, strict=True)) > 30
 

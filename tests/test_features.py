@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from specaug.speech.features import filterbank, log_mel, normalised
@@ -96,6 +96,9 @@ def test_log_mel_is_what_its_definition_gives(rate):
     window=st.sampled_from([0.02, 0.025, 0.032]),
     shift=st.sampled_from([0.008, 0.01, 0.02]),
 )
+@example(rate=8000, samples=199, window=0.025, shift=0.01)
+@example(rate=8000, samples=200, window=0.025, shift=0.01)
+@example(rate=8000, samples=280, window=0.025, shift=0.01)
 def test_there_is_a_frame_for_each_window_inside_the_utterance(rate, samples, window, shift):
     width, step = round(window * rate), round(shift * rate)
     starts = [start for start in range(0, samples, step) if start + width <= samples]

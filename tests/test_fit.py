@@ -9,8 +9,12 @@ from lightning.pytorch.loggers import Logger
 from standins import OneLayer, Plan, Scripted, Seen, tones
 from torch import Tensor
 
+from specaug.augment.apply import apply
+from specaug.augment.draws import draw, make_keys
 from specaug.augment.policy import NONE, Policy
 from specaug.errors import UserError
+from specaug.speech.batching import bucketed
+from specaug.training.data import Utterances
 from specaug.training.fit import Outcome, dry_run, longest, train
 from specaug.training.schedule import Schedule
 
@@ -56,18 +60,18 @@ def test_the_same_job_twice_gives_the_same_weights_and_curves_to_the_bit(tone_co
 
 
 @pytest.mark.parametrize(
-    ("fails_at", "dies_at"),
+    ("fails_at", "dies_at", "left"),
     [
-        pytest.param(0, 0, id="in the first step"),
-        pytest.param(4, 0, id="in the second epoch"),
-        pytest.param(6, 0, id="in the first step of the third epoch"),
-        pytest.param(11, 0, id="in the last step"),
-        pytest.param(None, 1, id="between the first row and its checkpoint"),
-        pytest.param(None, 3, id="between the third row and its checkpoint"),
-        pytest.param(None, 4, id="between the last row and its checkpoint"),
+        pytest.param(0, 0, 12, id="in the first step"),
+        pytest.param(4, 0, 9, id="in the second epoch"),
+        pytest.param(6, 0, 6, id="in the first step of the third epoch"),
+        pytest.param(11, 0, 3, id="in the last step"),
+        pytest.param(None, 1, 12, id="between the first row and its checkpoint"),
+        pytest.param(None, 3, 6, id="between the third row and its checkpoint"),
+        pytest.param(None, 4, 3, id="between the last row and its checkpoint"),
     ],
 )
-def test_a_stopped_job_goes_on_to_the_bits_of_an_unbroken_one(tone_corpus, tmp_path, fails_at, dies_at):
+def test_a_stopped_job_goes_on_to_the_bits_of_an_unbroken_one(tone_corpus, tmp_path, fails_at, dies_at, left):
     whole = everything(Plan(folder=tmp_path / "whole", prepared=tone_corpus, policy=POLICY))
     plan = Plan(folder=tmp_path / "broken", prepared=tone_corpus, policy=POLICY, loggers=[Dying(dies_at)])
     plan.network = OneLayer(fails_at=fails_at)
@@ -76,6 +80,7 @@ def test_a_stopped_job_goes_on_to_the_bits_of_an_unbroken_one(tone_corpus, tmp_p
     plan.network, plan.loggers = OneLayer(), ()
     torch.manual_seed(12345)  # another process has another state
     assert same(whole, everything(plan))
+    assert len(plan.network.steps) == left
 
 
 def test_a_job_that_is_finished_is_answered_from_its_checkpoint(tone_corpus, tmp_path):
@@ -102,6 +107,17 @@ def test_two_policies_with_one_seed_start_from_the_same_weights_and_see_the_same
         kept = b.features != 0
         assert torch.equal(a.features[kept], b.features[kept])
     assert any(not torch.equal(a.features, b.features) for a, b in zip(plain, masked, strict=True))
+
+
+def test_the_masks_of_a_job_are_those_of_its_seed_the_epoch_and_the_utterances(tone_corpus, tmp_path):
+    part, network = tone_corpus.parts["train"], OneLayer()
+    train(Plan(folder=tmp_path, prepared=tone_corpus, policy=POLICY, seed=3, network=network).job())
+    seen = iter(network.steps)
+    for epoch in range(4):
+        for places in bucketed(part.ids, part.frames, 2, 3, epoch):
+            batch = Utterances(part)[places]
+            draws = draw(POLICY, batch.lengths, batch.features.shape[2], make_keys(3, epoch, batch.ids))
+            assert torch.equal(next(seen).features, apply(batch.features, batch.lengths, draws))
 
 
 def test_another_seed_sees_other_batches(tone_corpus, tmp_path):

@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -201,7 +202,7 @@ def show(runs: Any, form: str, baseline: str | None, caption: str = "") -> int:
     folders = [runs] if isinstance(runs, Path) else runs
     sys.stdout.write(table.FORMATS[form](compared(folders, baseline)))
     if caption:
-        sys.stdout.write(f"\n{caption.strip()}\n")
+        sys.stdout.write(f"\n{textwrap.fill(caption, 110)}\n")
     if form == "text":
         sys.stdout.write(f"\nresults: {', '.join(map(str, folders))}\n")
     return 0

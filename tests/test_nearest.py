@@ -8,6 +8,7 @@ from specaug.study.nearest import hint
     [
         pytest.param("batc", ["peak", "batch"], "; did you mean 'batch'?", id="near"),
         pytest.param("ld", ["LB", "LD"], "; did you mean 'LD'?", id="case"),
+        pytest.param("BATC", ["peak", "batch"], "; did you mean 'batch'?", id="case of the given"),
         pytest.param("zzz", ["LB", "LD"], "; known: LB, LD", id="far"),
     ],
 )

@@ -36,7 +36,9 @@ def test_the_recipe_loads_and_is_no_other_than_the_one_it_is_taken_from(tmp_path
 def test_every_command_is_one_that_exists(line):
     command, *words = line.split("#")[0].split()
     if command == "make":
-        assert re.search(rf"^{words[0]}:", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert re.search(
+            rf"^{words[0]}:", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE
+        )
     elif command == "specaug":
         parser().parse_known_args(words)
     else:

@@ -157,8 +157,8 @@ def kept_trace(folder: Path) -> str:
 
 def run_all(
     experiment: str, recipe: Recipe, places: Places, workers: int, online: bool, screen: Screen
-) -> list[Failed]:
-    """Every run of a recipe, checked before the first is trained; what fails is returned."""
+) -> tuple[list[Run], list[Failed]]:
+    """Every run of a recipe, checked before the first is trained, and those of them that failed."""
     runs = [Run(experiment, run, places) for run in recipe.runs()]
     if not runs:
         raise UserError("the recipe has no policies or no seeds; expected at least one of each")
@@ -170,4 +170,4 @@ def run_all(
             check(run, screen.loading)
         seen.add(alike)
     screen.begin(len(runs), len(runs) - len(missing))
-    return ablate(missing, workers, online, screen.progress, screen.ended)
+    return runs, ablate(missing, workers, online, screen.progress, screen.ended)

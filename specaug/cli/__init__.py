@@ -1,0 +1,73 @@
+"""The command line: verbs and nothing else. What is slow to import is imported by the verb that needs it."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from specaug.cli import data, runs, tables
+from specaug.cli.common import add_verb, complain
+from specaug.errors import UserError
+
+EXAMPLES = """examples:
+  specaug ablate experiments/demo.yaml                       None, LB and LD on synthetic speech, in minutes
+  specaug ablate experiments/fsdd.yaml --seeds 0,1 --workers 2
+  specaug train experiments/fsdd.yaml policy=LD policy.F=15 seed=3
+  specaug train experiments/fsdd.yaml policy=LD --print-config
+  specaug compare runs/fsdd --format tsv
+  specaug data fsdd --download
+  specaug data check my/train.jsonl
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; the status is 0, 1 where runs failed, 2 for a user's mistake, 130 for Ctrl-C."""
+    given = sys.argv[1:] if argv is None else argv
+    top = parser()
+    arguments, rest = top.parse_known_args(given)  # argparse takes no overrides behind an option
+    if any(word.startswith("-") or not hasattr(arguments, "overrides") for word in rest):
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        arguments.overrides += rest
+    try:
+        return int(arguments.verb(arguments))
+    except UserError as error:
+        return complain(str(error), 2)
+    except OSError as error:
+        return complain(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
+    except KeyboardInterrupt:
+        return complain(f"interrupted; what is done is kept. To go on: specaug {shlex.join(given)}", 130)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The verbs and their options."""
+    top = argparse.ArgumentParser(
+        prog="specaug",
+        description="Augmentation ablations in speech recognition.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = top.add_subparsers(required=True, metavar="VERB")
+    runs.add_train(verbs)
+    runs.add_ablate(verbs)
+    tables.add_tables(verbs)
+    data.add_data(verbs)
+    add_init(verbs)
+    return top
+
+
+def add_init(verbs: Any) -> None:
+    """`specaug init`."""
+    what = "lay out a laboratory: experiments/, models/, sweeps/"
+    verb = add_verb(verbs, "init", what, init, "specaug init my-laboratory")
+    verb.add_argument("folder", type=Path, metavar="DIR")
+
+
+def init(arguments: argparse.Namespace) -> int:
+    """Lay out a laboratory and name its files."""
+    from specaug.study import laboratory
+
+    sys.stdout.write("".join(f"{file}\n" for file in laboratory.init(arguments.folder)))
+    return 0

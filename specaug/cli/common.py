@@ -1,0 +1,63 @@
+"""What the verbs have in common."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+WIDTH = 110  # columns of text
+
+
+def complain(message: str, status: int) -> int:
+    """One line on standard error."""
+    sys.stderr.write(f"specaug: {' '.join(message.split())}\n")
+    return status
+
+
+def add_verb(
+    verbs: Any, name: str, what: str, run: Callable[[argparse.Namespace], int], example: str
+) -> argparse.ArgumentParser:
+    """A verb with its help and one example."""
+    verb: argparse.ArgumentParser = verbs.add_parser(
+        name,
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}.",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verb.set_defaults(verb=run)
+    return verb
+
+
+def add_recipe(verb: argparse.ArgumentParser) -> None:
+    """What the verbs that train have in common."""
+    verb.add_argument("recipe", type=Path, metavar="RECIPE", help="a YAML file in a laboratory")
+    verb.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="policy=LD policy.F=15 training.batch=8"
+    )
+    verb.add_argument("--print-config", action="store_true", help="print the resolved recipe and stop")
+    verb.add_argument(
+        "--data", type=Path, metavar="DIR", help="sources of corpora (SPECAUG_DATA, else data/)"
+    )
+    verb.add_argument(
+        "--runs", type=Path, metavar="DIR", help="where runs are written (SPECAUG_RUNS, else runs/)"
+    )
+    verb.add_argument("--online", action="store_true", help="send curves to W&B while training")
+
+
+def places(arguments: argparse.Namespace) -> Any:
+    """Where things lie for the laboratory of the recipe."""
+    from specaug.study.laboratory import find
+    from specaug.study.places import Places
+
+    return Places.of(find(arguments.recipe), arguments.data, arguments.runs)
+
+
+def show(folders: Sequence[Path], form: str, baseline: str | None) -> int:
+    """Print the comparison of the runs in some folders."""
+    from specaug.study import table
+    from specaug.study.compare import compare as compared
+
+    sys.stdout.write(table.FORMATS[form](compared(folders, baseline)))
+    return 0

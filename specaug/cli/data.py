@@ -1,0 +1,85 @@
+"""`specaug data ...`: corpora fetched, made, checked and converted."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from specaug.cli.common import add_recipe, add_verb, places
+from specaug.errors import UserError
+
+
+def add_data(verbs: Any) -> None:
+    """`specaug data ...`."""
+    group = verbs.add_parser("data", help="fetch, make, check and convert corpora")
+    kinds = group.add_subparsers(required=True, metavar="WHAT")
+    verb = add_verb(kinds, "fsdd", "fetch FSDD, 27 MB", data_fsdd, "specaug data fsdd --download")
+    verb.add_argument("--download", action="store_true", help="from its public repository, with git")
+    verb.add_argument("--data", type=Path, metavar="DIR", help="into this folder (SPECAUG_DATA, else data/)")
+    verb.add_argument("--source", metavar="URL", help="instead of the public repository")
+    verb = add_verb(
+        kinds, "make", "make the corpus and the features of a recipe", data_make, "specaug data make RECIPE"
+    )
+    add_recipe(verb)
+    verb = add_verb(
+        kinds, "check", "print what is wrong with a manifest", data_check, "specaug data check train.jsonl"
+    )
+    verb.add_argument("manifest", type=Path)
+    verb.add_argument("--alphabet", metavar="CHARACTERS", help="allowed in transcripts (any)")
+    example = "specaug data convert kaldi data/train train.jsonl"
+    verb = add_verb(
+        kinds, "convert", "write a manifest of a Kaldi folder or lhotse cuts", data_convert, example
+    )
+    verb.add_argument("kind", choices=("kaldi", "lhotse"))
+    verb.add_argument("source", type=Path)
+    verb.add_argument("manifest", type=Path)
+
+
+def data_fsdd(arguments: argparse.Namespace) -> int:
+    """Fetch the recordings, or say where they are looked for."""
+    from specaug.speech.corpora.fetch import FSDD, fetch_fsdd
+
+    folder = arguments.data or Path(os.environ.get("SPECAUG_DATA") or "data")
+    if not arguments.download:
+        raise UserError("data fsdd: expected --download, or the recordings in DIR/free-spoken-digit-dataset")
+    sys.stdout.write(f"{fetch_fsdd(folder, arguments.source or FSDD)}\n")
+    return 0
+
+
+def data_make(arguments: argparse.Namespace) -> int:
+    """Make the corpus and the features, with every check that training would make."""
+    from specaug.study.load import load
+    from specaug.study.screen import Screen
+
+    recipe = load(arguments.recipe, arguments.overrides)
+    with Screen(1) as screen:
+        from specaug.study.run import Run, check
+
+        data = check(Run(arguments.recipe.stem, recipe.run(), places(arguments)), screen.loading)
+    for part, ready in data.parts.items():
+        seconds = sum(u.duration for u in ready.utterances)
+        sys.stdout.write(f"{part}\t{len(ready.ids)} utterances\t{seconds:.0f} s\n")
+    for problem in data.skipped:
+        sys.stdout.write(f"skipped\t{problem}\n")
+    return 0
+
+
+def data_check(arguments: argparse.Namespace) -> int:
+    """One problem a line."""
+    from specaug.speech.check import Expected, check_manifest
+
+    problems = list(check_manifest(arguments.manifest, Expected(alphabet=arguments.alphabet)))
+    sys.stdout.write("".join(f"{problem}\n" for problem in problems))
+    return 2 if problems else 0
+
+
+def data_convert(arguments: argparse.Namespace) -> int:
+    """Write the manifest."""
+    from specaug.speech.convert import from_kaldi, from_lhotse
+    from specaug.speech.manifest import write_manifest
+
+    utterances = {"kaldi": from_kaldi, "lhotse": from_lhotse}[arguments.kind](arguments.source)
+    write_manifest(arguments.manifest, utterances)
+    sys.stdout.write(f"{arguments.manifest}\t{len(utterances)} utterances\n")
+    return 0

@@ -1,0 +1,82 @@
+"""`specaug train` and `specaug ablate`."""
+
+import argparse
+import os
+import sys
+import textwrap
+from typing import Any
+
+from specaug.cli.common import WIDTH, add_recipe, add_verb, complain, places, show
+from specaug.errors import UserError
+
+
+def add_train(verbs: Any) -> None:
+    """`specaug train`."""
+    example = "specaug train experiments/fsdd.yaml policy=LD seed=0"
+    verb = add_verb(verbs, "train", "train one run: one policy with one seed", train, example)
+    add_recipe(verb)
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Train one run and print where it lies."""
+    from specaug.study.load import as_yaml, load
+
+    run_recipe = load(arguments.recipe, arguments.overrides).run()
+    if arguments.print_config:
+        sys.stdout.write(as_yaml(run_recipe))
+        return 0
+    from specaug.study.screen import Screen
+
+    with Screen(1) as screen:
+        screen.say(f"{arguments.recipe}: {run_recipe.policy.label}, seed {run_recipe.seed}")
+        from specaug.study.run import Run, execute
+
+        run = Run(arguments.recipe.stem, run_recipe, places(arguments))
+        execute(run, arguments.online, screen.loading, lambda progress: screen.progress(run, progress))
+        screen.ended(run, None)
+    sys.stdout.write(f"{run.folder}\n")
+    return 0
+
+
+def add_ablate(verbs: Any) -> None:
+    """`specaug ablate`."""
+    example = "specaug ablate experiments/fsdd.yaml --policies None,LD --seeds 0,1,2 --workers 2"
+    what = "train every policy with every seed, then print the table"
+    verb = add_verb(verbs, "ablate", what, ablate, example)
+    add_recipe(verb)
+    verb.add_argument("--policies", metavar="A,B", help="instead of the recipe's")
+    verb.add_argument("--seeds", metavar="0,1", help="instead of the recipe's")
+    verb.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes of one thread each (%(default)s)"
+    )
+
+
+def ablate(arguments: argparse.Namespace) -> int:
+    """Train what is not finished yet; the table goes to standard output."""
+    from specaug.study.load import as_yaml, load
+
+    lists = {"policies": arguments.policies, "seeds": arguments.seeds}
+    given = [f"{name}={value}" for name, value in lists.items() if value is not None]
+    recipe = load(arguments.recipe, [*arguments.overrides, *given])
+    if arguments.print_config:
+        sys.stdout.write(as_yaml(recipe))
+        return 0
+    if arguments.workers < 1:
+        raise UserError(f"--workers is {arguments.workers}; expected at least 1")
+    from specaug.study.screen import Screen
+
+    with Screen(0) as screen:
+        screen.say(f"{arguments.recipe}: checking the recipe and the data")
+        from specaug.study.ablation import run_all
+
+        at = places(arguments)
+        name = arguments.recipe.stem
+        runs, failures = run_all(name, recipe, at, arguments.workers, arguments.online, screen)
+    if finished := [run.folder for run in runs if run.finished]:
+        show(finished, "text", None)
+        if recipe.caption:
+            sys.stdout.write(f"\n{textwrap.fill(recipe.caption, WIDTH)}\n")
+        sys.stdout.write(f"\nresults: {at.runs / name}\n")
+    for failed in failures:
+        complain(f"{failed.run.name} failed: {failed.why}", 1)
+    return 1 if failures else 0

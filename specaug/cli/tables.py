@@ -1,0 +1,53 @@
+"""`specaug compare`, `keep` and `tables`: what is made of finished runs."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from specaug.cli.common import add_verb, complain, show
+
+
+def add_tables(verbs: Any) -> None:
+    """`specaug compare`, and what is made of it."""
+    verb = add_verb(
+        verbs, "compare", "print the table of finished runs", compare, "specaug compare runs/fsdd"
+    )
+    verb.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="folders with runs in them")
+    verb.add_argument("--format", choices=("text", "markdown", "tsv"), default="text")
+    verb.add_argument("--baseline", metavar="POLICY", help="the policy compared with (None, else the first)")
+    example = "specaug keep runs/fsdd docs/results/fsdd"
+    verb = add_verb(verbs, "keep", "copy what a table needs of finished runs", keep, example)
+    verb.add_argument("runs", type=Path, metavar="RUNS")
+    verb.add_argument("folder", type=Path, metavar="FOLDER")
+    example = "specaug tables docs/results.md --check"
+    verb = add_verb(verbs, "tables", "make the tables of a document from kept runs", tables, example)
+    verb.add_argument("document", type=Path, metavar="DOCUMENT")
+    verb.add_argument("--check", action="store_true", help="write nothing; status 1 where a table differs")
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Print the table."""
+    return show(arguments.runs, arguments.format, arguments.baseline)
+
+
+def keep(arguments: argparse.Namespace) -> int:
+    """Copy finished runs into a folder that can be committed."""
+    from specaug.study.results import find_runs
+    from specaug.study.table import keep_run
+
+    for result in find_runs([arguments.runs]).finished:
+        sys.stdout.write(f"{keep_run(result.folder, arguments.folder)}\n")
+    return 0
+
+
+def tables(arguments: argparse.Namespace) -> int:
+    """Make a document's tables again."""
+    from specaug.study.table import refresh
+
+    same = refresh(arguments.document, Path.cwd(), arguments.check)
+    if arguments.check and not same:
+        return complain(
+            f"{arguments.document}: its tables are not those of the kept runs; see `make tables`", 1
+        )
+    return 0

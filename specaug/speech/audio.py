@@ -4,12 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
 from specaug.errors import UserError
+from specaug.speech.kinds import Wave
 from specaug.speech.manifest import LONGEST, Utterance
-
-Wave = NDArray[np.float32]
 
 SLACK = 0.05  # seconds by which a file may fall short of the duration in the manifest
 

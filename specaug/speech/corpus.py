@@ -31,7 +31,6 @@ class Corpus:
 
 
 Write = Callable[[Path], "Corpus"]
-Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
 
 def build_once(folder: Path, write: Write) -> Corpus:

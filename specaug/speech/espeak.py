@@ -10,11 +10,9 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specaug.errors import UserError
-
-Wave = NDArray[np.float32]
+from specaug.speech.kinds import Wave
 
 RATE = 22_050  # Hz
 WORKER = Path(__file__).with_name("espeak_worker.py")

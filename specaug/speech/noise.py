@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Wave = NDArray[np.float32]
+from specaug.speech.kinds import Wave
 
 COLOURS = {"white": 0.0, "pink": 1.0, "brown": 2.0}  # power falls with frequency to this exponent
 

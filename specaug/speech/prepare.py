@@ -30,12 +30,12 @@ from specaug.speech.check import (
 )
 from specaug.speech.corpus import Corpus
 from specaug.speech.features import log_mel, normalised
+from specaug.speech.kinds import Tell
 from specaug.speech.manifest import Utterance, fingerprint
 from specaug.speech.options import Features, Text
 from specaug.speech.text import Alphabet
 
 Rows = NDArray[np.float32]
-Progress = Callable[[str, int, int], None]
 
 VERSION = 1  # of what is computed here: another one gets another folder
 DATA, INDEX = "features.f32", "index.json"
@@ -78,7 +78,7 @@ def prepare(
     text: Text,
     outputs: Callable[[int], int],
     cache: Path,
-    progress: Progress = lambda *_: None,
+    progress: Tell = lambda *_: None,
 ) -> Prepared:
     """Features from the cache (made there where they are missing) and labels, for each part.
 
@@ -141,7 +141,7 @@ def build_store(
     utterances: Sequence[Utterance],
     features: Features,
     problem: Callable[[Utterance, Reading], Problem | None],
-    progress: Progress,
+    progress: Tell,
 ) -> None:
     """Compute the features of all utterances into `folder`, whole or not at all; wait if another does it.
 

@@ -1,17 +1,15 @@
 """The corpus that a recipe names."""
 
 import importlib
-from collections.abc import Callable
 from typing import Any, cast
 
 from specaug.speech.corpora.options import CorpusOptions, Manifests, Spoken
 from specaug.speech.corpus import Corpus
+from specaug.speech.kinds import Tell
 from specaug.study.places import Places, writable
 
-Progress = Callable[[str, int, int], None]
 
-
-def open_corpus(options: CorpusOptions, places: Places, progress: Progress = lambda *_: None) -> Corpus:
+def open_corpus(options: CorpusOptions, places: Places, progress: Tell = lambda *_: None) -> Corpus:
     """The corpus, built into the cache where it is not there yet."""
     build: Any = getattr(importlib.import_module(f"specaug.speech.corpora.{options.name}"), options.name)
     if isinstance(options, Manifests):

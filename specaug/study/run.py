@@ -18,6 +18,7 @@ from torch import nn
 
 from specaug.errors import UserError
 from specaug.speech.corpus import TRAIN
+from specaug.speech.kinds import Tell
 from specaug.speech.prepare import Prepared, prepare
 from specaug.speech.scoring import Errors
 from specaug.speech.text import Alphabet
@@ -33,9 +34,6 @@ from specaug.training.callbacks import Progress, Scores
 from specaug.training.fit import Job, Outcome, dry_run, train
 
 PACKAGES = ("torch", "lightning", "numpy", "jiwer", "specaug")
-
-Loading = Callable[[str, int, int], None]  # what, done, total
-Training = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class Run:
         return (self.folder / RESULT).is_file()
 
 
-def prepared_run(run: Run, loading: Loading = lambda *_: None) -> tuple[nn.Module, Prepared]:
+def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, Prepared]:
     """The run's network with its initial weights, and its data; everything is checked on the way.
 
     The weights depend on the seed alone, so that policies are compared from the same start.
@@ -98,7 +96,7 @@ def prepared_run(run: Run, loading: Loading = lambda *_: None) -> tuple[nn.Modul
     return network, data
 
 
-def check(run: Run, loading: Loading = lambda *_: None) -> Prepared:
+def check(run: Run, loading: Tell = lambda *_: None) -> Prepared:
     """The run's data, after everything that can be wrong before training was looked at."""
     writable(run.places.runs)
     with on_path(run.places.laboratory), space(run.places.cache):
@@ -108,8 +106,8 @@ def check(run: Run, loading: Loading = lambda *_: None) -> Prepared:
 def execute(
     run: Run,
     online: bool = False,
-    loading: Loading = lambda *_: None,
-    training: Training = lambda progress: None,
+    loading: Tell = lambda *_: None,
+    training: Callable[[Progress], None] = lambda progress: None,
 ) -> Path:
     """The folder of the finished run: from disk where it is there, else trained, or continued.
 

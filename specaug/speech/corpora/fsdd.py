@@ -7,24 +7,21 @@ pauses. The parts: `train` (four speakers, recordings 5-49), `dev` (the same spe
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specaug.errors import UserError
 from specaug.speech.audio import read_wave, write_audio
 from specaug.speech.chance import generator
 from specaug.speech.corpora.options import Fsdd
 from specaug.speech.corpus import DEV, TRAIN, Corpus, build_once, check_disjoint
+from specaug.speech.kinds import Tell, Wave
 from specaug.speech.manifest import Utterance, Value
 from specaug.speech.noise import COLOURS, add_noise
 
-Wave = NDArray[np.float32]
 Recordings = dict[tuple[int, str, int], Wave]  # by digit, speaker, take
-Progress = Callable[[str, int, int], None]
 
 VERSION = 1  # of this builder: another one gets another folder
 RATE = 8000  # Hz
@@ -37,7 +34,7 @@ LENGTHS = {"short": (3, 7), "long": (15, 25)}  # digits
 SNR = (5.0, 20.0)  # dB
 
 
-def fsdd(options: Fsdd, data: Path, cache: Path, progress: Progress = lambda *_: None) -> Corpus:
+def fsdd(options: Fsdd, data: Path, cache: Path, progress: Tell = lambda *_: None) -> Corpus:
     """The corpus, built once under `cache` from `data/free-spoken-digit-dataset/recordings`.
 
     Raises UserError where the recordings are not there.
@@ -53,7 +50,7 @@ def fsdd(options: Fsdd, data: Path, cache: Path, progress: Progress = lambda *_:
     return build_once(folder, lambda partial: _write(options, source, partial, progress))
 
 
-def _write(options: Fsdd, source: Path, folder: Path, progress: Progress) -> Corpus:
+def _write(options: Fsdd, source: Path, folder: Path, progress: Tell) -> Corpus:
     recordings = _read_recordings(source, progress)
     unseen = SPEAKERS[2 * options.fold : 2 * options.fold + 2]
     seen = tuple(speaker for speaker in SPEAKERS if speaker not in unseen)
@@ -129,7 +126,7 @@ def _draw_string(options: Fsdd, part: str, number: int, speaker: str, takes: ran
     return replace(string, snr=float(chance.uniform(*SNR)), noise=str(chance.choice(list(COLOURS))))
 
 
-def _read_recordings(source: Path, progress: Progress) -> Recordings:
+def _read_recordings(source: Path, progress: Tell) -> Recordings:
     """Every recording, from files called <digit>_<speaker>_<take>.wav."""
     recordings: Recordings = {}
     for done, speaker in enumerate(SPEAKERS, 1):

@@ -13,15 +13,14 @@ from pathlib import Path
 from specaug.errors import UserError
 from specaug.speech.audio import seconds
 from specaug.speech.corpora.options import LibriSpeech
-from specaug.speech.corpus import DEV, TRAIN, Corpus, Progress, build_once, check_disjoint
+from specaug.speech.corpus import DEV, TRAIN, Corpus, build_once, check_disjoint
+from specaug.speech.kinds import Tell
 from specaug.speech.manifest import Utterance, gender, numbered_lines, relative
 
 VERSION = 1  # of this reader: another one gets another folder
 
 
-def librispeech(
-    options: LibriSpeech, data: Path, cache: Path, progress: Progress = lambda *_: None
-) -> Corpus:
+def librispeech(options: LibriSpeech, data: Path, cache: Path, progress: Tell = lambda *_: None) -> Corpus:
     """The corpus whose manifests are made once under `cache` from `data/LibriSpeech`.
 
     Raises UserError where a part is missing, empty or given twice, or audio and transcripts disagree.
@@ -66,7 +65,7 @@ def _listing(root: Path, options: LibriSpeech) -> str:
     return digest.hexdigest()
 
 
-def _read(root: Path, parts: dict[str, tuple[str, ...]], progress: Progress) -> Corpus:
+def _read(root: Path, parts: dict[str, tuple[str, ...]], progress: Tell) -> Corpus:
     genders = _genders(root / "SPEAKERS.TXT")
     read: dict[str, list[Utterance]] = {}
     for part, names in parts.items():

@@ -11,14 +11,13 @@ No sentence occurs twice in the corpus. Columns: accent, variant, rate (words pe
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from specaug.errors import UserError
 from specaug.speech.audio import write_audio
@@ -27,11 +26,9 @@ from specaug.speech.corpora.grammar import GRAMMARS, sentence
 from specaug.speech.corpora.options import Spoken
 from specaug.speech.corpus import DEV, TRAIN, Corpus, build_once, check_disjoint
 from specaug.speech.espeak import RATE, speak
+from specaug.speech.kinds import Tell, Wave
 from specaug.speech.manifest import Utterance, Value
 from specaug.speech.noise import COLOURS, add_noise
-
-Wave = NDArray[np.float32]
-Progress = Callable[[str, int, int], None]
 
 VERSION = 1  # of this builder: another one gets another folder
 CLEAN, OTHER = "test-clean", "test-other"
@@ -93,7 +90,7 @@ class Role:
     lines: Sequence[Line]
 
 
-def spoken(options: Spoken, cache: Path, progress: Progress = lambda *_: None) -> Corpus:
+def spoken(options: Spoken, cache: Path, progress: Tell = lambda *_: None) -> Corpus:
     """The corpus, built once under `cache`; `progress` gets (what, done, total) as voices finish.
 
     Raises UserError where an option is out of range or eSpeak NG is missing.
@@ -105,7 +102,7 @@ def spoken(options: Spoken, cache: Path, progress: Progress = lambda *_: None) -
     return build_once(folder, lambda partial: write_spoken(options, partial, progress, workers))
 
 
-def write_spoken(options: Spoken, folder: Path, progress: Progress, workers: int) -> Corpus:
+def write_spoken(options: Spoken, folder: Path, progress: Tell, workers: int) -> Corpus:
     """Speak the corpus into `folder`, `workers` voices at a time; their number changes nothing in it."""
     roles = cast(options)
     parts: dict[str, list[Utterance]] = {TRAIN: [], DEV: [], CLEAN: [], OTHER: []}

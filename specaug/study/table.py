@@ -216,7 +216,7 @@ def _about_intervals(comparison: Comparison) -> list[str]:
     if len(comparison.rows) > 1:
         lines.append(
             f"minus {comparison.baseline}: on the same seeds and utterances; below 0 are fewer errors. Verdicts "
-            f"and p follow Holm's correction over the {len(comparison.rows) - 1} differences of a part."
+            f"and p are corrected (Holm) for the {len(comparison.rows) - 1} compared with it in each part."
         )
     return lines
 

@@ -34,6 +34,7 @@ def lived(
 def live(point: str, how: int, arguments: list[str], environment: dict[str, str], errors: str) -> None:
     """What the process does."""
     os.setsid()  # a group of its own, as a terminal gives to a command: Ctrl-C goes to all of it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background is started without
     os.environ.update(environment)
     os.dup2(os.open(errors, os.O_CREAT | os.O_WRONLY | os.O_APPEND), 2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -46,12 +46,12 @@ def ablate(
     progress: Callable[[Run, Progress], None] = lambda run, progress: None,
     ended: Callable[[Run, Failed | None], None] = lambda run, failed: None,
 ) -> list[Failed]:
-    """Finish the runs that are not finished yet; the failed ones are returned and stop no other.
+    """Finish the runs (a finished one is answered from disk); the failed ones are returned and stop no other.
 
     A run's bits do not depend on the worker, so one worker and many give the same results. On Ctrl-C the
     workers close their logs and KeyboardInterrupt goes on; every run continues from its last checkpoint.
     """
-    waiting = deque(run for run in runs if not run.finished)
+    waiting = deque(runs)
     team = [hire(online) for _ in range(min(workers, len(waiting)))]
     failures: list[Failed] = []
     try:

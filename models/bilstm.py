@@ -11,7 +11,8 @@ class BiLSTMCTC(CTC):
     """Graves, Jaitly and Mohamed (2013), behind a convolutional front that makes one frame of four.
 
     Layer normalisation stands before each layer and before the output: with it heavily masked utterances
-    need half as many steps until anything but blanks is written (docs/log.md). About 1.6 million parameters with the default sizes and 80 mel channels.
+    need half as many steps until anything but blanks is written (docs/log.md). About 1.6 million parameters
+    with the default sizes and 80 mel channels.
     """
 
     def __init__(self, mel: int, vocab: int, width: int = 192, depth: int = 2, dropout: float = 0.1) -> None:

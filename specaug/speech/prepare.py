@@ -20,13 +20,13 @@ from specaug.speech.check import (
     Expected,
     Problem,
     Reading,
+    expected_of,
     fault_of,
     problems_of,
     read_features,
     reading_of_features,
     screen_corpus,
     test_ids,
-    tested,
 )
 from specaug.speech.corpus import Corpus
 from specaug.speech.features import log_mel, normalised
@@ -94,7 +94,7 @@ def prepare(
     test = test_ids(corpus)
 
     def problem(u: Utterance, reading: Reading) -> Problem | None:
-        return next(problems_of(u, reading, tested(expected) if u.id in test else expected), None)
+        return next(problems_of(u, reading, expected_of(u, expected, test)), None)
 
     build_store(folder, everything, features, problem if stop else (lambda *_: None), progress)
     store = Store.open(folder, features.mel)

@@ -9,6 +9,14 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)
 
+# The fused pass is compiled once for all, and not in the first seconds of the first run.
+define WARM
+import torch
+from specaug import LD, SpecAugment
+SpecAugment(LD)(torch.zeros(1, 400, 80))
+endef
+export WARM
+
 .PHONY: help setup demo test slow gpu corpus check format lint types imports fix mutants tables tables-check
 
 help:  ## this list
@@ -21,7 +29,8 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/pip || test -n "$(PYTHON)" || { echo >&2 \
 	"Makefile: no Python 3.11, 3.12 or 3.13 with venv; expected one (Debian: apt-get install python3-venv)"; exit 2; }
 	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[lab,tts,convert,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[lab,fast,tts,convert,dev]'
+	$(BIN)/python -c "$$WARM"
 	touch $@
 
 demo: $(STAMP)  ## a small ablation from end to end, on a laptop

@@ -4,8 +4,8 @@
 
 The batches are those of `spoken`-like lengths, made up, since only time is measured: cached features, buckets
 of like length, the same network, optimiser, clipping and schedule. The variants take turns, an epoch each, and
-the ratio of each to the bare loop in the same round is printed, with the median over rounds. The first round
-warms up and does not count.
+the ratio of each to the bare loop in the same round is printed, with the median over rounds, and the share of the
+training time that augmentation takes. The first round warms up and does not count.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -76,7 +77,7 @@ def ours(
         trainer = L.Trainer(
             max_epochs=1,
             gradient_clip_val=options.clip,
-            callbacks=[Reseed(0), Augment(policy), Timer(), Curves(folder), Report(lambda _: None)],
+            callbacks=[Reseed(0), Timed(policy), Timer(), Curves(folder), Report(lambda _: None)],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,
@@ -87,6 +88,19 @@ def ours(
         trainer.fit(module, training_loader(part, options.batch, number))
 
     return epoch
+
+
+class Timed(Augment):
+    """The callback, and the time that it takes: drawing, applying, counting what is hidden."""
+
+    seconds = 0.0
+
+    def augmented(self, batch: Any, trainer: L.Trainer) -> Any:
+        """Augment one batch."""
+        started = time.process_time()
+        batch = super().augmented(batch, trainer)
+        Timed.seconds += time.process_time() - started
+        return batch
 
 
 class Timer(L.Callback):
@@ -129,20 +143,22 @@ def main() -> None:
         "ours, LD": ours(network(), part, training, LD.scaled(time=0.25), folder),
     }
     seconds: dict[str, list[float]] = {label: [] for label in variants}
+    augmenting: dict[str, list[float]] = {label: [] for label in variants}
     for number in range(given.rounds + 1):
         for label, epoch in variants.items():
-            started = time.process_time()
+            started, Timed.seconds = time.process_time(), 0.0
             epoch(number)
             took = time.process_time() - started if label == "bare loop" else Timer.seconds
             seconds[label] += [took] if number else []
+            augmenting[label] += [Timed.seconds / took] if number else []
     steps = -(-given.utterances // training.batch)
-    print("variant\tms a step\tx bare (median)\tx bare (rounds)")
+    print("variant\tms a step\tx bare (median)\taugmenting\tx bare (rounds)")
     for label, took in seconds.items():
         ratios = [mine / floor for mine, floor in zip(took, seconds["bare loop"], strict=True)]
         rounds = " ".join(f"{ratio:.3f}" for ratio in ratios)
-        print(
-            f"{label}\t{1000 * statistics.median(took) / steps:.1f}\t{statistics.median(ratios):.3f}\t{rounds}"
-        )
+        share = f"{statistics.median(augmenting[label]):.2%}"
+        step = f"{1000 * statistics.median(took) / steps:.1f}"
+        print(f"{label}\t{step}\t{statistics.median(ratios):.3f}\t{share}\t{rounds}")
 
 
 if __name__ == "__main__":

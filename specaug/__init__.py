@@ -10,20 +10,57 @@ The transform needs torch alone:
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from specaug.augment.policy import LB, LD, NONE, SM, SS, Policy
+from specaug.augment.operations import (
+    FilterAugment,
+    FrequencyMask,
+    PatchMask,
+    SpecSub,
+    SpecSwap,
+    SpliceOut,
+    TimeMask,
+    TimeWarp,
+)
+from specaug.augment.policy import CONFORMER, LB, LD, LIBRI_FULL_ADAPT, NONE, SM, SS, Policy, paper_policy
 
 if TYPE_CHECKING:
     from specaug.augment.apply import apply
-    from specaug.augment.draws import Draws, draw, make_keys
+    from specaug.augment.draws import Draws, draw
+    from specaug.augment.engines import engine_for
+    from specaug.augment.keys import make_keys
     from specaug.augment.transform import SpecAugment
 
-__all__ = ["LB", "LD", "NONE", "SM", "SS", "Draws", "Policy", "SpecAugment", "apply", "draw", "make_keys"]
+__all__ = [
+    "CONFORMER",
+    "LB",
+    "LD",
+    "LIBRI_FULL_ADAPT",
+    "NONE",
+    "SM",
+    "SS",
+    "Draws",
+    "FilterAugment",
+    "FrequencyMask",
+    "PatchMask",
+    "Policy",
+    "SpecAugment",
+    "SpecSub",
+    "SpecSwap",
+    "SpliceOut",
+    "TimeMask",
+    "TimeWarp",
+    "apply",
+    "draw",
+    "engine_for",
+    "make_keys",
+    "paper_policy",
+]
 
 _LATER = {
     "SpecAugment": "transform",
     "Draws": "draws",
     "draw": "draws",
-    "make_keys": "draws",
+    "make_keys": "keys",
+    "engine_for": "engines",
     "apply": "apply",
 }
 

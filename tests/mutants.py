@@ -16,7 +16,7 @@ from typing import NamedTuple
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-NEEDED = ("specaug", "models", "experiments", "sweeps", "tests", "docs", "benchmarks")
+NEEDED = ("specaug", "models", "experiments", "sweeps", "tests", "docs", "benchmarks", "examples")
 FAILED, PASSED = 1, 0  # pytest's exit status; any other means that the tests did not run
 
 

@@ -9,11 +9,13 @@ from standins import quiet_trainer
 from torch import Tensor
 
 from specaug.augment.apply import apply
-from specaug.augment.draws import draw, make_keys
-from specaug.augment.policy import NONE, Policy
+from specaug.augment.draws import draw
+from specaug.augment.keys import make_keys
+from specaug.augment.operations import SpliceOut
+from specaug.augment.policy import NONE, Policy, paper_policy
 from specaug.training.augment import Augment, Field, put
 
-POLICY = Policy(warp=3, freq_width=4, freq_masks=2, time_width=6, time_masks=2)
+POLICY = paper_policy(W=3, F=4, m_F=2, T=6, m_T=2)
 IDS = [["a", "b", "c"], ["d", "e"]]  # two batches
 LENGTHS = [[20, 17, 9], [12, 20]]
 FEATURES = [
@@ -156,7 +158,7 @@ def test_no_policy_passes_the_very_batch_through():
 
 
 def test_without_lengths_every_frame_counts_and_may_be_masked():
-    policy = Policy(time_width=20, time_masks=4)
+    policy = paper_policy(T=20, m_T=4)
     module = fit(Augment(policy, 0, "x", None, "ids"), as_dict)
     lengths = torch.tensor([20, 20, 20])
     wanted = apply(FEATURES[0], lengths, draw(policy, lengths, 8, make_keys(0, 0, IDS[0])))
@@ -164,8 +166,16 @@ def test_without_lengths_every_frame_counts_and_may_be_masked():
     assert bool((wanted[2, 9:] == 0).any())  # beyond the length that it was not told
 
 
+def test_a_batch_that_is_cut_has_its_lengths_cut_as_well():
+    policy, lengths = Policy((SpliceOut(N=2, T=6),)), torch.tensor(LENGTHS[0])
+    batch = Augment(policy, 3).augmented(Data(FEATURES[0], lengths, IDS[0]), quiet_trainer(1))
+    draws = draw(policy, lengths, 8, make_keys(3, 0, IDS[0]))
+    assert batch.lengths.tolist() == draws.shortened(lengths).tolist() != LENGTHS[0]
+    assert torch.equal(batch.features, apply(FEATURES[0], lengths, draws))
+
+
 def test_without_ids_the_masks_follow_from_the_place_in_the_epoch_and_are_made_again():
-    policy = Policy(freq_width=4, freq_masks=2, time_width=6, time_masks=2)
+    policy = paper_policy(F=4, m_F=2, T=6, m_T=2)
     once, again = (fit(Augment(policy, 0, lengths=None, ids=None), Data, epochs=2).trained for _ in range(2))
     for epoch in (0, 1):
         pairs = zip(once[epoch], again[epoch], strict=True)
@@ -176,7 +186,7 @@ def test_without_ids_the_masks_follow_from_the_place_in_the_epoch_and_are_made_a
 
 
 def test_what_was_masked_equals_counting_the_zeros_by_hand():
-    policy = Policy(freq_width=4, freq_masks=2, time_width=6, time_masks=2)
+    policy = paper_policy(F=4, m_F=2, T=6, m_T=2)
     augment = Augment(policy, 3)
     module = fit(augment, Data, epochs=3)
     shares = {"cells": [], "frames": [], "channels": []}

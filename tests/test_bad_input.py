@@ -70,12 +70,10 @@ def edit(laboratory: Path, part: str, change: Callable[[Rows], object]) -> None:
             ["corpus.name=fsd"], "tiny.yaml: unknown corpus 'fsd'; did you mean 'fsdd'?", id="corpus"
         ),
         pytest.param(["policy.F=33"], "F is 33; expected at most the 32 mel channels", id="F"),
-        pytest.param(["policy.p=1.1"], "p (time_fraction) is 1.1; expected a share in [0, 1]", id="p above"),
+        pytest.param(["policy.p=1.1"], "p (TimeMask) is 1.1; expected a share in [0, 1]", id="p above"),
+        pytest.param(["policy.p=-0.1"], "p (TimeMask) is -0.1; expected a share in [0, 1]", id="p below"),
         pytest.param(
-            ["policy.p=-0.1"], "p (time_fraction) is -0.1; expected a share in [0, 1]", id="p below"
-        ),
-        pytest.param(
-            ["policy.m_T=-1"], "m_T (time_masks) is -1; expected a whole number, 0 or more", id="count"
+            ["policy.m_T=-1"], "m_T (TimeMask) is -1; expected a whole number, 0 or more", id="count"
         ),
         pytest.param(["policy.W=1.5"], "policy.W is 1.5; input should be a valid integer", id="fraction"),
         pytest.param(["training.batch=-2"], "batch is -2; expected more than 0", id="batch"),

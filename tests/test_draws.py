@@ -1,103 +1,73 @@
-import os
 import subprocess
 import sys
-from dataclasses import astuple, replace
 from fractions import Fraction
 
 import pytest
 import torch
+from counting import chi_square, ids, many
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specaug.augment.draws import draw, id_words, make_keys
-from specaug.augment.policy import LB, LD, Policy
+from specaug.augment.draws import draw
+from specaug.augment.fills import Fills
+from specaug.augment.keys import make_keys
+from specaug.augment.masks import Masks, Spans
+from specaug.augment.operations import FrequencyMask, SpliceOut, TimeMask, TimeWarp
+from specaug.augment.policy import LB, LD, NONE, Policy, paper_policy
 
-policies = st.builds(
-    Policy,
-    warp=st.integers(0, 12),
-    freq_width=st.integers(0, 8),
-    freq_masks=st.integers(0, 3),
-    time_width=st.integers(0, 50),
-    time_fraction=st.sampled_from([0.0, 0.2, 0.29, 1.0]),
-    time_masks=st.integers(0, 3),
+SMALL = paper_policy(W=2, F=4, m_F=2, T=4, m_T=2)
+symbols = st.fixed_dictionaries(  # and no policies: to check a tuple is to draw from the random state
+    {
+        "W": st.integers(0, 12),
+        "F": st.integers(0, 8),
+        "m_F": st.integers(0, 3),
+        "T": st.integers(0, 50),
+        "p": st.sampled_from([0.0, 0.2, 0.29, 1.0]),
+        "m_T": st.integers(0, 3),
+        "p_S": st.sampled_from([None, 0.0, 0.3]),
+        "p_M": st.sampled_from([None, 0.03]),
+        "bounds": st.sampled_from(["closed", "paper", "lingvo"]),
+    }
 )
 all_lengths = st.lists(st.integers(0, 60), min_size=1, max_size=5)
 
 
-def ids(count: int) -> list[str]:
-    return [f"utterance {number}" for number in range(count)]
-
-
-def drawn(policy: Policy, lengths: list[int], names: list[str], seed: int = 0, epoch: int = 0) -> list[tuple]:
-    """For each utterance: centre, shift, and the starts and widths of its masks."""
+def drawn(policy: Policy, lengths: list[int], names: list[str], seed: int = 0, epoch: int = 0) -> list[list]:
+    """For each utterance, operation after operation: centre and shift, or the starts and widths of the masks."""
     got = draw(policy, torch.tensor(lengths), 8, make_keys(seed, epoch, names))
-    parts = (got.centre, got.shift, got.freq.start, got.freq.width, got.time.start, got.time.width)
-    return list(zip(*(part.tolist() for part in parts), strict=True))
+    return [[told(step, place) for step in got.steps] for place in range(len(lengths))]
 
 
-def chi_square(first: torch.Tensor, second: torch.Tensor, cells: list[tuple[int, int, Fraction]]) -> float:
-    """How far the counts of pairs lie from what their probabilities say; every pair is one of `cells`."""
-    pairs = list(zip(first.flatten().tolist(), second.flatten().tolist(), strict=True))
-    expected = {(a, b): float(p) * len(pairs) for a, b, p in cells}
-    assert sum(p for _, _, p in cells) == 1
-    assert set(pairs) <= expected.keys()
-    return sum((pairs.count(pair) - mean) ** 2 / mean for pair, mean in expected.items())
+def told(step: object, place: int) -> tuple:
+    if isinstance(step, Masks):
+        return step.spans.start[place].tolist(), step.spans.width[place].tolist()
+    return step.centre[place].item(), step.shift[place].item()
 
 
-def places(widest: int, size: int) -> list[tuple[int, int, Fraction]]:
-    """Each (width, start) that fits, with its probability: width ~ U{0..widest}, start ~ U{0..size - width}."""
-    return [
-        (width, start, Fraction(1, widest + 1) * Fraction(1, size - width + 1))
-        for width in range(widest + 1)
-        for start in range(size - width + 1)
-    ]
+# Made when a policy was a warp, frequency masks and time masks, and nothing else: what LD drew for utterances of
+# 1600, 400 and 90 frames and 80 channels, with the keys of seed 7, epoch 3, and a, b and c. Runs of that time can
+# be made again as long as it holds.
+LD_OF_OLD = [  # (centre, shift), (starts, widths) of channels, (starts, widths) of frames
+    ((428, -44), ([0, 45], [14, 22]), ([1416, 466], [36, 39])),
+    ((218, 16), ([33, 24], [13, 15]), ([123, 299], [46, 45])),
+    ((45, -13), ([60, 14], [9, 12]), ([11, 12], [78, 66])),
+]
 
 
-def many(policy: Policy, length: int, mel: int = 8, count: int = 20_000):
-    return draw(policy, torch.full((count,), length), mel, make_keys(0, 0, ids(count)))
-
-
-def test_every_width_up_to_the_widest_is_equally_likely():
-    width = many(Policy(freq_width=27, freq_masks=1), 10, mel=80, count=28_000).freq.width
-    cells = [(f, 0, Fraction(1, 28)) for f in range(28)]
-    assert chi_square(width, torch.zeros_like(width), cells) < 55.48  # 99.9 %, 27 degrees of freedom
-
-
-def test_a_channel_mask_has_any_width_and_lies_wherever_it_fits():
-    freq = many(Policy(freq_width=3, freq_masks=1), 10, mel=6).freq
-    assert chi_square(freq.width, freq.start, places(3, 6)) < 46.80  # 99.9 %, 21 degrees of freedom
-
-
-def test_a_frame_mask_has_any_width_and_lies_wherever_it_fits():
-    time = many(Policy(time_width=3, time_masks=1), 6).time
-    assert chi_square(time.width, time.start, places(3, 6)) < 46.80  # 99.9 %, 21 degrees of freedom
-
-
-def test_a_frame_mask_is_no_wider_than_the_share_p_of_its_utterance():
-    time = many(Policy(time_width=50, time_fraction=0.29, time_masks=1), 11).time  # floor(3.19) = 3
-    assert chi_square(time.width, time.start, places(3, 11)) < 74.75  # 99.9 %, 41 degrees of freedom
-
-
-def test_a_frame_mask_may_hide_all_of_a_short_utterance():
-    time = many(Policy(time_width=50, time_masks=1), 5).time
-    assert chi_square(time.width, time.start, places(5, 5)) < 45.31  # 99.9 %, 20 degrees of freedom
-
-
-def test_the_warp_moves_any_frame_away_from_the_ends_by_any_shift_either_way():
-    got = many(Policy(warp=2), 12)
-    cells = [(c, w, Fraction(1, 30)) for c in range(3, 9) for w in range(-2, 3)]  # 2 < c < 12 - 1 - 2
-    assert chi_square(got.centre, got.shift, cells) < 58.30  # 99.9 %, 29 degrees of freedom
+def test_the_numbers_of_ld_are_those_of_old():
+    got = draw(LD, torch.tensor([1600, 400, 90]), 80, make_keys(7, 3, ["a", "b", "c"]))
+    rows = [tuple(told(step, place) for step in got.steps) for place in range(3)]
+    assert rows == LD_OF_OLD
 
 
 @pytest.mark.parametrize("pair", ["two channel masks", "two frame masks", "channels and frames", "warp"])
 def test_one_draw_says_nothing_of_another(pair):
-    policy = Policy(warp=2, freq_width=4, freq_masks=2, time_width=4, time_masks=2)
-    got = many(policy, 8)
+    warp, freq, time = many(*SMALL.operations, length=8).steps
     first, second = {
-        "two channel masks": (got.freq.width[:, 0], got.freq.width[:, 1]),
-        "two frame masks": (got.time.width[:, 0], got.time.width[:, 1]),
-        "channels and frames": (got.freq.width[:, 0], got.time.width[:, 0]),
-        "warp": (got.shift + 2, got.freq.width[:, 0]),
+        "two channel masks": (freq.spans.width[:, 0], freq.spans.width[:, 1]),
+        "two frame masks": (time.spans.width[:, 0], time.spans.width[:, 1]),
+        "channels and frames": (freq.spans.width[:, 0], time.spans.width[:, 0]),
+        "warp": (warp.shift + 2, freq.spans.width[:, 0]),
     }[pair]
     cells = [(a, b, Fraction(1, 25)) for a in range(5) for b in range(5)]
     assert chi_square(first, second, cells) < 51.18  # 99.9 %, 24 degrees of freedom
@@ -105,39 +75,19 @@ def test_one_draw_says_nothing_of_another(pair):
 
 def test_no_channel_mask_shares_its_numbers_with_a_frame_mask():
     masks = 200
-    policy = Policy(freq_width=500, freq_masks=masks, time_width=500, time_masks=masks)
-    got = draw(policy, torch.tensor([500]), 500, make_keys(0, 0, ["a"]))
+    policy = paper_policy(F=500, m_F=masks, T=500, m_T=masks)
+    freq, time = draw(policy, torch.tensor([500]), 500, make_keys(0, 0, ["a"])).steps
     pairs = [
-        set(zip(*(row[0].tolist() for row in astuple(spans)), strict=True)) for spans in (got.freq, got.time)
+        set(zip(step.spans.start[0].tolist(), step.spans.width[0].tolist(), strict=True))
+        for step in (freq, time)
     ]
     # Of 200 x 200 pairs, equal by chance with probability 1/501 * mean of 1/(501 - width) = 1/501 * 6.8/501
     assert len(pairs[0] & pairs[1]) < 10
 
 
-@given(policy=policies, lengths=all_lengths, seed=st.integers(0, 2**64 - 1))
-def test_every_mask_lies_inside_its_utterance_and_is_no_wider_than_its_policy(policy, lengths, seed):
-    for length, (_, _, f0, f, t0, t) in zip(
-        lengths, drawn(policy, lengths, ids(len(lengths)), seed), strict=True
-    ):
-        widest = min(policy.time_width, int(Fraction(str(policy.time_fraction)) * length))
-        assert len(f0) == len(f) == policy.freq_masks
-        assert len(t0) == len(t) == policy.time_masks
-        assert all(0 <= w <= policy.freq_width and 0 <= s <= 8 - w for s, w in zip(f0, f, strict=True))
-        assert all(0 <= w <= widest and 0 <= s <= length - w for s, w in zip(t0, t, strict=True))
-
-
-@pytest.mark.parametrize("length", range(16))
-def test_a_short_utterance_is_warped_by_as_much_as_leaves_it_a_frame_to_move(length):
-    W = max((W for W in range(5) if any(W < c < length - 1 - W for c in range(length))), default=0)
-    got = many(Policy(warp=4), length, count=2000)
-    assert set(got.shift.tolist()) == set(range(-W, W + 1))
-    if length >= 3:
-        assert set(got.centre.tolist()) == {c for c in range(length) if W < c < length - 1 - W}
-
-
-@given(policy=policies, lengths=all_lengths, order=st.randoms(use_true_random=False))
-def test_an_utterance_is_drawn_alone_as_it_is_in_any_batch(policy, lengths, order):
-    names = ids(len(lengths))
+@given(symbols=symbols, lengths=all_lengths, order=st.randoms(use_true_random=False))
+def test_an_utterance_is_drawn_alone_as_it_is_in_any_batch(symbols, lengths, order):
+    policy, names = paper_policy(**symbols), ids(len(lengths))
     alone = [drawn(policy, [n], [name])[0] for n, name in zip(lengths, names, strict=True)]
     turned = order.sample(range(len(lengths)), len(lengths))
     batch = drawn(policy, [lengths[i] for i in turned], [names[i] for i in turned])
@@ -146,12 +96,35 @@ def test_an_utterance_is_drawn_alone_as_it_is_in_any_batch(policy, lengths, orde
 
 def test_two_policies_with_one_seed_share_their_numbers():
     lengths, names = [40, 60], ids(2)
-    policies = [replace(policy, freq_width=8) for policy in (LB, LD)]
-    one, two = (drawn(policy, lengths, names) for policy in policies)
-    for (centre, shift, *single), (other_centre, other_shift, *double) in zip(one, two, strict=True):
-        assert (centre, shift) == (other_centre, other_shift)
-        assert single == [masks[:1] for masks in double]
-        assert all(len(masks) == 2 for masks in double)
+    one, two = (drawn(policy.replaced(F=8), lengths, names) for policy in (LB, LD))
+    for (warp, *single), (other, *double) in zip(one, two, strict=True):
+        assert warp == other
+        assert single == [tuple(part[:1] for part in masks) for masks in double]
+        assert all(len(part) == 2 for masks in double for part in masks)
+
+
+@pytest.mark.parametrize("kind", [FrequencyMask, TimeMask])
+def test_an_operation_listed_twice_goes_on_where_its_first_stopped(kind):
+    size, count = ("F", "m_F") if kind is FrequencyMask else ("T", "m_T")
+    twice = Policy((kind(**{size: 5, count: 1}), TimeWarp(W=3), kind(**{size: 5, count: 2})))
+    once = Policy((kind(**{size: 5, count: 3}),))
+    for (first, _, second), (all_three,) in zip(
+        drawn(twice, [50, 9], ids(2)), drawn(once, [50, 9], ids(2)), strict=True
+    ):
+        assert tuple(a + b for a, b in zip(first, second, strict=True)) == all_three
+
+
+def test_what_follows_a_cut_is_drawn_for_what_it_has_left():
+    policy = Policy((SpliceOut(N=3, T=30), TimeMask(T=100, m_T=4), TimeMask(T=None, p_S=0.5, m_T=3)))
+    lengths = torch.tensor([160, 145, 131])
+    draws = draw(policy, lengths, 8, make_keys(0, 0, ids(3)))
+    cuts, masks, adaptive = draws.steps
+    left = cuts.shortened(lengths)
+    assert (left < lengths).all()
+    assert torch.equal(draws.shortened(lengths), left)
+    assert (masks.spans.start + masks.spans.width <= left[:, None]).all()
+    assert (adaptive.spans.width <= left[:, None] // 2).all()
+    assert (masks.spans.width > 30).any()
 
 
 @pytest.mark.parametrize(
@@ -165,59 +138,77 @@ def test_two_policies_with_one_seed_share_their_numbers():
     ],
 )
 def test_another_key_gives_other_draws(changed):
-    policy = Policy(warp=9, freq_width=8, freq_masks=3, time_width=60, time_masks=3)
+    policy = paper_policy(W=9, F=8, m_F=3, T=60, m_T=3)
     call = {"seed": 0, "epoch": 0, "names": ["a"]}
     one, same, other = (drawn(policy, [60], **c)[0] for c in (call, dict(call), {**call, **changed}))
     assert one == same
-    assert all(mine != theirs for mine, theirs in zip(one[2:], other[2:], strict=True))
-    assert one[:2] != other[:2]
+    assert all(mine != theirs for mine, theirs in zip(one, other, strict=True))
 
 
-@pytest.mark.parametrize("column", range(5))
-def test_every_word_of_a_key_matters(column):
-    policy = Policy(time_width=1000, time_masks=4)
+@pytest.mark.parametrize("dtype", [torch.int16, torch.int32])
+def test_lengths_and_keys_may_be_whole_numbers_of_any_size(dtype):
+    lengths, keys = torch.tensor([60, 9]), make_keys(0, 0, ids(2)) & 0x7FFF  # what 16 bits hold
+    small = draw(SMALL, lengths.to(dtype), 8, keys.to(dtype))
+    assert str(small) == str(draw(SMALL, lengths, 8, keys))
+
+
+def test_nothing_is_drawn_from_a_policy_that_does_nothing():
+    idle = Policy((TimeWarp(W=0), FrequencyMask(F=0), TimeMask(m_T=0)))
+    for policy in (NONE, idle):
+        assert draw(policy, torch.tensor([5]), 8, make_keys(0, 0, ["a"])).steps == ()
+
+
+def test_no_utterances_draw_nothing():
+    _, _, time = draw(LD, torch.zeros(0, dtype=torch.int64), 80, make_keys(0, 0, [])).steps
+    assert time.spans.start.shape == (0, 2)
+
+
+def test_draws_on_a_device_lie_there():
+    draws = draw(SMALL, torch.tensor([9]), 8, make_keys(0, 0, ["a"])).to(torch.device("meta"))
+    warp, freq, time = draws.steps
+    tensors = [warp.centre, warp.shift, warp.last, freq.spans.start, time.spans.width, time.fills.keys]
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+
+
+def test_masks_know_their_axis_and_their_fill():
     keys = make_keys(0, 0, ["a"])
-    changed = keys.clone()
-    changed[0, column] ^= 1
-    one, other = (draw(policy, torch.tensor([1000]), 8, k).time.width for k in (keys, changed))
-    assert not torch.equal(one, other)
-
-
-def test_the_words_of_an_id_are_its_sha_256():
-    # FIPS 180-2, appendix B.1: SHA-256 of "abc" begins ba7816bf 8f01cfea; read with the low byte first
-    assert id_words("abc") == [0xBF1678BA, 0xEACF018F]
-
-
-def test_a_key_is_two_words_of_seed_the_epoch_and_two_words_of_the_id():
-    keys = make_keys(0x1_2345_6789, 7, ["abc", "abc"])
-    assert keys.tolist() == [[0x2345_6789, 1, 7, 0xBF1678BA, 0xEACF018F]] * 2
-
-
-def test_no_utterances_have_no_keys():
-    keys = make_keys(0, 0, [])
-    assert keys.shape == (0, 5)
-    assert draw(LD, torch.zeros(0, dtype=torch.int64), 80, keys).time.start.shape == (0, 2)
-
-
-def test_keys_do_not_depend_on_the_hash_seed_of_python(root):
-    program = "from specaug import make_keys; print(make_keys(1, 2, ['a', 'b']).tolist(), hash('a'))"
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            cwd=root,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for seed in ("1", "2")
-    ]
-    one, two = (run.communicate()[0].rsplit(" ", 1) for run in runs)
-    assert one[0] == two[0] == str(make_keys(1, 2, ["a", "b"]).tolist())
-    assert one[1] != two[1]  # the two did have different hashes
+    policy = Policy((FrequencyMask(F=1, fill="mean"), TimeMask(T=1, fill=-3.5)))
+    freq, time = draw(policy, torch.tensor([9]), 8, keys).steps
+    assert [(step.axis, step.fills.fill) for step in (freq, time)] == [("freq", "mean"), ("time", -3.5)]
+    assert isinstance(time.spans, Spans)
+    assert isinstance(time.fills, Fills)
+    assert torch.equal(time.fills.keys, keys)
 
 
 def test_masks_wider_than_the_features_are_refused():
     keys = make_keys(0, 0, ["a"])
-    with pytest.raises(ValueError, match=r"F \(freq_width\) is 9; expected at most the 8 mel channels"):
-        draw(Policy(freq_width=9, freq_masks=1), torch.tensor([5]), 8, keys)
-    draw(Policy(freq_width=8, freq_masks=1), torch.tensor([5]), 8, keys)
+    with pytest.raises(
+        ValueError, match=r"FrequencyMask .*'F': 9.* needs 9 mel channels; the features have 8"
+    ):
+        draw(Policy((FrequencyMask(F=9),)), torch.tensor([5]), 8, keys)
+    draw(Policy((FrequencyMask(F=8), FrequencyMask(F=9, m_F=0))), torch.tensor([5]), 8, keys)
+
+
+def test_keys_and_lengths_on_two_devices_are_refused():
+    with pytest.raises(ValueError, match="lengths are on cpu and keys on meta; expected one device"):
+        draw(LD, torch.tensor([5]), 80, make_keys(0, 0, ["a"]).to("meta"))
+
+
+def test_keys_of_another_shape_or_type_are_refused(root):
+    # In a process of its own, where the annotations are not checked before the values are
+    program = """
+import torch
+from specaug import LD, draw, make_keys
+keys = make_keys(0, 0, ["a"])
+for wrong in (keys[:, :4], keys[0], keys[:0], keys.double()):
+    try:
+        draw(LD, torch.tensor([5]), 80, wrong)
+    except ValueError as error:
+        print(error)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, check=True, capture_output=True, text=True
+    )
+    got = ["int64 of shape (1, 4)", "int64 of shape (5,)", "int64 of shape (0, 5)", "float64 of shape (1, 5)"]
+    expected = "; expected whole numbers of shape (1, 5), from make_keys"
+    assert run.stdout.splitlines() == [f"keys are torch.{kind}{expected}" for kind in got]

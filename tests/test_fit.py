@@ -10,15 +10,16 @@ from standins import OneLayer, Plan, Scripted, Seen, tones
 from torch import Tensor
 
 from specaug.augment.apply import apply
-from specaug.augment.draws import draw, make_keys
-from specaug.augment.policy import NONE, Policy
+from specaug.augment.draws import draw
+from specaug.augment.keys import make_keys
+from specaug.augment.policy import NONE, paper_policy
 from specaug.errors import UserError
 from specaug.speech.batching import bucketed
 from specaug.training.data import Utterances
 from specaug.training.fit import Outcome, dry_run, longest, train
 from specaug.training.schedule import Schedule
 
-POLICY = Policy(freq_width=4, freq_masks=1, time_width=10, time_masks=1)
+POLICY = paper_policy(F=4, m_F=1, T=10, m_T=1)
 
 
 class Dying(Logger):

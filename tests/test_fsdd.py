@@ -137,20 +137,17 @@ def test_the_noise_is_as_strong_as_the_manifest_says_and_5_to_20_db_below(fsdd_s
 
 
 @pytest.mark.corpus
-@pytest.mark.parametrize("strings", ["short", "long"])
-def test_real_strings_last_as_long_as_their_digits(fsdd_source, tmp_path, strings):
+@pytest.mark.parametrize(
+    ("strings", "digits", "seconds"),
+    [("short", (3, 7), (1, 6)), ("long", (15, 25), (5, 20)), ("mixed", (3, 25), (1, 20))],
+)
+def test_real_strings_last_as_long_as_their_digits(fsdd_source, tmp_path, strings, digits, seconds):
     corpus = fsdd(Fsdd(strings=strings, train=60, dev=4, test=4), fsdd_source, tmp_path)
-    digits = [u.columns["digits"] for u in corpus.parts["train"]]
-    seconds = np.array([u.duration for u in corpus.parts["train"]])
-    if strings == "long":
-        assert (min(digits), max(digits)) == (15, 25)
-        assert 8 < np.median(seconds) < 12
-        assert 5 < seconds.min()
-        assert seconds.max() < 20
-    else:
-        assert (min(digits), max(digits)) == (3, 7)
-        assert 1 < seconds.min()
-        assert seconds.max() < 6
+    counts = [u.columns["digits"] for u in corpus.parts["train"]]
+    lasting = np.array([u.duration for u in corpus.parts["train"]])
+    assert (min(counts), max(counts)) == digits
+    assert seconds[0] < lasting.min() < lasting.max() < seconds[1]
+    assert strings != "long" or 8 < np.median(lasting) < 12
 
 
 def contents(folder: Path) -> dict[str, bytes]:

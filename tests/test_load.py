@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from specaug.augment.policy import LD, NAMED
 from specaug.errors import UserError
 from specaug.speech.text import Alphabet
+from specaug.study.choice import PolicyChoice
 from specaug.study.laboratory import on_path
 from specaug.study.load import as_yaml, load
 from specaug.study.networks import build
-from specaug.study.recipe import PolicyChoice, Recipe, run_id
+from specaug.study.recipe import Recipe, run_id
 
 EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.yaml"))
 
@@ -55,11 +56,14 @@ def test_every_experiment_builds_its_network(path, root):
     scale=st.sampled_from([0.1, 0.25, 1.0, 2.0]),
     width=st.none() | st.integers(0, 80),
     share=st.none() | st.floats(0, 1),
+    options=st.sampled_from([{}, {"bounds": "lingvo", "fill": "noise"}, {"p_S": 0.05, "fill": -1.5}]),
+    operations=st.sampled_from([(), ({"SpecSub": {}},), ({"SpliceOut": {"N": 1}}, {"TimeMask": {"T": 3}})]),
     seed=st.integers(0, 2**62),
 )
-def test_what_is_printed_is_read_back(tmp_path_factory, name, scale, width, share, seed):
+def test_what_is_printed_is_read_back(tmp_path_factory, name, scale, width, share, options, operations, seed):
     path = tmp_path_factory.getbasetemp() / "printed.yaml"
-    recipe = Recipe(policy=PolicyChoice(name=name, scale=scale, F=width, p=share), seed=seed)
+    choice = PolicyChoice(name=name, scale=scale, F=width, p=share, operations=operations, **options)
+    recipe = Recipe(policy=choice, seed=seed)
     path.write_text(as_yaml(recipe), encoding="utf-8")
     assert load(path) == recipe
 
@@ -157,14 +161,27 @@ def test_overrides_lie_over_the_file(recipe, overrides, expected):
             "{training: {batch: 0}}", "training: batch is 0; expected more than 0", id="nested range"
         ),
         pytest.param("{training: {peak: .nan}}", "training: peak is nan; expected more than 0", id="NaN"),
+        pytest.param("{policy: {name: LD, p: 1.5}}", "policy: p (TimeMask) is 1.5; expected a share", id="p"),
         pytest.param(
-            "{policy: {name: LD, p: 1.5}}", "policy: p (time_fraction) is 1.5; expected a share", id="p"
+            "{policy: {m_F: -1}}", "policy: m_F (FrequencyMask) is -1; expected a whole number", id="m_F"
         ),
         pytest.param(
-            "{policy: {m_F: -1}}", "policy: m_F (freq_masks) is -1; expected a whole number", id="m_F"
+            "{policy: LD, features: {mel: 20}}",
+            "policy LD: F=27 m_F=2 needs 27 mel channels; expected at most the 20 of the features",
+            id="F",
         ),
         pytest.param(
-            "{policy: LD, features: {mel: 20}}", "policy LD: F is 27; expected at most the 20 mel", id="F"
+            "{policy: {operations: [SpecSubb]}}",
+            "policy: unknown operation 'SpecSubb'; did you mean 'SpecSub'?",
+            id="operation",
+        ),
+        pytest.param(
+            "{policies: [LD, {operations: [{SpecSub: {tmax: 3}}]}]}",
+            "policies.1: unknown symbol 'tmax' of SpecSub; did you mean 't_max'?",
+            id="symbol",
+        ),
+        pytest.param(
+            "{policy: {operations: 3}}", "policy.operations is 3; input should be a valid tuple", id="no list"
         ),
         pytest.param(
             "{training: {report: bset}}", "training.report is 'bset'; input should be 'last' or", id="choice"

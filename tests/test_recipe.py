@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from specaug.augment.policy import LB, LD, NAMED
 from specaug.speech.corpora.options import CorpusOptions, Fsdd, Manifests
 from specaug.speech.options import Features, Text
-from specaug.study.recipe import Network, PolicyChoice, Recipe, run_id
+from specaug.study.choice import PolicyChoice
+from specaug.study.recipe import Network, Recipe, run_id
 from specaug.training.options import Training
 from specaug.training.schedule import Schedule
+from specaug.training.strength import Strength
 
 OTHER = {  # a value of each field that is neither its default nor out of range
     PolicyChoice: {
@@ -26,6 +28,12 @@ OTHER = {  # a value of each field that is neither its default nor out of range
         "T": 8,
         "p": 0.3,
         "m_T": 1,
+        "p_S": 0.1,
+        "p_M": 0.2,
+        "warp": "sparse",
+        "bounds": "paper",
+        "fill": "mean",
+        "operations": ({"SpecSub": {}},),
     },
     Features: {"mel": 64, "window": 0.03, "shift": 0.02, "lowest": 60.0},
     Text: {"alphabet": "abc", "on_bad_utterance": "skip"},
@@ -38,6 +46,14 @@ OTHER = {  # a value of each field that is neither its default nor out of range
         "evaluate_every": 2,
         "report": "best",
     },
+    Strength: {
+        "of": "counts",
+        "start": 5,
+        "end": 9,
+        "epochs": ((1, 0.5),),
+        "rise": 0.1,
+        "patience": 2,
+    },
     Schedule: {"s_r": 100, "s_i": 1000, "s_f": 4000},
 }
 FSDD = {"strings": "long", "fold": 2, "train": 7, "dev": 7, "test": 7}
@@ -45,6 +61,7 @@ SPOKEN = {"vocabulary": "small", "voices": 3, "train": 7, "dev": 7, "test": 7, "
 LIBRISPEECH = {"train": ("a",), "dev": ("b",), "test": ("c",)}
 MANIFESTS = {"train": "a", "dev": "b", "test": ("c",), "title": "d", "synthetic": True}
 CORPORA = dict(zip(get_args(CorpusOptions), (FSDD, SPOKEN, LIBRISPEECH, MANIFESTS), strict=True))
+WIDE = PolicyChoice(name="LD", F=81)
 STUDY = ("policies", "seeds", "folds", "caption")  # which runs there are, and not what a run is
 
 
@@ -137,8 +154,8 @@ def test_a_policy_is_called_by_what_tells_it_from_its_name(choice, title):
 
 
 def test_the_scale_multiplies_w_and_t_and_leaves_given_fields():
-    assert PolicyChoice(name="LD", scale=0.25).policy() == replace(LD, warp=20, time_width=25)
-    assert PolicyChoice(name="LB", scale=0.25, T=7).policy() == replace(LB, warp=20, time_width=7)
+    assert PolicyChoice(name="LD", scale=0.25).policy() == LD.replaced(W=20, T=25)
+    assert PolicyChoice(name="LB", scale=0.25, T=7).policy() == LB.replaced(W=20, T=7)
 
 
 def test_the_scale_of_a_recipe_is_every_policys_that_has_none_of_its_own():
@@ -158,8 +175,8 @@ def test_the_scale_of_a_recipe_is_every_policys_that_has_none_of_its_own():
             lambda: Recipe(policies=(PolicyChoice(),) * 2), "policies hold None twice", id="policy twice"
         ),
         pytest.param(lambda: Recipe(folds=(0,)), "folds are .*spoken has none", id="folds"),
-        pytest.param(lambda: Recipe(policy=PolicyChoice(F=81)), "F is 81; expected at most the 80", id="F"),
-        pytest.param(lambda: Recipe(policies=(PolicyChoice(F=81),)), "F is 81; expected at most", id="Fs"),
+        pytest.param(lambda: Recipe(policy=WIDE), "F is 81; expected at most the 80 mel channels", id="F"),
+        pytest.param(lambda: Recipe(policies=(WIDE,)), "policy LD F=81: F is 81; expected at most the 80", id="Fs"),
         pytest.param(lambda: PolicyChoice(name="XX"), "unknown policy 'XX'; known: None, LB", id="policy"),
         pytest.param(lambda: PolicyChoice(p=1.5), "p .*is 1.5; expected a share", id="p"),
         pytest.param(lambda: PolicyChoice(m_T=-1), "m_T .*is -1; expected a whole number", id="m_T"),

@@ -1,9 +1,11 @@
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from filelock import FileLock
 
 from specaug.errors import UserError
@@ -136,3 +138,28 @@ def test_the_result_names_the_versions_and_the_commit(finished):
     facts = json.loads((finished.folder / "result.json").read_text())
     assert set(facts["versions"]) == {"torch", "lightning", "numpy", "jiwer", "specaug"}
     assert facts["commit"] == ""  # the laboratory lies in no repository
+
+
+def test_a_run_that_an_older_version_finished_is_found_by_its_recipe(finished, tiny, tmp_path):
+    older = tmp_path / "tiny" / "LD-x-0.1-seed-3-0123456789ab"
+    shutil.copytree(finished.folder, older)
+    recipe = yaml.safe_load((older / "recipe.yaml").read_text())
+    del recipe["training"]["report"]  # a key that the older version did not know
+    (older / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    before = contents(tmp_path)
+    assert execute(replace(finished, places=Places.of(tiny, runs=tmp_path))) == older
+    assert contents(tmp_path) == before
+
+
+def test_an_unfinished_run_of_an_older_version_is_not_taken_for_finished(finished, tiny, tmp_path):
+    older = tmp_path / "tiny" / "LD-x-0.1-seed-3-0123456789ab"
+    shutil.copytree(finished.folder, older)
+    (older / "result.json").unlink()
+    assert not replace(finished, places=Places.of(tiny, runs=tmp_path)).finished
+
+
+def test_the_result_says_what_was_expected_to_be_hidden_and_which_policy_was_in_force(finished):
+    result = json.loads((finished.folder / "result.json").read_text())
+    assert result["in_force"] == [[0, str(finished.recipe.policy.policy())]]
+    assert result["expected"]["channels"] == pytest.approx(result["masked"]["channels"], abs=0.2)
+    assert 0 < result["expected"]["frames"] < result["expected"]["cells"] < 1

@@ -12,7 +12,7 @@ from importlib.machinery import PathFinder
 class Absent:  # finds all that the others find, but these
     OTHERS = list(sys.meta_path)
     NAMES = {
-        "beartype", "filelock", "jiwer", "lhotse", "lightning", "matplotlib", "numpy", "optuna", "pandas",
+        "beartype", "filelock", "jiwer", "lhotse", "lightning", "matplotlib", "numba", "numpy", "optuna", "pandas",
         "pydantic", "pytorch_lightning", "rich", "safetensors", "scipy", "soundfile", "torchaudio",
         "torchmetrics", "wandb", "yaml",
     }

@@ -1,16 +1,16 @@
-from dataclasses import replace
-
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from specaug.augment.apply import apply
-from specaug.augment.draws import draw, make_keys
-from specaug.augment.policy import LB, LD, NONE, SM, Policy
+from specaug.augment.draws import draw
+from specaug.augment.keys import make_keys
+from specaug.augment.operations import FrequencyMask, SpliceOut, TimeMask, TimeWarp
+from specaug.augment.policy import LB, LD, NONE, SM, Policy, paper_policy
 from specaug.augment.transform import SpecAugment
 
-SMALL = Policy(warp=5, freq_width=4, freq_masks=2, time_width=9, time_fraction=0.5, time_masks=2)
+SMALL = paper_policy(W=5, F=4, m_F=2, T=9, p=0.5, m_T=2)
 LENGTHS = torch.tensor([40, 31, 3, 0])
 
 
@@ -58,9 +58,9 @@ def test_without_lengths_every_frame_is_speech():
     "policy",
     [
         pytest.param(NONE, id="None"),
-        pytest.param(Policy(freq_width=27, time_width=100), id="no masks"),
-        pytest.param(Policy(freq_masks=2, time_masks=2), id="masks of width 0"),
-        pytest.param(Policy(time_width=100, time_masks=2, time_fraction=0.0), id="no share"),
+        pytest.param(Policy((FrequencyMask(F=27, m_F=0), TimeMask(T=100, m_T=0))), id="no masks"),
+        pytest.param(Policy((TimeWarp(W=0), FrequencyMask(F=0, m_F=2), TimeMask(T=0, m_T=2))), id="width 0"),
+        pytest.param(Policy((TimeMask(T=100, p=0.0),)), id="no share"),
     ],
 )
 def test_a_count_or_width_of_0_is_the_identity(policy):
@@ -71,17 +71,20 @@ def test_a_count_or_width_of_0_is_the_identity(policy):
 @pytest.mark.parametrize(
     "change",
     [
-        {"warp": 2},
-        {"freq_width": 3},
-        {"freq_masks": 1},
-        {"time_width": 5},
-        {"time_fraction": 0.1},
-        {"time_masks": 1},
+        {"W": 2},
+        {"F": 3},
+        {"m_F": 1},
+        {"T": 5},
+        {"p": 0.1},
+        {"m_T": 1},
+        {"p_S": 0.1},
+        {"p_M": 0.03},
+        {"kind": "sparse"},
     ],
     ids=lambda change: next(iter(change)),
 )
 def test_every_parameter_of_a_policy_matters(change):
-    one, other = SpecAugment(SMALL), SpecAugment(replace(SMALL, **change))
+    one, other = SpecAugment(SMALL), SpecAugment(SMALL.replaced(**change))
     assert not all(torch.equal(one(noise()), other(noise())) for _ in range(5))
 
 
@@ -140,7 +143,7 @@ def test_keys_alone_decide_where_they_are_given():
 
 def test_what_one_mask_hides_two_masks_of_the_same_seed_hide_too():
     single, double = (
-        SpecAugment(replace(policy, warp=0), seed=4)(noise(8, 300), torch.full((8,), 300)) == 0
+        SpecAugment(policy.replaced(W=0), seed=4)(noise(8, 300), torch.full((8,), 300)) == 0
         for policy in (LB, LD)
     )
     assert (double | ~single).all()
@@ -169,12 +172,41 @@ def test_lengths_may_be_whole_numbers_of_any_size(dtype):
 
 
 def test_features_narrower_than_a_mask_are_refused():
-    with pytest.raises(ValueError, match=r"F \(freq_width\) is 27; expected at most the 26 mel channels"):
+    with pytest.raises(ValueError, match=r"FrequencyMask .*needs 27 mel channels; the features have 26"):
         SpecAugment(LD)(noise(mel=26))
+
+
+def test_the_output_is_written_where_it_is_asked_to_be():
+    out = torch.full_like(noise(), 9.0)
+    assert SpecAugment(LD)(noise(), LENGTHS, out=out) is out
+    assert torch.equal(out, SpecAugment(LD)(noise(), LENGTHS))
+
+
+def test_what_shortens_utterances_is_asked_for_with_their_lengths():
+    augment, keys = SpecAugment(Policy((SpliceOut(N=2, T=9),))), make_keys(0, 0, "abcd")
+    with pytest.raises(ValueError, match=r"SpliceOut shortens utterances; call shortening"):
+        augment(noise(), LENGTHS)
+    features, lengths = augment.shortening(noise(), LENGTHS, keys)
+    draws = draw(augment.policy, LENGTHS, 80, keys)
+    assert torch.equal(features, apply(noise(), LENGTHS, draws))
+    assert lengths.tolist() == draws.shortened(LENGTHS).tolist() != LENGTHS.tolist()
+
+
+def test_cuts_that_cut_nothing_need_no_lengths():
+    assert torch.equal(SpecAugment(Policy((SpliceOut(N=0),)))(noise(), LENGTHS), noise())
+
+
+def test_an_unknown_engine_is_refused_when_it_is_used():
+    with pytest.raises(ValueError, match="engine is 'fast'; expected one of plain, numba, triton"):
+        SpecAugment(LD, engine="fast")(noise(), LENGTHS)
 
 
 def test_the_module_prints_the_policy_in_force():
     assert repr(SpecAugment(SM, seed=3)) == "SpecAugment(W=40 F=15 m_F=2 T=70 p=0.2 m_T=2, seed=3)"
+
+
+def test_the_module_prints_an_engine_that_was_asked_for():
+    assert repr(SpecAugment(engine="plain")) == "SpecAugment(nothing, seed=0, engine='plain')"
 
 
 def test_the_module_adds_nothing_to_a_checkpoint():

@@ -1,78 +1,156 @@
 """Applying: a pure function of features and draws. Nothing here is random."""
 
+from collections.abc import Iterator, Sequence
+
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from specaug.augment.draws import Draws, Spans
+from specaug.augment import plain
+from specaug.augment.draws import Drawn, Draws
+from specaug.augment.engines import engine_for, numba_path, triton_path
+from specaug.augment.masks import Masks, Spans
+from specaug.augment.warp import Warp
 
 
 def apply(
-    features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"], draws: Draws
+    features: Float[Tensor, "batch time mel"],
+    lengths: Int[Tensor, " batch"],
+    draws: Draws,
+    out: Float[Tensor, "batch time mel"] | None = None,
+    engine: str | None = None,
 ) -> Float[Tensor, "batch time mel"]:
-    """Warped, then masked with 0 in channels and in frames; a new tensor, its padding as it was.
+    """The features with what was drawn done to each utterance; a new tensor, or `out`; the padding as it was.
+
+    `draws.shortened(lengths)` are the lengths afterwards. `engine` names the code that does it (`engines.py`);
+    without it the fastest that can. Draws and lengths may lie on the host for features on a GPU.
 
     Shape:
-        features: (batch, time, mel), log-mel energies with mean 0, so that 0 is neutral
+        features: (batch, time, mel), log-mel energies with mean 0, so that a fill of 0 is neutral
         lengths:  (batch,), frames before the padding, 0 <= length <= time
         output:   (batch, time, mel)
+
+    Raises ValueError naming the argument that does not fit.
     """
-    _, time, mel = features.shape
-    frames, channels = cover(draws.time, time), cover(draws.freq, mel)
-    valid = torch.arange(time, device=features.device) < lengths[:, None]
-    hidden = (frames[:, :, None] | channels[:, None, :]) & valid[:, :, None]
-    if bool(draws.shift.any()):
-        return time_warp(features, lengths, draws).masked_fill_(hidden, 0.0)
-    return features.masked_fill(hidden, 0.0)
+    checked(features, lengths, out)
+    lengths, draws = lengths.long().to(features.device, non_blocking=True), draws.to(features.device)
+    chosen = engine_for(features, engine)
+    groups = list(grouped(draws.steps))
+    result = features
+    for place, group in enumerate(groups):
+        target = out if place == len(groups) - 1 else None
+        if len(group) == 1 and not fuses(group[0]):
+            result = group[0].apply(result, lengths)
+        else:
+            result = fused(result, lengths, group, target, chosen)
+        lengths = Draws(tuple(group)).shortened(lengths)
+    if out is not None:
+        return result if result is out else out.copy_(result)
+    return features.clone() if result is features else result
 
 
-def cover(spans: Spans, size: int) -> Bool[Tensor, "batch {size}"]:
-    """True at every position that at least one interval contains."""
-    position = torch.arange(size, device=spans.start.device)
-    start, end = spans.start[..., None], (spans.start + spans.width)[..., None]
-    return ((start <= position) & (position < end)).any(dim=1)
+def fuses(step: Drawn) -> bool:
+    """Whether a step can be part of one pass: a linear warp, or masks whose fill is one value an utterance."""
+    return (isinstance(step, Warp) and step.kind == "linear") or (isinstance(step, Masks) and step.fills.flat)
 
 
-def hidden_shares(draws: Draws, lengths: Int[Tensor, " batch"], mel: int) -> Float[Tensor, "3 batch"]:
-    """The shares of cells, of frames and of channels that are hidden in each utterance, overlaps once."""
-    length = lengths.double().clamp(min=1)
-    frames = cover(draws.time, int(lengths.max())).sum(dim=1) / length
-    channels = cover(draws.freq, mel).sum(dim=1).double() / mel
-    return torch.stack([frames + channels - frames * channels, frames, channels])
+def grouped(steps: Sequence[Drawn]) -> Iterator[list[Drawn]]:
+    """The steps in groups that one pass does: a warp and the masks after it, if these have one fill; else alone.
+
+    A mean is that of the features as the mask finds them, so no step that changes them goes before it in its pass.
+    """
+    group: list[Drawn] = []
+    for step in steps:
+        last = group[-1] if group else None
+        alike = (
+            isinstance(step, Masks)
+            and step.fills.fill != "mean"
+            and (isinstance(last, Warp) or (isinstance(last, Masks) and last.fills.fill == step.fills.fill))
+        )
+        if last is not None and not (fuses(step) and fuses(last) and alike):
+            yield group
+            group = []
+        group.append(step)
+    if group:
+        yield group
 
 
-def time_warp(
-    features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"], draws: Draws
+def fused(
+    features: Float[Tensor, "batch time mel"],
+    lengths: Int[Tensor, " batch"],
+    group: Sequence[Drawn],
+    out: Float[Tensor, "batch time mel"] | None,
+    engine: str,
 ) -> Float[Tensor, "batch time mel"]:
-    """Each utterance stretched on one side of a frame and squeezed on the other; its length stays.
+    """A warp, if there is one, and masks of one fill, in one pass of the engine."""
+    warp = group[0] if isinstance(group[0], Warp) else None
+    masks = [step for step in group if isinstance(step, Masks)]
+    freq, time = (joined([m.spans for m in masks if m.axis == axis], lengths) for axis in ("freq", "time"))
+    fill = (
+        masks[0].fills.values(features, lengths)
+        if masks
+        else features.new_zeros(len(features), dtype=torch.float32)
+    )
+    path = {"numba": numba_path, "triton": triton_path}.get(engine, lambda: None)()
+    if path is None:
+        return plain.warp_and_mask(features, lengths, warp, freq, time, fill, out)
+    still = torch.zeros_like(lengths)
+    centre, shift, last = (
+        (still, still, lengths - 1) if warp is None else (warp.centre, warp.shift, warp.last)
+    )
+    spans = (freq.start, freq.width), (time.start, time.width)
+    result: Tensor = path.warp_and_mask(features, lengths, centre, shift, last, *spans, fill, out)
+    return result
 
-    Frame y of the output is read at x(y), piecewise linear with x(0) = 0, x(centre + shift) = centre and
-    x(tau - 1) = tau - 1 (Park et al. 2020, section 2), between two frames by linear interpolation. x is
-    computed as a whole number and a rest: a float32 position would be wrong by 8e-4 at frame 1600.
-    """
-    batch, time, mel = features.shape
-    before, rest = source_frames(lengths, draws, time)
-    rows = features.reshape(batch * time, mel)
-    first = (before + time * torch.arange(batch, device=features.device)[:, None]).flatten()
-    low = rows.index_select(0, first).view(batch, time, mel)
-    high = rows.index_select(0, (first + 1).clamp(max=batch * time - 1)).view(batch, time, mel)
-    weight = rest.to(features.dtype)[:, :, None]
-    return torch.where(weight > 0, torch.lerp(low, high, weight), low)
+
+def joined(spans: Sequence[Spans], lengths: Int[Tensor, " batch"]) -> Spans:
+    """All intervals of an axis side by side."""
+    if len(spans) == 1:
+        return spans[0]
+    none = lengths.new_zeros(len(lengths), 0)
+    starts, widths = [s.start for s in spans] or [none], [s.width for s in spans] or [none]
+    return Spans(torch.cat(starts, dim=1), torch.cat(widths, dim=1))
 
 
-def source_frames(
-    lengths: Int[Tensor, " batch"], draws: Draws, time: int
-) -> tuple[Int[Tensor, "batch {time}"], Float[Tensor, "batch {time}"]]:
-    """Where each frame of the output is read: after which frame of the input, and how far after, in [0, 1)."""
-    output = torch.arange(time, device=lengths.device).expand(len(lengths), time)
-    centre, last = draws.centre[:, None], (lengths.long() - 1)[:, None]
-    target = centre + draws.shift[:, None]
-    left = output <= target
-    run = torch.where(left, target, last - target).clamp(min=1)  # frames of output on this side
-    rise = torch.where(left, centre, last - centre)  # frames of input on this side
-    climb = torch.where(left, output, output - target) * rise
-    whole = climb.div(run, rounding_mode="floor")
-    rest = (climb - whole * run).double() / run
-    moved = (draws.shift != 0)[:, None] & (output <= last)
-    before = torch.where(left, whole, whole + centre)
-    return torch.where(moved, before, output), torch.where(moved, rest, torch.zeros_like(rest))
+def checked(features: Tensor, lengths: Tensor, out: Tensor | None) -> None:
+    """Raise ValueError where the arguments do not fit; what lies on a GPU is not read for it."""
+    if features.ndim != 3:
+        raise ValueError(f"features are of shape {tuple(features.shape)}; expected (batch, time, mel)")
+    if not features.is_floating_point():
+        raise ValueError(f"features are {features.dtype}; expected a floating-point type")
+    batch, time, _ = features.shape
+    whole = not (lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool)
+    if lengths.shape != (batch,) or not whole:
+        got = f"{lengths.dtype} of shape {tuple(lengths.shape)}"
+        raise ValueError(f"lengths are {got}; expected whole numbers of shape ({batch},), one per utterance")
+    if lengths.device.type != "cpu" and lengths.device != features.device:
+        where = f"{lengths.device} and features on {features.device}"
+        raise ValueError(f"lengths are on {where}; expected the device of the features, or the host")
+    if lengths.device.type == "cpu" and batch and not 0 <= int(lengths.min()) <= int(lengths.max()) <= time:
+        raise ValueError(f"lengths are {lengths.tolist()}; expected 0 to the {time} frames of the features")
+    if out is not None and (out.shape, out.dtype, out.device) != (
+        features.shape,
+        features.dtype,
+        features.device,
+    ):
+        got = f"{tuple(out.shape)} {out.dtype} on {out.device}"
+        raise ValueError(
+            f"out is {got}; expected {tuple(features.shape)} {features.dtype} on {features.device}"
+        )
+    if out is not None and overlap(features, out):
+        raise ValueError("out lies in the memory of the features; expected another tensor")
+
+
+def overlap(one: Tensor, other: Tensor) -> bool:
+    """Whether the stretches of memory in which two tensors lie have a byte in common."""
+    if not one.numel() or not other.numel() or one.device.type == "meta":
+        return False
+    (start, end), (first, last) = (
+        (
+            t.data_ptr(),
+            t.data_ptr()
+            + t.element_size() * sum((n - 1) * s for n, s in zip(t.shape, t.stride(), strict=True)),
+        )
+        for t in (one, other)
+    )
+    return start <= last and first <= end

@@ -5,108 +5,137 @@ through Philox. So it is the same on any device, in any batch and in any order; 
 share their numbers: LD's first masks are LB's masks.
 """
 
-import hashlib
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from specaug.augment.philox import WORD, below, philox
+from specaug.augment.fills import Fills
+from specaug.augment.filter_augment import draw_gains
+from specaug.augment.keys import random_words
+from specaug.augment.masks import Masks, draw_frequency, draw_time
+from specaug.augment.operation import MOST, Operation
+from specaug.augment.operations import (
+    FilterAugment,
+    FrequencyMask,
+    PatchMask,
+    SpecSub,
+    SpecSwap,
+    SpliceOut,
+    TimeMask,
+    TimeWarp,
+)
+from specaug.augment.patches import draw_patches
 from specaug.augment.policy import Policy
+from specaug.augment.spec_sub import draw_copies
+from specaug.augment.spec_swap import draw_swaps
+from specaug.augment.splice_out import draw_cuts
+from specaug.augment.warp import draw_warp
 
-WARP, FREQ, TIME = 0, 1, 2  # the stream of each operation; a draw's block is stream * 2^16 + its index
 
+@runtime_checkable
+class Drawn(Protocol):
+    """What one operation drew for the utterances of a batch."""
 
-@dataclass(frozen=True, slots=True)
-class Spans:
-    """Half-open intervals [start, start + width), `mask` of them per utterance."""
+    def to(self, device: torch.device) -> "Drawn":
+        """The same on a device."""
 
-    start: Int[Tensor, "batch mask"]
-    width: Int[Tensor, "batch mask"]
+    def shortened(self, lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
+        """The lengths afterwards, in frames."""
+
+    def apply(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch time mel"]:
+        """A new tensor, augmented; the padding as it was."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """What happens to each utterance: frame `centre` moves to `centre + shift`; `freq` and `time` are hidden."""
+    """What happens to each utterance of a batch: what each operation drew, in the order of the policy."""
 
-    centre: Int[Tensor, " batch"]  # frames
-    shift: Int[Tensor, " batch"]  # frames, w in [-W, W]
-    freq: Spans  # mel channels
-    time: Spans  # frames
+    steps: tuple[Drawn, ...]
 
+    def to(self, device: torch.device) -> "Draws":
+        """The same on a device."""
+        return Draws(tuple(step.to(device) for step in self.steps))
 
-def make_keys(seed: int, epoch: int, utterances: Sequence[str]) -> Int[Tensor, "batch 5"]:
-    """The key of each utterance in one epoch: two words of seed, the epoch, two words of the utterance's id."""
-    head = [seed & WORD, (seed >> 32) & WORD, epoch & WORD]
-    rows = [head + id_words(utterance) for utterance in utterances]
-    return torch.tensor(rows, dtype=torch.int64).reshape(-1, 5)
-
-
-def id_words(utterance: str) -> list[int]:
-    """The first 64 bits of the id's SHA-256, as two words: the same on every machine, unlike `hash`."""
-    digest = hashlib.sha256(utterance.encode()).digest()
-    return [int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little")]
+    def shortened(self, lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
+        """The lengths afterwards, in frames: others only where SpliceOut cut."""
+        for step in self.steps:
+            lengths = step.shortened(lengths)
+        return lengths
 
 
 def draw(policy: Policy, lengths: Int[Tensor, " batch"], mel: int, keys: Int[Tensor, "batch 5"]) -> Draws:
-    """Draw once from `policy` for each utterance (Park et al. 2019, section 2).
+    """Draw once from `policy` for each utterance; `keys` are those of `make_keys`, on the device of `lengths`.
 
-    f ~ U{0..F}, f0 ~ U{0..mel - f}; t ~ U{0..min(T, p * tau)}, t0 ~ U{0..tau - t}: both ends included, every
-    place that fits as likely as any other (decisions D3, D4). Raises ValueError where F exceeds `mel`.
+    Raises ValueError where an operation needs more than `mel` channels, or lengths and keys do not fit.
     """
-    if policy.freq_width > mel:
-        raise ValueError(f"F (freq_width) is {policy.freq_width}; expected at most the {mel} mel channels")
+    checked(policy, lengths, mel, keys)
     lengths, keys = lengths.long(), keys.long()
-    counts = {WARP: 1, FREQ: policy.freq_masks, TIME: policy.time_masks}
-    warp, freq, time = draw_words(keys, counts)
-    widest = torch.tensor([policy.widest(n) for n in lengths.tolist()], dtype=torch.int64)
-    centre, shift = place_warp(policy.warp, lengths, warp)
-    return Draws(
-        centre=centre,
-        shift=shift,
-        freq=place_spans(torch.full_like(lengths, mel), torch.full_like(lengths, policy.freq_width), freq),
-        time=place_spans(lengths, widest.to(lengths.device), time),
-    )
+    operations = [operation for operation in policy.operations if operation.draws]
+    words = random_words(keys, block_numbers(operations).to(keys.device))
+    steps: list[Drawn] = []
+    start = 0
+    for operation in operations:
+        given = Given(lengths, mel, words[:, start : start + operation.draws], keys)
+        step = DRAWING[type(operation)](operation, given)
+        start += operation.draws
+        lengths = step.shortened(lengths)
+        steps.append(step)
+    return Draws(tuple(steps))
 
 
-class Words(NamedTuple):
-    """Two random words of 32 bits for each utterance and each draw of one operation."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What an operation draws from: the lengths that those before it have left, and words of its own."""
 
-    first: Int[Tensor, "batch draw"]
-    second: Int[Tensor, "batch draw"]
-
-
-def draw_words(keys: Int[Tensor, "batch 5"], counts: Mapping[int, int]) -> list[Words]:
-    """The words of each stream in `counts`, which says how many draws it makes.
-
-    All streams go through the generator together: it is some 150 small operations, whatever their size.
-    """
-    blocks = [(stream << 16) + index for stream, count in counts.items() for index in range(count)]
-    block = torch.tensor(blocks, dtype=torch.int64, device=keys.device)[None, :]
-    seed_low, seed_high, epoch, id_low, id_high = (keys[:, i : i + 1] for i in range(5))
-    first, second, _, _ = philox((block, epoch, id_low, id_high), (seed_low, seed_high))
-    ends = list(itertools.accumulate(counts.values(), initial=0))
-    return [Words(first[:, a:b], second[:, a:b]) for a, b in itertools.pairwise(ends)]
+    lengths: Int[Tensor, " batch"]
+    mel: int
+    words: Int[Tensor, "batch draw 4"]
+    keys: Int[Tensor, "batch 5"]
 
 
-def place_spans(size: Int[Tensor, " batch"], widest: Int[Tensor, " batch"], words: Words) -> Spans:
-    """Intervals inside [0, size), of widths U{0..widest}, one for each pair of words."""
-    width = below(words.first, (torch.minimum(widest, size)[:, None] + 1).expand_as(words.first))
-    return Spans(below(words.second, size[:, None] - width + 1), width)
+DRAWING: dict[type[Operation], Callable[[Any, Given], Drawn]] = {
+    TimeWarp: lambda of, it: draw_warp(of, it.lengths, it.words),
+    FrequencyMask: lambda of, it: Masks(
+        "freq", draw_frequency(of, it.lengths, it.mel, it.words), Fills(of.fill, it.keys)
+    ),
+    TimeMask: lambda of, it: Masks("time", draw_time(of, it.lengths, it.words), Fills(of.fill, it.keys)),
+    SpecSub: lambda of, it: draw_copies(of, it.lengths, it.words),
+    SpecSwap: lambda of, it: draw_swaps(of, it.lengths, it.mel, it.words),
+    SpliceOut: lambda of, it: draw_cuts(of, it.lengths, it.words),
+    FilterAugment: lambda of, it: draw_gains(of, it.mel, it.words),
+    PatchMask: lambda of, it: draw_patches(of, it.lengths, it.mel, it.keys),
+}
 
 
-def place_warp(
-    warp: int, lengths: Int[Tensor, " batch"], words: Words
-) -> tuple[Int[Tensor, " batch"], Int[Tensor, " batch"]]:
-    """The frame that moves, in (W, tau - 1 - W), and its shift, U{-W..W}.
+def block_numbers(operations: list[Operation]) -> Int[Tensor, " draw"]:
+    """The generator's block of each draw: stream * 2^16 + its index among the draws of its kind."""
+    used: dict[int, int] = {}
+    blocks: list[int] = []
+    for operation in operations:
+        first = used.get(operation.stream, 0)
+        used[operation.stream] = first + operation.draws
+        blocks += range(operation.stream * MOST + first, operation.stream * MOST + first + operation.draws)
+    return torch.tensor(blocks, dtype=torch.int64)
 
-    In an utterance of fewer than 2 W + 3 frames W is lowered until such a frame exists (decision D6).
-    """
-    reach = torch.clamp((lengths - 3).div(2, rounding_mode="floor"), min=0, max=warp)
-    room = torch.clamp(lengths - 2 - 2 * reach, min=1)
-    centre = torch.where(lengths >= 3, reach + 1 + below(words.first[:, 0], room), torch.zeros_like(lengths))
-    return centre, below(words.second[:, 0], 2 * reach + 1) - reach
+
+def checked(policy: Policy, lengths: Tensor, mel: int, keys: Tensor) -> None:
+    """Raise ValueError where the arguments do not fit."""
+    for operation in policy.operations:
+        if operation.draws and operation.channels > mel:
+            name, needed = type(operation).__name__, operation.channels
+            raise ValueError(
+                f"{name} ({operation.symbols()}) needs {needed} mel channels; the features have {mel}"
+            )
+    if keys.shape != (len(lengths), 5) or keys.is_floating_point():
+        got = f"{keys.dtype} of shape {tuple(keys.shape)}"
+        raise ValueError(
+            f"keys are {got}; expected whole numbers of shape ({len(lengths)}, 5), from make_keys"
+        )
+    if lengths.device != keys.device:
+        raise ValueError(f"lengths are on {lengths.device} and keys on {keys.device}; expected one device")

@@ -1,70 +1,140 @@
-"""What may be masked: a row of Table 1 of the SpecAugment paper."""
+"""Policies: what may happen to an utterance, as an ordered tuple of operations. Nothing here needs torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
+
+from specaug.augment.coverage import Coverage, coverage
+from specaug.augment.operation import Fill, Operation
+from specaug.augment.operations import FrequencyMask, TimeMask, TimeWarp
+
+PAPER = (TimeWarp, FrequencyMask, TimeMask)  # in the paper's order
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True)
 class Policy:
-    """A row of Table 1 of Park et al. 2019 (arXiv:1904.08779); symbols as printed there.
+    """Operations, applied one after the other; the default does nothing.
 
-    A width is the largest one that may be drawn, counted in frames (time) or mel channels (frequency). The
-    default policy does nothing. Raises ValueError naming the field, its value and what was expected.
+    Raises ValueError where an operation is listed twice that has no meaning twice.
+
+    >>> Policy((TimeMask(T=100, m_T=2),)).scaled(time=0.25)
+    Policy(T=25 p=1.0 m_T=2)
     """
 
-    warp: int = 0  # W, frames by which a point in time may move
-    freq_width: int = 0  # F, mel channels
-    freq_masks: int = 0  # m_F
-    time_width: int = 0  # T, frames
-    time_fraction: float = 1.0  # p, the share of an utterance that one time mask may cover
-    time_masks: int = 0  # m_T
+    operations: tuple[Operation, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, symbol in SYMBOLS.items():
-            value = getattr(self, name)
-            if name == "time_fraction":
-                if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-                    raise ValueError(f"{symbol} ({name}) is {value}; expected a share in [0, 1]")
-            elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise ValueError(f"{symbol} ({name}) is {value}; expected a whole number, 0 or more")
+        for operation in self.operations:
+            if not isinstance(operation, Operation):
+                raise ValueError(f"operations hold {operation!r}; expected operations")
+            kind = type(operation)
+            if not kind.repeats and sum(type(other) is kind for other in self.operations) > 1:
+                raise ValueError(f"operations hold {kind.__name__} twice; expected it once")
+
+    @property
+    def idle(self) -> bool:
+        """Whether it never changes anything."""
+        return not any(operation.draws for operation in self.operations)
+
+    @property
+    def channels(self) -> int:
+        """The fewest mel channels that features must have."""
+        return max((operation.channels for operation in self.operations if operation.draws), default=1)
 
     def scaled(self, time: float) -> "Policy":
-        """The same policy for utterances `time` times as long: W and T are multiplied and rounded.
+        """The same for utterances `time` times as long: W, T and other numbers of frames are multiplied and rounded.
 
-        >>> LD.scaled(time=0.25).time_width
-        25
+        >>> LD.scaled(time=0.25)
+        Policy(W=20 F=27 m_F=2 T=25 p=1.0 m_T=2)
         """
-        if not time > 0:
+        if not 0 < time < float("inf"):
             raise ValueError(f"time is {time}; expected a factor greater than 0")
-        factor = Fraction(str(time))
-        return replace(self, warp=round(self.warp * factor), time_width=round(self.time_width * factor))
+        return Policy(tuple(operation.scaled(Fraction(str(time))) for operation in self.operations))
 
-    def widest(self, frames: int) -> int:
-        """The widest time mask of an utterance: min(T, floor(p * tau)), p read as the decimal it prints as.
+    def replaced(self, **symbols: Any) -> "Policy":
+        """The same with other values under the paper's symbols, each in the one operation that has it.
 
-        >>> Policy(time_width=100, time_fraction=0.29).widest(100)
-        29
+        >>> LD.replaced(F=15, p=0.2)
+        Policy(W=80 F=15 m_F=2 T=100 p=0.2 m_T=2)
         """
-        share = Fraction(str(self.time_fraction))
-        return min(self.time_width, frames * share.numerator // share.denominator)
+        operations = list(self.operations)
+        for symbol, value in symbols.items():
+            places = [i for i, operation in enumerate(operations) if symbol in operation.symbols()]
+            if len(places) != 1:
+                owners = ", ".join(type(operations[i]).__name__ for i in places) or "no operation"
+                raise ValueError(f"{symbol} belongs to {owners} of this policy; expected exactly one")
+            operations[places[0]] = replace(operations[places[0]], **{symbol: value})
+        return Policy(tuple(operations))
+
+    def coverage(self, lengths: Sequence[int], mel: int) -> Coverage | None:
+        """The expected shares of cells, frames and channels that it hides in utterances of these lengths, in frames.
+
+        None where what follows a mask moves what is hidden in a way that has no closed form (`coverage.py`).
+        """
+        return coverage(self.operations, lengths, mel)
 
     def __str__(self) -> str:
-        return " ".join(f"{symbol}={getattr(self, name)}" for name, symbol in SYMBOLS.items())
+        return " ".join(map(written, self.operations)) or "nothing"
+
+    def __repr__(self) -> str:
+        return f"Policy({self})"
 
 
-SYMBOLS = {
-    "warp": "W",
-    "freq_width": "F",
-    "freq_masks": "m_F",
-    "time_width": "T",
-    "time_fraction": "p",
-    "time_masks": "m_T",
-}
+def written(operation: Operation) -> str:
+    """The paper's three by their symbols, others by their name as well; options only where they are not the usual.
+
+    >>> written(TimeMask(m_T=10, p_S=0.05))
+    'p=1.0 m_T=10 p_S=0.05'
+    """
+    usual = type(operation)().symbols()
+    always = {TimeWarp: "W", FrequencyMask: "F m_F", TimeMask: "p m_T"}.get(type(operation), "").split()
+    symbols = operation.symbols().items()
+    shown = " ".join(f"{name}={value}" for name, value in symbols if name in always or value != usual[name])
+    if type(operation) in PAPER:
+        return shown
+    name = type(operation).__name__
+    return f"{name}({shown})" if shown else name
+
+
+def paper_policy(
+    W: int = 0,  # noqa: N803 (these are the paper's symbols)
+    F: int = 0,  # noqa: N803
+    m_F: int = 0,  # noqa: N803
+    T: int | None = 0,  # noqa: N803
+    p: float = 1.0,
+    m_T: int = 0,  # noqa: N803
+    p_S: float | None = None,  # noqa: N803
+    p_M: float | None = None,  # noqa: N803
+    warp: str = "linear",
+    bounds: str = "closed",
+    fill: Fill = 0.0,
+) -> Policy:
+    """A row of Table 1 of Park et al. 2019, with the 2020 paper's p_S and p_M; only operations that do something."""
+    operations = (
+        TimeWarp(W, warp, bounds),
+        FrequencyMask(F, m_F, fill, bounds),
+        TimeMask(T, p, m_T, p_S, p_M, fill, bounds),
+    )
+    return Policy(tuple(operation for operation in operations if operation.draws))
+
 
 NONE = Policy()
-LB = Policy(warp=80, freq_width=27, freq_masks=1, time_width=100, time_fraction=1.0, time_masks=1)
-LD = Policy(warp=80, freq_width=27, freq_masks=2, time_width=100, time_fraction=1.0, time_masks=2)
-SM = Policy(warp=40, freq_width=15, freq_masks=2, time_width=70, time_fraction=0.2, time_masks=2)
-SS = Policy(warp=40, freq_width=27, freq_masks=2, time_width=70, time_fraction=0.2, time_masks=2)
+LB = paper_policy(W=80, F=27, m_F=1, T=100, p=1.0, m_T=1)
+LD = paper_policy(W=80, F=27, m_F=2, T=100, p=1.0, m_T=2)
+SM = paper_policy(W=40, F=15, m_F=2, T=70, p=0.2, m_T=2)
+SS = paper_policy(W=40, F=27, m_F=2, T=70, p=0.2, m_T=2)
+LIBRI_FULL_ADAPT = paper_policy(W=80, F=27, m_F=2, T=None, m_T=20, p_S=0.04, p_M=0.04)  # Park et al. 2020
+CONFORMER = paper_policy(
+    F=27, m_F=2, T=None, m_T=10, p_S=0.05
+)  # Gulati et al. 2020, 3.2; m_F is not given there
 
-NAMED = {"None": NONE, "LB": LB, "LD": LD, "SM": SM, "SS": SS}
+NAMED = {
+    "None": NONE,
+    "LB": LB,
+    "LD": LD,
+    "SM": SM,
+    "SS": SS,
+    "LibriFullAdapt": LIBRI_FULL_ADAPT,
+    "Conformer": CONFORMER,
+}

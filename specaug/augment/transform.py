@@ -4,28 +4,34 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from specaug.augment.apply import apply
-from specaug.augment.draws import draw, make_keys
+from specaug.augment.apply import apply, checked
+from specaug.augment.draws import draw
+from specaug.augment.keys import make_keys
+from specaug.augment.operations import SpliceOut
 from specaug.augment.policy import NONE, Policy
 
 
 class SpecAugment(nn.Module):
-    """Time warping, frequency masking and time masking of a padded batch (Park et al. 2019, section 2).
+    """A policy applied to a padded batch (Park et al. 2019, section 2, and whatever else the policy lists).
 
     Active in training mode only; every utterance has draws of its own; the padding stays as it was. Without
     `keys` the module counts its own calls, so that `SpecAugment(LD, seed=0)` gives the same sequence of masks
-    anywhere; a trainer passes `keys` (see `make_keys`), one per utterance, and then they alone decide.
+    anywhere; a trainer passes `keys` (see `make_keys`), one per utterance, and then they alone decide. Lengths
+    and keys are best left on the host: draws are made there and sent along.
 
     Shape:
         features: (batch, time, mel), log-mel energies with mean 0
         lengths:  (batch,), frames before the padding; all frames where it is left out
-        output:   (batch, time, mel), a new tensor
+        output:   (batch, time, mel), a new tensor, or `out`
+
+    A policy with SpliceOut shortens utterances: then call `shortening`, which returns the lengths as well.
     """
 
-    def __init__(self, policy: Policy = NONE, seed: int = 0) -> None:
+    def __init__(self, policy: Policy = NONE, seed: int = 0, engine: str | None = None) -> None:
         super().__init__()
         self.policy = policy
         self.seed = seed
+        self.engine = engine
         self.calls = 0
 
     def forward(
@@ -33,18 +39,34 @@ class SpecAugment(nn.Module):
         features: Float[Tensor, "batch time mel"],
         lengths: Int[Tensor, " batch"] | None = None,
         keys: Int[Tensor, "batch 5"] | None = None,
+        out: Float[Tensor, "batch time mel"] | None = None,
     ) -> Float[Tensor, "batch time mel"]:
-        if not self.training:
-            return features
-        batch, time, mel = features.shape
+        operations = self.policy.operations
+        if self.training and any(isinstance(one, SpliceOut) and one.draws for one in operations):
+            raise ValueError("SpliceOut shortens utterances; call shortening(features, lengths) for both")
+        return self.shortening(features, lengths, keys, out)[0]
+
+    def shortening(
+        self,
+        features: Float[Tensor, "batch time mel"],
+        lengths: Int[Tensor, " batch"] | None = None,
+        keys: Int[Tensor, "batch 5"] | None = None,
+        out: Float[Tensor, "batch time mel"] | None = None,
+    ) -> tuple[Float[Tensor, "batch time mel"], Int[Tensor, " batch"]]:
+        """The augmented features, and the lengths afterwards, in frames."""
         if lengths is None:
-            lengths = torch.full((batch,), time)
+            lengths = torch.full((len(features),), features.shape[1] if features.ndim == 3 else 0)
+        if not self.training:
+            return features, lengths
+        checked(features, lengths, out)
         if keys is None:
-            keys = make_keys(self.seed, self.calls, [str(place) for place in range(batch)])
+            keys = make_keys(self.seed, self.calls, [str(place) for place in range(len(features))])
             self.calls += 1
-        lengths = lengths.to(features.device)
-        draws = draw(self.policy, lengths, mel, keys.to(features.device))
-        return apply(features, lengths, draws)
+        host = lengths.cpu()  # where drawing is fastest; what it gives goes along to the features
+        draws = draw(self.policy, host, features.shape[2], keys.cpu())
+        after = draws.shortened(host.long()).to(lengths)
+        return apply(features, host, draws, out, self.engine), after
 
     def extra_repr(self) -> str:
-        return f"{self.policy}, seed={self.seed}"
+        engine = f", engine={self.engine!r}" if self.engine else ""
+        return f"{self.policy}, seed={self.seed}{engine}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from specaug.cli import data, runs, tables
+from specaug.cli import data, runs, show, tables
 from specaug.cli.common import add_verb, complain
 from specaug.errors import UserError
 
@@ -17,6 +17,8 @@ EXAMPLES = """examples:
   specaug train experiments/fsdd.yaml policy=LD policy.F=15 seed=3
   specaug train experiments/fsdd.yaml policy=LD --print-config
   specaug compare runs/fsdd --format tsv
+  specaug show LD --audio a.wav --out a.png                  what a policy does to an utterance
+  specaug show --policies                                    what each policy hides on average
   specaug data fsdd --download
   specaug data check my/train.jsonl
 """
@@ -54,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     runs.add_ablate(verbs)
     tables.add_tables(verbs)
     data.add_data(verbs)
+    show.add_show(verbs)
     add_init(verbs)
     return top
 

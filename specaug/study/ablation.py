@@ -12,10 +12,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from specaug.augment.coverage import Coverage
 from specaug.errors import UserError
+from specaug.speech.prepare import Prepared
+from specaug.study.choice import PolicyChoice
 from specaug.study.places import Places
-from specaug.study.recipe import PolicyChoice, Recipe, run_id
-from specaug.study.run import Run, check, execute
+from specaug.study.recipe import Recipe, run_id
+from specaug.study.run import Run, check, execute, expected
 from specaug.study.screen import Screen
 from specaug.training.callbacks import Progress
 
@@ -76,6 +79,14 @@ def ablate(
     finally:
         dismiss(team)
     return failures
+
+
+def hides(share: Coverage | None) -> str:
+    """The expected share hidden, in words."""
+    if share is None:
+        return "; no closed form for what it hides"
+    rest = f"{share.frames:.1%} of the frames, {share.channels:.1%} of the channels"
+    return f"; hides {share.cells:.1%} of the cells ({rest}) on average"
 
 
 def hire(online: bool) -> Worker:
@@ -163,11 +174,13 @@ def run_all(
     if not runs:
         raise UserError("the recipe has no policies or no seeds; expected at least one of each")
     missing = [run for run in runs if not run.finished]
-    seen: set[str] = set()
+    seen: dict[str, Prepared] = {}
     for run in missing:  # policies and seeds share a corpus and a network
         alike = run_id(replace(run.recipe, policy=PolicyChoice(), seed=0))
         if alike not in seen:
-            check(run, screen.loading)
-        seen.add(alike)
+            seen[alike] = check(run, screen.loading)
+    for run in {run.recipe.policy.label: run for run in missing}.values():
+        data = next(iter(seen.values()))
+        screen.say(f"{run.recipe.policy.label}: {run.recipe.policy.policy()}{hides(expected(run, data))}")
     screen.begin(len(runs), len(runs) - len(missing))
     return runs, ablate(missing, workers, online, screen.progress, screen.ended)

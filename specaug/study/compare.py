@@ -16,6 +16,8 @@ from specaug.study.results import KINDS, Counts, Masked, Result, Utterances, fin
 from specaug.study.statistics import Difference, Estimate, Floats
 
 ORDER = ("None", "LB", "LD", "SM", "SS")  # of the rows; others follow
+# What results say of a policy since these exist; the usual where one says nothing
+SAID = dict.fromkeys(("p_S", "p_M")) | {"warp": "linear", "bounds": "closed", "fill": 0.0, "operations": []}
 CHOOSING = "dev"  # the part on which everything is chosen
 
 Read = Mapping[tuple[int, int], Mapping[str, Utterances]]  # by seed and fold, then by part
@@ -116,7 +118,7 @@ def check_comparable(results: Sequence[Result]) -> None:
         _same(first, result, "network", first.network, result.network)
         _same(first, result, "network arguments", first.arguments, result.arguments)
         named = meaning.setdefault(result.label, result)
-        _same(named, result, f"policy {result.label}", dict(named.policy), dict(result.policy))
+        _same(named, result, f"policy {result.label}", {**SAID, **named.policy}, {**SAID, **result.policy})
         fold = data.setdefault(result.fold, result)
         _same(fold, result, f"corpus of fold {result.fold}", fold.fingerprint, result.fingerprint)
         twin = done.setdefault((result.label, result.seed, result.fold), result)

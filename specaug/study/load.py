@@ -10,8 +10,10 @@ import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from specaug.errors import UserError
+from specaug.study.choice import PolicyChoice
 from specaug.study.nearest import hint
-from specaug.study.recipe import CORPORA, PolicyChoice, Recipe
+from specaug.study.recipe import CORPORA, Recipe
+from specaug.training.strength import Strength
 
 EXTENDS = "extends"
 DEEPEST = 8  # parents of a recipe; more are a circle
@@ -141,8 +143,9 @@ def plain(value: Any) -> Any:
     """Dataclasses as mappings (a policy without the fields that its name decides), tuples as lists."""
     if dataclasses.is_dataclass(value):
         items = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        short = isinstance(value, PolicyChoice)
-        return {name: item for name, item in items.items() if not (short and item in (None, ""))}
+        if isinstance(value, PolicyChoice):
+            return {name: item for name, item in items.items() if getattr(value, name) not in UNSAID}
+        return items
     if isinstance(value, dict):
         return {name: plain(item) for name, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, tuple | list) else value
@@ -157,6 +160,7 @@ def strict(kind: type) -> None:
     kind.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
 
 
+UNSAID: tuple[Any, ...] = (None, "", (), Strength())  # values of a policy that its name alone implies
 LISTS = tuple(f.name for f in dataclasses.fields(Recipe) if str(f.type).startswith("tuple"))
 strict(Recipe)
 ADAPTER = TypeAdapter(Recipe)

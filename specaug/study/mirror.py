@@ -11,7 +11,8 @@ import torch
 from lightning.pytorch.loggers import Logger, WandbLogger
 
 from specaug.augment.apply import apply
-from specaug.augment.draws import draw, make_keys
+from specaug.augment.draws import draw
+from specaug.augment.keys import make_keys
 from specaug.errors import UserError
 from specaug.speech.corpus import TRAIN
 from specaug.speech.prepare import Prepared
@@ -123,11 +124,13 @@ class Mirror:
 def flat(recipe: Recipe, data: Prepared) -> dict[str, Any]:
     """What one filters and groups by on a dashboard."""
     policy = {name: value for name, value in asdict(recipe.policy).items() if name not in ("name", "label")}
+    hidden = recipe.policy.policy().coverage(data.parts[TRAIN].frames, recipe.features.mel)
     return {
         "policy": recipe.policy.label,
         **policy,
         "seed": recipe.seed,
         "fold": getattr(recipe.corpus, "fold", 0),
+        "expected_masked": None if hidden is None else asdict(hidden),
         "corpus": data.corpus.title,
         "synthetic": data.corpus.synthetic,
         "data_hash": data.fingerprint,

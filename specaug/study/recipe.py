@@ -8,60 +8,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
-from specaug.augment.policy import NAMED, SYMBOLS, Policy
+from specaug.augment.policy import written
 from specaug.speech.corpora.options import CorpusOptions, Fsdd, LibriSpeech, Manifests, Spoken
 from specaug.speech.options import Features, Text
-from specaug.study.nearest import hint
+from specaug.study.choice import PolicyChoice, spelled
 from specaug.training.options import Training
 
 SEEDS = 2**63  # what torch and the keys of draws take
-
-
-@dataclass(frozen=True, kw_only=True)
-class PolicyChoice:
-    """A policy by name, scaled in time, with any of its fields replaced (in the paper's symbols).
-
-    `scale` multiplies the W and T of the named policy; fields that are given here are taken as they are.
-    """
-
-    name: str = "None"
-    label: str = ""  # in tables; made from the name and the scale where it is empty
-    scale: float = 1.0
-    W: int | None = None
-    F: int | None = None
-    m_F: int | None = None  # noqa: N815 (the paper's symbol)
-    T: int | None = None
-    p: float | None = None
-    m_T: int | None = None  # noqa: N815 (the paper's symbol)
-
-    def __post_init__(self) -> None:
-        if self.name not in NAMED:
-            raise ValueError(f"unknown policy {self.name!r}{hint(self.name, NAMED)}")
-        self.policy()
-
-    def policy(self) -> Policy:
-        """The policy that is meant."""
-        given = {name: getattr(self, symbol) for name, symbol in SYMBOLS.items()}
-        changes = {name: value for name, value in given.items() if value is not None}
-        return replace(NAMED[self.name].scaled(time=self.scale), **changes)
-
-    def resolved(self) -> "PolicyChoice":
-        """The same with every field written out."""
-        policy = self.policy()
-        fields = {symbol: getattr(policy, name) for name, symbol in SYMBOLS.items()}
-        return replace(self, label=self.label or self.title(), **fields)
-
-    def title(self) -> str:
-        """What a table calls it: LD, LD x 0.25, LD x 0.25 p=0.2."""
-        named = NAMED[self.name].scaled(time=self.scale)
-        policy = self.policy()
-        changed = [
-            f"{symbol}={getattr(policy, name)}"
-            for name, symbol in SYMBOLS.items()
-            if getattr(policy, name) != getattr(named, name)
-        ]
-        scale = [f"x {self.scale:g}"] if self.scale != 1 and self.name != "None" else []
-        return " ".join([self.name, *scale, *changed])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +26,7 @@ class Network:
 
 
 def named(value: Any) -> Any:
-    """A policy or a corpus may be written as its name alone."""
+    """A corpus may be written as its name alone."""
     return {"name": value} if isinstance(value, str) else value
 
 
@@ -82,7 +35,7 @@ def corpus_name(value: Any) -> str:
     return str(value.get("name", "") if isinstance(value, dict) else getattr(value, "name", ""))
 
 
-AnyPolicy = Annotated[PolicyChoice, BeforeValidator(named)]
+AnyPolicy = Annotated[PolicyChoice, BeforeValidator(spelled)]
 AnyCorpus = Annotated[
     Annotated[Fsdd, Tag("fsdd")]
     | Annotated[Spoken, Tag("spoken")]
@@ -127,10 +80,7 @@ class Recipe:
         if self.folds and not isinstance(self.corpus, Fsdd):
             raise ValueError(f"folds are {self.folds}; the corpus {self.corpus.name} has none")
         for choice in (self.policy, *self.policies):
-            widest = choice.policy().freq_width
-            if widest > self.features.mel:
-                expected = f"expected at most the {self.features.mel} mel channels of the features"
-                raise ValueError(f"policy {choice.title()}: F is {widest}; {expected}")
+            fits(choice, self.features.mel)
 
     def run(self) -> "Recipe":
         """The recipe of one run: its own policy and seed with every field written out, and no others."""
@@ -152,6 +102,17 @@ class Recipe:
         return replace(choice, scale=self.scale) if choice.scale == 1.0 else choice
 
 
+def fits(choice: PolicyChoice, mel: int) -> None:
+    """Raise ValueError where an operation needs more channels than the features have, or would with a count above 0."""
+    if (widest := choice.resolved().F or 0) > mel:
+        expected = f"expected at most the {mel} mel channels of the features"
+        raise ValueError(f"policy {choice.title()}: F is {widest}; {expected}")
+    for operation in choice.policy().operations:
+        if operation.draws and operation.channels > mel:
+            needs = f"{written(operation)} needs {operation.channels} mel channels"
+            raise ValueError(f"policy {choice.title()}: {needs}; expected at most the {mel} of the features")
+
+
 SINGLE: dict[str, Any] = {"policies": (), "seeds": (), "folds": (), "caption": ""}
 
 
@@ -162,6 +123,3 @@ def run_id(run: Recipe) -> str:
     """
     text = json.dumps(asdict(run), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-__all__ = ["CORPORA", "CorpusOptions", "Network", "PolicyChoice", "Recipe", "run_id"]

@@ -68,7 +68,7 @@ class Result:
     run: str  # 12 hex digits
     experiment: str
     label: str  # of the policy, as printed
-    policy: Mapping[str, Any]  # its name and the paper's W, F, m_F, T, p, m_T
+    policy: Mapping[str, Any]  # its name and its values under the papers' symbols
     seed: int
     fold: int
     corpus: str

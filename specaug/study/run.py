@@ -1,5 +1,6 @@
 """One run: from a recipe to a folder with its result."""
 
+import contextlib
 import json
 import math
 import os
@@ -8,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,15 +18,17 @@ import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
+from specaug.augment.coverage import Coverage
 from specaug.errors import UserError
 from specaug.speech.corpus import TRAIN
 from specaug.speech.kinds import Tell
 from specaug.speech.prepare import Prepared, prepare
 from specaug.speech.scoring import Errors
 from specaug.speech.text import Alphabet
+from specaug.study.choice import SYMBOLS
 from specaug.study.corpora import open_corpus
 from specaug.study.laboratory import on_path
-from specaug.study.load import as_yaml
+from specaug.study.load import as_yaml, load
 from specaug.study.mirror import Mirror
 from specaug.study.networks import build, outputs_of
 from specaug.study.places import Places, space, writable
@@ -62,14 +66,29 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        """The run's folder: its name for people, its id for certain."""
+        """The run's folder: its name for people, its id for certain; or where an older version finished the run."""
         slug = re.sub(r"[^A-Za-z0-9.=_]+", "-", self.name).strip("-")
-        return self.places.runs / self.experiment / f"{slug}-{self.id}"
+        there = self.places.runs / self.experiment / f"{slug}-{self.id}"
+        return there if there.is_dir() else finished_before(there.parent).get(self.id, there)
 
     @property
     def finished(self) -> bool:
         """Whether there is a result."""
         return (self.folder / RESULT).is_file()
+
+
+@lru_cache(maxsize=8)
+def finished_before(experiment: Path) -> dict[str, Path]:
+    """The finished runs of an experiment by the id that their recipes have today.
+
+    A recipe that has gained a key hashes to another id; read with today's defaults it is the run that it was.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(experiment.glob(f"*/{RECIPE}")):
+        if (path.parent / RESULT).is_file():
+            with contextlib.suppress(UserError):  # a recipe that today's version cannot read is no run of it
+                found[run_id(load(path).run())] = path.parent
+    return found
 
 
 def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, Prepared]:
@@ -131,6 +150,7 @@ def execute(
                         prepared=data,
                         alphabet=Alphabet(run.recipe.text.alphabet),
                         policy=run.recipe.policy.policy(),
+                        strength=run.recipe.policy.strength,
                         seed=run.recipe.seed,
                         options=run.recipe.training,
                         folder=folder,
@@ -154,11 +174,10 @@ def write(run: Run, network: nn.Module, data: Prepared, outcome: Outcome, second
     ]
     replaced(run.folder / HYPOTHESES, "".join(f"{line}\n" for line in lines))
     recipe, corpus = run.recipe, data.corpus
-    symbols = ("W", "F", "m_F", "T", "p", "m_T")
     result: dict[str, Any] = {
         "run": run.id,
         "experiment": run.experiment,
-        "policy": {name: getattr(recipe.policy, name) for name in ("label", "name", *symbols)},
+        "policy": {name: getattr(recipe.policy, name) for name in ("label", "name", *SYMBOLS, "operations")},
         "seed": recipe.seed,
         "fold": getattr(recipe.corpus, "fold", 0),
         "corpus": {
@@ -171,6 +190,8 @@ def write(run: Run, network: nn.Module, data: Prepared, outcome: Outcome, second
         "alphabet": recipe.text.alphabet,
         "parts": {part: summary(scores) for part, scores in outcome.parts.items()},
         "masked": dict(outcome.masked),
+        "expected": None if (share := expected(run, data)) is None else asdict(share),
+        "in_force": [list(entry) for entry in outcome.in_force],
         "epochs": outcome.epochs,
         "steps": outcome.steps,
         "wall_seconds": round(seconds, 1),
@@ -179,6 +200,11 @@ def write(run: Run, network: nn.Module, data: Prepared, outcome: Outcome, second
         "commit": commit(run.places.laboratory),
     }
     replaced(run.folder / RESULT, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+
+
+def expected(run: Run, data: Prepared) -> Coverage | None:
+    """What the policy hides on average in the training utterances, by calculation; None where there is no closed form."""
+    return run.recipe.policy.policy().coverage(data.parts[TRAIN].frames, run.recipe.features.mel)
 
 
 def hypotheses(part: str, scores: Scores, data: Prepared) -> list[dict[str, Any]]:

@@ -29,12 +29,14 @@ TSV = (
     "substitutions deletions insertions difference difference_low difference_high p p_holm verdict"
 )
 
+TEXTS = ("verdict", "symbols")  # last columns that read better from the left
+
 
 def as_text(comparison: Comparison) -> str:
     """Aligned plain text, at most 110 columns wide where the labels are not long."""
-    blocks = [_headline(comparison), _aligned(_policies(comparison))]
+    blocks = [_headline(comparison), aligned(_policies(comparison))]
     for part in comparison.parts:
-        blocks += [f"{_heading(part)}\n{_aligned(_scores(comparison, part))}"]
+        blocks += [f"{_heading(part)}\n{aligned(_scores(comparison, part))}"]
     blocks += ["\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in _footer(comparison))]
     return "\n\n".join(_printable(block) for block in blocks) + "\n"
 
@@ -243,11 +245,11 @@ def _detectable(comparison: Comparison) -> str:
     return ", ".join(seen)
 
 
-def _aligned(table: Table) -> str:
+def aligned(table: Table) -> str:
     """Columns under each other: the first and the last to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     last = len(widths) - 1
-    sides = ["<" if i == 0 or (i == last and "verdict" in table[0]) else ">" for i in range(len(widths))]
+    sides = ["<" if i == 0 or (i == last and table[0][i] in TEXTS) else ">" for i in range(len(widths))]
     return "\n".join(
         "  ".join(
             f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)

@@ -8,9 +8,12 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from specaug.augment.apply import apply, hidden_shares
-from specaug.augment.draws import draw, make_keys
-from specaug.augment.policy import NONE, Policy
+from specaug.augment.apply import apply
+from specaug.augment.draws import draw
+from specaug.augment.keys import make_keys
+from specaug.augment.policy import Policy
+from specaug.augment.shares import hidden_shares
+from specaug.training.strength import Loop, Strength, weakened
 
 Field = str | int  # of a batch: a name in a NamedTuple, dataclass or dictionary; a place in a tuple or list
 
@@ -22,7 +25,8 @@ class Augment(L.Callback):
 
     `features`, `lengths` and `ids` name the fields of the batch. With `ids`, the masks of an utterance depend
     on (seed, epoch, its id) and on nothing else; without, on (seed, epoch, its place in the epoch, the rank).
-    Without `lengths` every frame counts as speech. Evaluation is left alone.
+    Without `lengths` every frame counts as speech. Evaluation is left alone. `strength` says how strong the policy
+    is as training goes on; its closed loop hears the logged metric `watched` after each validation.
     """
 
     def __init__(
@@ -32,9 +36,14 @@ class Augment(L.Callback):
         features: Field = "features",
         lengths: Field | None = "lengths",
         ids: Field | None = "ids",
+        strength: Strength = Strength(),  # noqa: B008 (frozen)
+        watched: str = "dev/wer",
     ) -> None:
         self.policy = policy
         self.seed = seed
+        self.strength, self.watched = strength, watched
+        self.loop = Loop(strength.rise, strength.patience)
+        self.in_force: list[tuple[int, str]] = []  # the policy from each step on at which it changed
         self.features, self.lengths, self.ids = features, lengths, ids
         self.found: dict[str, Any] = {}  # the hook that the module itself carried, where it did
         self.batches = 0  # of this epoch
@@ -71,17 +80,44 @@ class Augment(L.Callback):
         """The batch with its features warped and masked."""
         features: Tensor = get(batch, self.features)
         self.utterances += len(features)
-        if self.policy == NONE:
+        policy = self.policy_at(trainer)
+        if policy.idle:
             return batch
-        lengths = None if self.lengths is None else get(batch, self.lengths)
-        if lengths is None:
-            lengths = torch.full((len(features),), features.shape[1], device=features.device)
+        given = None if self.lengths is None else get(batch, self.lengths)
+        lengths = torch.full((len(features),), features.shape[1]) if given is None else given.cpu()
         keys = make_keys(
             self.seed, trainer.current_epoch, self.names(batch, trainer.global_rank, len(features))
         )
-        draws = draw(self.policy, lengths, features.shape[2], keys.to(features.device))
-        self.hidden += hidden_shares(draws, lengths, features.shape[2]).sum(dim=1).cpu()
-        return put(batch, self.features, apply(features, lengths, draws))
+        draws = draw(policy, lengths, features.shape[2], keys)
+        self.hidden += hidden_shares(draws, lengths, features.shape[2]).sum(dim=1)
+        after = draws.shortened(lengths)
+        batch = put(batch, self.features, apply(features, lengths, draws))
+        if torch.equal(after, lengths):
+            return batch
+        if self.lengths is None:
+            raise ValueError(
+                "lengths is None; expected the batch's field of lengths, which SpliceOut changes"
+            )
+        return put(batch, self.lengths, after.to(given))
+
+    def policy_at(self, trainer: L.Trainer) -> Policy:
+        """The policy in force at this step; where it is another than before, the loggers are told."""
+        share = self.strength.at(trainer.global_step, trainer.current_epoch, self.loop.level)
+        policy = weakened(self.policy, share, self.strength.of)
+        if not self.in_force or self.in_force[-1][1] != str(policy):
+            self.in_force.append((trainer.global_step, str(policy)))
+            for logger in () if self.strength.constant else trainer.loggers:
+                logger.log_metrics({"policy/strength": share}, step=trainer.global_step)
+        return policy
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """The closed loop hears how the pass over dev went."""
+        if not self.strength.rise or trainer.sanity_checking:
+            return
+        if self.watched not in trainer.callback_metrics:
+            logged = ", ".join(map(str, trainer.callback_metrics)) or "none"
+            raise ValueError(f"watched is {self.watched!r}; expected a logged metric: {logged}")
+        self.loop.heard(float(trainer.callback_metrics[self.watched]))
 
     def names(self, batch: Any, rank: int, count: int) -> Sequence[str]:
         """What tells the utterances apart: their ids, or their places in the epoch."""
@@ -97,12 +133,21 @@ class Augment(L.Callback):
         return dict(zip(("cells", "frames", "channels"), shares, strict=True))
 
     def state_dict(self) -> dict[str, Any]:
-        """The sums, so that a continued run reports the share of the whole."""
-        return {"hidden": self.hidden.clone(), "utterances": self.utterances}
+        """The sums, so that a continued run reports the share of the whole; the loop, and the policies so far."""
+        loop = {"level": self.loop.level, "best": self.loop.best, "waited": self.loop.waited}
+        in_force = [list(entry) for entry in self.in_force]
+        return {
+            "hidden": self.hidden.clone(),
+            "utterances": self.utterances,
+            "loop": loop,
+            "in_force": in_force,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the sums back."""
+        """Take them back."""
         self.hidden, self.utterances = state_dict["hidden"], state_dict["utterances"]
+        self.loop = Loop(self.strength.rise, self.strength.patience, **state_dict["loop"])
+        self.in_force = [(step, policy) for step, policy in state_dict["in_force"]]
 
 
 def get(batch: Any, field: Field) -> Any:

@@ -35,6 +35,7 @@ from specaug.training.data import Utterances, evaluation_loader, training_loader
 from specaug.training.files import BEST, LAST
 from specaug.training.module import Recognizer
 from specaug.training.options import Training
+from specaug.training.strength import Strength
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Job:
     options: Training
     folder: Path
     loggers: Sequence[Logger] = ()
+    strength: Strength = Strength()  # noqa: RUF009 (frozen)
     report: Callable[[Progress], None] = lambda progress: None
 
     @property
@@ -64,6 +66,7 @@ class Outcome:
 
     parts: Mapping[str, Scores]  # dev and the test parts
     masked: Mapping[str, float]  # mean shares of cells, frames, channels hidden in training
+    in_force: Sequence[tuple[int, str]]  # the policy from each step on at which it changed
     epochs: int
     steps: int
 
@@ -72,7 +75,7 @@ def train(job: Job) -> Outcome:
     """Train, or continue from `last.ckpt` in the run's folder, then test the checkpoint the recipe names."""
     quieten()
     module = Recognizer(job.network, job.options)
-    augment = Augment(job.policy, job.seed)
+    augment = Augment(job.policy, job.seed, strength=job.strength)
     curves, checkpoints = Curves(job.folder), Checkpoints(job.folder)
     scoring = Scoring(DEV, job.prepared.parts[DEV], job.alphabet)
     trainer = make_trainer(
@@ -95,7 +98,7 @@ def train(job: Job) -> Outcome:
         parts = {name: evaluate(job, module, name) for name in job.prepared.parts if name != TRAIN}
     except SystemExit:
         raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into exit(1)
-    return Outcome(parts, augment.masked, trainer.current_epoch, trainer.global_step)
+    return Outcome(parts, augment.masked, augment.in_force, trainer.current_epoch, trainer.global_step)
 
 
 def make_trainer(job: Job, callbacks: list[L.Callback], loggers: Sequence[Logger]) -> L.Trainer:

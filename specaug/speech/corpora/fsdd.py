@@ -30,7 +30,7 @@ DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight"
 RECORDINGS = 50  # of each digit by each speaker
 HELD_OUT = 5  # the first recordings: never in train
 PAUSE = (0.02, 0.20)  # seconds between two digits
-LENGTHS = {"short": (3, 7), "long": (15, 25)}  # digits
+LENGTHS = {"short": (3, 7), "long": (15, 25), "mixed": (3, 25)}  # digits
 SNR = (5.0, 20.0)  # dB
 
 

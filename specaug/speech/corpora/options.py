@@ -13,7 +13,7 @@ class Fsdd:
     """Connected digit strings from the Free Spoken Digit Dataset: real speech of six speakers."""
 
     name: Literal["fsdd"] = "fsdd"
-    strings: Literal["short", "long"] = "short"  # 3-7 digits, or 15-25 (6-19 seconds, mostly 8-12)
+    strings: Literal["short", "long", "mixed"] = "short"  # 3-7, 15-25 (mostly 8-12 seconds) or 3-25 digits
     fold: int = 0  # 0, 1 or 2: which two of the six speakers are unseen
     train: int = 1500  # strings
     dev: int = 200  # strings, of held-out recordings of the training speakers

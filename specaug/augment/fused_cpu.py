@@ -1,0 +1,269 @@
+"""The warp and the masks of a padded batch in one pass over memory, compiled by numba (an optional extra).
+
+Bytes decide: the batch is read once and written once, and what is hidden is decided while a row is in the
+cache. The kernels hold no GIL, and what is compiled stays on disk. With more than one torch thread the rows are
+shared among sleeping Python threads and not numba's own: two callers at once may not share those, nor may a
+fork()ed loader worker, and they spin between calls on cores that others need.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, no_type_check
+
+import numba
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from specaug.augment.philox import MULTIPLIERS, ROUNDS, WEYL, WORD
+
+CELLS = {  # what the kernel sees: cells of 16 bits are moved, and become float32 where they are warped
+    torch.float32: torch.float32,
+    torch.float16: torch.int16,
+    torch.bfloat16: torch.int16,
+}
+GRAIN = 2**15  # cells that make a thread worth its waking
+
+Spans = tuple[Tensor, Tensor]
+
+
+def accepts(features: Shaped[Tensor, "*shape"]) -> bool:
+    """Whether `warp_and_mask` can do it: dense float32, float16 or bfloat16 on the CPU; the rest goes the plain way."""
+    return features.device.type == "cpu" and features.layout == torch.strided and features.dtype in CELLS
+
+
+def warp_and_mask(
+    features: Shaped[Tensor, "batch time mel"],
+    lengths: Int[Tensor, " batch"],
+    centre: Int[Tensor, " batch"],
+    shift: Int[Tensor, " batch"],
+    last: Int[Tensor, " batch"],
+    freq: Spans,
+    time: Spans,
+    fill: Float[Tensor, " batch"],
+    out: Shaped[Tensor, "batch time mel"] | None = None,
+) -> Shaped[Tensor, "batch time mel"]:
+    """Each utterance warped, then its masks filled: frame `centre` is read at `centre + shift`; no gradient passes.
+
+    Frames 0 and `last` stay; in between the source is linear on each side of the centre (Park et al. 2019,
+    section 2), exact as a whole number and a rest. A frame of weight 0 is a copy of one frame. Raises ValueError
+    where an argument does not fit the features.
+
+    Shape:
+        features:     (batch, time, mel), in any order in memory
+        freq, time:   starts and widths, each (batch, masks), of channels and of frames
+        out:          (batch, time, mel), may be strided, must share no memory with the features
+        output:       (batch, time, mel), `out` where it is given
+    """
+    result = torch.empty(features.shape, dtype=features.dtype) if out is None else out
+    vectors = {"lengths": lengths, "centre": centre, "shift": shift, "last": last, "fill": fill}
+    check(features, vectors, {"freq": freq, "time": time}, result)
+    if not features.numel():
+        return result
+    half = features.dtype != torch.float32 and bool(shift.any())
+    number = torch.float32 if half else features.dtype
+    source = features.to(number)
+    direct = in_rows(result) and not half
+    target = result if direct else torch.empty(features.shape, dtype=number)
+    tables = [torch.stack(table) for table in ((lengths, centre, shift, last), freq, time)]
+    plan = (*(whole(table) for table in tables), flat(fill.to(number).contiguous()))
+    pass_over(source if in_rows(source) else source.contiguous(), target, plan)
+    return result if direct else result.copy_(target)
+
+
+def check(features: Tensor, vectors: dict[str, Tensor], spans: dict[str, Spans], out: Tensor) -> None:
+    """Refuse what the kernel would read or write out of bounds."""
+    batch, given = len(features), f"{features.dtype} on {features.device}"
+    if not accepts(features):
+        raise ValueError(f"features is {given}; expected one of {', '.join(map(str, CELLS))} on cpu")
+    for name, vector in vectors.items():
+        if vector.shape != (batch,):
+            raise ValueError(f"{name} has shape {tuple(vector.shape)}; expected ({batch},)")
+    for name, (start, width) in spans.items():
+        if start.shape != width.shape or start.ndim != 2 or len(start) != batch:
+            shapes = f"{tuple(start.shape)} and {tuple(width.shape)}"
+            raise ValueError(f"{name} has shapes {shapes}; expected ({batch}, masks) twice")
+    if (out.shape, out.dtype, out.device) != (features.shape, features.dtype, features.device):
+        kind = f"{tuple(out.shape)}, {out.dtype} on {out.device}"
+        raise ValueError(f"out is {kind}; expected {tuple(features.shape)}, {given}")
+
+
+def in_rows(features: Shaped[Tensor, "batch time mel"]) -> bool:
+    """Whether the channels of a frame lie side by side."""
+    return features.stride(2) == 1 or features.shape[2] == 1
+
+
+def whole(values: Int[Tensor, "*shape"]) -> Any:
+    """The numbers as the kernel takes them: int64, side by side."""
+    return values.long().contiguous().numpy()
+
+
+def flat(cells: Shaped[Tensor, "*shape"]) -> Any:
+    """The memory from the first of the cells to the last, as one axis without a copy."""
+    span = 1 + sum([(size - 1) * step for size, step in zip(cells.shape, cells.stride(), strict=True)])
+    return cells.detach().as_strided((span,), (1,)).view(CELLS[cells.dtype]).numpy()
+
+
+def pass_over(features: Tensor, out: Tensor, plan: tuple[Any, ...]) -> None:
+    """Run the kernel over all rows, in as many parts as torch has threads; the caller works too."""
+    batch, time, mel = features.shape
+    rows = batch * time
+    parts = max(1, min(torch.get_num_threads(), rows * mel // GRAIN))
+    ends = [rows * part // parts for part in range(parts + 1)]
+    source, target = (flat(features), *features.stride()[:2]), (flat(out), *out.stride()[:2])
+
+    def part(number: int) -> None:
+        hidden = torch.empty(time + mel, dtype=torch.bool).numpy()
+        write_rows(source, target, (time, mel), plan, (ends[number], ends[number + 1]), hidden)
+
+    others = [helpers(os.getpid()).submit(part, number) for number in range(1, parts)]
+    part(0)
+    for other in others:
+        other.result()
+
+
+@cache
+def helpers(process: int) -> ThreadPoolExecutor:  # noqa: ARG001 (a fork()ed child has none of its parent's threads)
+    """Threads that sleep until there is work; none is started before it is needed."""
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="specaug")
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """The function in machine code, which is kept on disk where some folder can be written to."""
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # no folder
+        return numba.njit(**options)(function)
+
+
+@compiled
+@no_type_check
+def write_rows(source, target, shape, plan, rows, hidden):
+    """Write rows[0] to rows[1] of the output, counted over the whole batch; `hidden` is room for time + mel flags."""
+    cells, utterance_step, frame_step = source
+    written, out_utterance, out_frame = target
+    time, mel = shape
+    warps, freq, times, fill = plan
+    frames, channels = hidden[:time], hidden[time:]
+    row = rows[0]
+    while row < rows[1]:
+        i = row // time
+        begin, end = row - i * time, min(time, row - i * time + rows[1] - row)
+        length = min(warps[0, i], time)
+        mark(frames[:length], times[0, i], times[1, i])
+        mark(channels, freq[0, i], freq[1, i])
+        for frame in range(begin, end):
+            place = i * out_utterance + frame * out_frame
+            to = written[place : place + mel]
+            before, rest, run = read_at(frame, length, warps[1, i], warps[2, i], warps[3, i])
+            place = i * utterance_step + before * frame_step
+            low = cells[place : place + mel]
+            if frame >= length:
+                copy_row(to, low)
+            elif frames[frame]:
+                fill_row(to, fill[i])
+            elif rest == 0:
+                hide_row(to, low, channels, fill[i])
+            else:
+                high = cells[place + frame_step : place + frame_step + mel]
+                blend_row(to, low, high, numba.float32(rest / run), channels, fill[i])
+        row += end - begin
+
+
+@numba.njit(error_model="numpy")
+@no_type_check
+def mark(flags, start, width):
+    """Raise the flags that an interval contains, and lower the others."""
+    for place in range(len(flags)):
+        flags[place] = False
+    for mask in range(len(start)):
+        for place in range(max(0, start[mask]), min(len(flags), start[mask] + width[mask])):
+            flags[place] = True
+
+
+@numba.njit(error_model="numpy")
+@no_type_check
+def read_at(frame, length, centre, shift, last):
+    """Where a frame of the output is read: after which frame of the input, and rest / run of a frame further.
+
+    Bounds that let frame `last` be the one after the utterance read its last frames past the end: clamped.
+    """
+    if shift == 0 or frame >= length:
+        return frame, 0, 1
+    target = centre + shift
+    if frame <= target:
+        run, rise, on, base = target, centre, frame, 0
+    else:
+        run, rise, on, base = last - target, last - centre, frame - target, centre
+    run = max(run, 1)
+    before = on * rise // run
+    rest = on * rise - before * run
+    before += base
+    if before < 0 or before >= length - 1:
+        return min(max(before, 0), length - 1), 0, 1
+    return before, rest, run
+
+
+@numba.njit(error_model="numpy")
+@no_type_check
+def copy_row(to, low):
+    """One frame of the padding. Loops over cells: numba takes ten seconds to compile the same as slices."""
+    for channel in range(len(to)):
+        to[channel] = low[channel]
+
+
+@numba.njit(error_model="numpy")
+@no_type_check
+def fill_row(to, fill):
+    """A hidden frame."""
+    for channel in range(len(to)):
+        to[channel] = fill
+
+
+@numba.njit(error_model="numpy")
+@no_type_check
+def hide_row(to, low, channels, fill):
+    """One frame with its hidden channels filled."""
+    for channel in range(len(to)):
+        to[channel] = fill if channels[channel] else low[channel]
+
+
+@numba.njit(error_model="numpy")
+@no_type_check
+def blend_row(to, low, high, weight, channels, fill):
+    """The frame between two frames, with its hidden channels filled."""
+    for channel in range(len(to)):
+        value = low[channel] + weight * (high[channel] - low[channel])
+        to[channel] = fill if channels[channel] else value
+
+
+def philox_words(keys: Int[Tensor, "batch 5"], blocks: Int[Tensor, " draw"]) -> Int[Tensor, "batch draw 4"]:
+    """Four random words for each key and block, to the bit those of `specaug.augment.philox`.
+
+    A key is (seed_low, seed_high, epoch, id_low, id_high): the generator's key is the seed, and its counter is
+    the block followed by the other three (Salmon et al. 2011, Philox 4x32-10).
+    """
+    if keys.ndim != 2 or keys.shape[1] != 5:
+        raise ValueError(f"keys has shape {tuple(keys.shape)}; expected (batch, 5)")
+    words = torch.empty(len(keys), len(blocks), 4, dtype=torch.int64)
+    write_words(whole(keys), whole(blocks), words.numpy())
+    return words
+
+
+@compiled
+@no_type_check
+def write_words(keys, blocks, words):
+    """Philox for each key and block. Products wrap around 64 bits, and their two words are cut out of the bits."""
+    for i in range(len(keys)):
+        for j in range(len(blocks)):
+            k0, k1, c1, c2, c3 = keys[i]
+            c0 = blocks[j]
+            for _ in range(ROUNDS):
+                left, right = c0 * MULTIPLIERS[0], c2 * MULTIPLIERS[1]
+                c0, c1 = ((right >> 32) & WORD) ^ c1 ^ k0, right & WORD
+                c2, c3 = ((left >> 32) & WORD) ^ c3 ^ k1, left & WORD
+                k0, k1 = (k0 + WEYL[0]) & WORD, (k1 + WEYL[1]) & WORD
+            words[i, j, 0], words[i, j, 1], words[i, j, 2], words[i, j, 3] = c0, c1, c2, c3

@@ -1,0 +1,42 @@
+"""Keys, and the random words that they give: the only place where numbers come from."""
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from specaug.augment.engines import numba_path
+from specaug.augment.philox import WORD, philox
+
+CELLS, PATCHES = (
+    1 << 31,
+    1 << 30,
+)  # regions of the block number: of cells (noise) and of patches; others are below
+
+
+def make_keys(seed: int, epoch: int, utterances: Sequence[str]) -> Int[Tensor, "batch 5"]:
+    """The key of each utterance in one epoch: two words of seed, the epoch, two words of the utterance's id."""
+    head = [seed & WORD, (seed >> 32) & WORD, epoch & WORD]
+    rows = [head + id_words(utterance) for utterance in utterances]
+    return torch.tensor(rows, dtype=torch.int64).reshape(-1, 5)
+
+
+def id_words(utterance: str) -> list[int]:
+    """The first 64 bits of the id's SHA-256, as two words: the same on every machine, unlike `hash`."""
+    digest = hashlib.sha256(utterance.encode()).digest()
+    return [int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little")]
+
+
+def random_words(keys: Int[Tensor, "batch 5"], blocks: Int[Tensor, " draw"]) -> Int[Tensor, "batch draw 4"]:
+    """Four random words of 32 bits for each utterance and each block number, whatever else is drawn.
+
+    All of a policy's numbers go through the generator together: in torch it is some 150 small operations,
+    whatever their size.
+    """
+    if keys.device.type == "cpu" and (compiled := numba_path()):
+        words: Tensor = compiled.philox_words(keys, blocks)
+        return words
+    seed_low, seed_high, epoch, id_low, id_high = (keys[:, i : i + 1] for i in range(5))
+    return torch.stack(philox((blocks[None, :], epoch, id_low, id_high), (seed_low, seed_high)), dim=-1)

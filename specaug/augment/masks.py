@@ -1,0 +1,118 @@
+"""Frequency masks and time masks (Park et al. 2019, section 2): intervals of channels, of frames."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from specaug.augment.fills import Fills
+from specaug.augment.operations import FrequencyMask, TimeMask
+from specaug.augment.philox import below
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Half-open intervals [start, start + width), `mask` of them per utterance."""
+
+    start: Int[Tensor, "batch mask"]
+    width: Int[Tensor, "batch mask"]
+
+    def to(self, device: torch.device) -> "Spans":
+        """The same on a device."""
+        return Spans(self.start.to(device, non_blocking=True), self.width.to(device, non_blocking=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """What one operation hides: `spans` of channels or of frames, and what hidden cells hold instead."""
+
+    axis: str  # "freq" or "time"
+    spans: Spans
+    fills: Fills
+
+    def to(self, device: torch.device) -> "Masks":
+        """The same on a device."""
+        return Masks(self.axis, self.spans.to(device), self.fills.to(device))
+
+    def shortened(self, lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
+        """The lengths stay."""
+        return lengths
+
+    def apply(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch time mel"]:
+        """A new tensor in which the cells of the spans hold the fill."""
+        hidden = hidden_cells([self], lengths, features.shape[1], features.shape[2])
+        return torch.where(hidden, self.fills.cells(features, lengths), features)
+
+
+def draw_frequency(
+    operation: FrequencyMask, lengths: Int[Tensor, " batch"], mel: int, words: Int[Tensor, "batch draw 4"]
+) -> Spans:
+    """F ~ U{0..F}, f0 ~ U{0..nu - f}, nu = `mel` (decisions D3, D4, D26)."""
+    size = torch.full_like(lengths, mel)
+    return place(words, size, torch.full_like(lengths, operation.F), size, operation.bounds)
+
+
+def draw_time(
+    operation: TimeMask, lengths: Int[Tensor, " batch"], words: Int[Tensor, "batch draw 4"]
+) -> Spans:
+    """T ~ U{0..min(T, floor(p tau))}, t0 ~ U{0..tau - t}; T and the number of masks adapt where p_S, p_M are given."""
+    frames = lengths.tolist()
+    wished, cap, count = (
+        torch.tensor(values, dtype=torch.int64).to(lengths.device)
+        for values in (
+            [operation.wished(n) for n in frames],
+            [operation.cap(n) for n in frames],
+            [operation.count(n) for n in frames],
+        )
+    )
+    spans = place(words, lengths, wished, cap, operation.bounds)
+    there = torch.arange(words.shape[1], device=lengths.device) < count[:, None]
+    return Spans(spans.start * there, spans.width * there)
+
+
+def place(
+    words: Int[Tensor, "batch draw 4"],
+    size: Int[Tensor, " batch"],
+    wished: Int[Tensor, " batch"],
+    cap: Int[Tensor, " batch"],
+    bounds: str,
+) -> Spans:
+    """Intervals inside [0, size), one for each draw: every width, then every place that fits, equally likely.
+
+    `closed`: widths {0..min(wished, cap)}, starts {0..size - width}. `paper`: the last start is never drawn, as its
+    [0, size - width) says when read to the letter. `lingvo`, the authors' own code: widths {0..wished - 1}, cut to
+    the cap (of at least 1), starts as in `closed`.
+    """
+    size = size[:, None]
+    if bounds == "lingvo":
+        drawn = below(words[..., 0], wished.clamp(min=1)[:, None].expand(words.shape[:2]))
+        width = torch.minimum(torch.minimum(drawn, cap.clamp(min=1)[:, None]), size)
+    else:
+        top = torch.minimum(torch.minimum(wished, cap)[:, None], size)
+        width = below(words[..., 0], (top + 1).expand(words.shape[:2]))
+    starts = size - width + (bounds != "paper")
+    return Spans(below(words[..., 1], starts.clamp(min=1)), width)
+
+
+def cover(spans: Spans, size: int) -> Bool[Tensor, "batch {size}"]:
+    """True at every position that at least one interval contains."""
+    position = torch.arange(size, device=spans.start.device)
+    start, end = spans.start[..., None], (spans.start + spans.width)[..., None]
+    return ((start <= position) & (position < end)).any(dim=1)
+
+
+def hidden_cells(
+    masks: Sequence[Masks], lengths: Int[Tensor, " batch"], time: int, mel: int
+) -> Bool[Tensor, "batch {time} {mel}"]:
+    """True at every cell of the utterances, padding excepted, that at least one mask hides."""
+    hidden = torch.zeros(len(lengths), time, mel, dtype=torch.bool, device=lengths.device)
+    for mask in masks:
+        if mask.axis == "time":
+            hidden |= cover(mask.spans, time)[:, :, None]
+        else:
+            hidden |= cover(mask.spans, mel)[:, None, :]
+    return hidden & (torch.arange(time, device=lengths.device) < lengths[:, None])[:, :, None]

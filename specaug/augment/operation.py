@@ -1,0 +1,97 @@
+"""What the operations of a policy have in common. Nothing here needs torch."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields, replace
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, ClassVar
+
+MOST = (
+    2**16
+)  # numbers of one kind of operation: its number in the generator is the stream's times this plus its own
+
+Fill = (
+    float | str
+)  # of a hidden cell: a constant, "mean" (of the utterance's frames) or "noise" (standard normal)
+FILLS = ("mean", "noise")
+BOUNDS = ("closed", "paper", "lingvo")  # which widths and places can be drawn: decisions D3, D4, D26
+SHARES = ("p", "p_S", "p_M", "share")
+NUMBERS = ("g", "unit")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One step of a policy; its fields are the paper's symbols. Raises ValueError naming symbol and value."""
+
+    stream: ClassVar[int]  # its place in the generator: no two operations share a number
+    kinds: ClassVar[tuple[str, ...]] = ()
+    repeats: ClassVar[bool] = (
+        False  # whether a policy may list it twice, the second's draws following the first's
+    )
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not (value is None and field.default is None):
+                self._check(field.name, value)
+        if self.draws > MOST:
+            raise ValueError(f"{type(self).__name__} draws {self.draws} times; expected at most {MOST}")
+
+    @property
+    def draws(self) -> int:
+        """How many numbers it takes from the generator for an utterance; 0 where it never does anything."""
+        raise NotImplementedError
+
+    @property
+    def channels(self) -> int:
+        """The fewest mel channels that features must have."""
+        return 1
+
+    def scaled(self, time: Fraction) -> "Operation":
+        """The same for utterances `time` times as long."""
+        return self
+
+    def multiplied(self, factor: float, symbols: Collection[str]) -> "Operation":
+        """The same with some of its values multiplied; half a frame, channel or mask counts as a whole one."""
+        given = ((symbol, getattr(self, symbol, None)) for symbol in symbols)
+        values = {symbol: value * factor for symbol, value in given if value is not None}
+        rounded = {s: v if s in (*SHARES, *NUMBERS) else int(v + 0.5) for s, v in values.items()}
+        return replace(self, **rounded)
+
+    def symbols(self) -> dict[str, Any]:
+        """Its fields by the paper's symbols."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def _check(self, symbol: str, value: Any) -> None:
+        if symbol in ("kind", "bounds"):
+            known = self.kinds if symbol == "kind" else BOUNDS
+            fine, expected = value in known, f"one of {', '.join(known)}"
+        elif symbol == "fill":
+            fine, expected = value in FILLS or is_number(value), f"a number, or one of {', '.join(FILLS)}"
+        elif symbol in SHARES:
+            fine, expected = is_number(value) and 0 <= value <= 1, "a share in [0, 1]"
+        elif symbol in NUMBERS:
+            fine, expected = is_number(value) and value >= 0, "a number, 0 or more"
+        else:
+            fine = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+            expected = "a whole number, 0 or more"
+        if not fine:
+            raise ValueError(f"{symbol} ({type(self).__name__}) is {value!r}; expected {expected}")
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite number and no truth value."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) < float("inf")
+
+
+def floor_of(share: float, frames: int) -> int:
+    """floor(share * frames), the share read as the decimal it prints as: 0.29 of 100 is 29 (decision D5)."""
+    exact = fraction(share)
+    return frames * exact.numerator // exact.denominator
+
+
+@lru_cache(maxsize=256)
+def fraction(share: float) -> Fraction:
+    """The decimal that a number prints as."""
+    return Fraction(str(share))

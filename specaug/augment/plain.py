@@ -1,0 +1,46 @@
+"""The plain way: a warp and its masks in torch operations, on any device, for any type, with gradients.
+
+The fused passes answer the same call; they are checked against this one.
+"""
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from specaug.augment.masks import Spans
+from specaug.augment.warp import Warp, time_warp
+
+
+def warp_and_mask(
+    features: Float[Tensor, "batch time mel"],
+    lengths: Int[Tensor, " batch"],
+    warp: Warp | None,
+    freq: Spans,
+    time: Spans,
+    fill: Float[Tensor, " batch"],
+    out: Float[Tensor, "batch time mel"] | None = None,
+) -> Float[Tensor, "batch time mel"]:
+    """Warped, then `fill` in the channels of `freq` and the frames of `time`; the padding as it was.
+
+    Interval by interval into a copy: a mask of Booleans for every cell would be read and written once more.
+    """
+    moved = warp is not None and bool(warp.shift.any())
+    result = time_warp(features, lengths, warp) if moved and warp is not None else features.clone()
+    result = result if out is None else out.copy_(result)
+    values = fill.tolist()
+    ends = lengths.tolist()
+    for utterance, start, width in intervals(freq):
+        result[utterance, : ends[utterance], start : start + width] = values[utterance]
+    for utterance, start, width in intervals(time):
+        result[utterance, start : min(start + width, ends[utterance])] = values[utterance]
+    return result
+
+
+def intervals(spans: Spans) -> list[tuple[int, int, int]]:
+    """(utterance, start, width) of every interval that is not empty."""
+    rows = zip(spans.start.tolist(), spans.width.tolist(), strict=True)
+    return [
+        (utterance, start, width)
+        for utterance, (starts, widths) in enumerate(rows)
+        for start, width in zip(starts, widths, strict=True)
+        if width
+    ]

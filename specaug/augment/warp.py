@@ -1,0 +1,108 @@
+"""Time warping: a frame moves, the ends stay, what lies between is stretched or squeezed; the length stays."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from specaug.augment.operations import TimeWarp
+from specaug.augment.philox import below
+from specaug.augment.sparse_warp import sparse_warp
+
+
+@dataclass(frozen=True, slots=True)
+class Warp:
+    """Frame `centre` of each utterance moves to `centre + shift`; frames 0 and `last` stay."""
+
+    centre: Int[Tensor, " batch"]
+    shift: Int[Tensor, " batch"]
+    last: Int[Tensor, " batch"]  # tau - 1; tau with lingvo's bounds
+    kind: str = "linear"
+
+    def to(self, device: torch.device) -> "Warp":
+        """The same on a device."""
+        centre, shift, last = (t.to(device, non_blocking=True) for t in (self.centre, self.shift, self.last))
+        return Warp(centre, shift, last, self.kind)
+
+    def shortened(self, lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
+        """The lengths stay."""
+        return lengths
+
+    def apply(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch time mel"]:
+        """A new tensor, warped."""
+        if self.kind == "sparse":
+            return sparse_warp(features, lengths, self.centre, self.shift)
+        return time_warp(features, lengths, self)
+
+
+def draw_warp(
+    operation: TimeWarp, lengths: Int[Tensor, " batch"], words: Int[Tensor, "batch draw 4"]
+) -> Warp:
+    """The frame that moves, in (W, tau - 1 - W), and its shift, U{-W..W} (decision D6).
+
+    In an utterance of fewer than 2 W + 3 frames W is lowered until such a frame exists. With lingvo's bounds the
+    frame lies anywhere in [1, tau - 2], and where it would leave the utterance the shift is cut (decision D26).
+    """
+    first, second = words[:, 0, 0], words[:, 0, 1]
+    if operation.bounds == "lingvo":
+        centre = torch.where(lengths >= 3, 1 + below(first, (lengths - 2).clamp(min=1)), 0)
+        wished = below(second, torch.full_like(lengths, 2 * operation.W + 1)) - operation.W
+        edge = lengths - (
+            2 if operation.kind == "sparse" else 1
+        )  # the image warp cannot move a point to the edge
+        target = torch.minimum((centre + wished).clamp(min=1), edge)
+        return Warp(centre, torch.where(lengths >= 3, target - centre, 0), lengths, operation.kind)
+    reach = (lengths - 3).div(2, rounding_mode="floor").clamp(min=0, max=operation.W)
+    room = (lengths - 2 - 2 * reach).clamp(min=1)
+    centre = torch.where(lengths >= 3, reach + 1 + below(first, room), 0)
+    return Warp(centre, below(second, 2 * reach + 1) - reach, lengths - 1, operation.kind)
+
+
+def time_warp(
+    features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"], warp: Warp
+) -> Float[Tensor, "batch time mel"]:
+    """Frame y of the output is read at x(y), between two frames by linear interpolation; padding is copied.
+
+    x is piecewise linear, with x(0) = 0, x(centre + shift) = centre and x(last) = last (Park et al. 2020, section
+    2), and computed as a whole number and a rest: a float32 position would be wrong by 8e-4 at frame 1600.
+
+    A frame is the weighted sum of a bag of one or two rows, in one pass; a weight of 0 would spread what is not a
+    number, so a frame that is read whole is a bag of one.
+    """
+    batch, time, mel = features.shape
+    before, rest = source_frames(lengths, warp, time)
+    base = time * torch.arange(batch, device=features.device)[:, None]
+    pairs = torch.stack([before + base, before + base + 1], dim=-1).view(-1, 2)
+    weights = torch.stack([1 - rest, rest], dim=-1).view(-1, 2)
+    used = weights > 0
+    used[:, 0] = True
+    offsets = used.sum(dim=1).cumsum(dim=0) - used.sum(dim=1)
+    exact = torch.float64 if features.dtype == torch.float64 else torch.float32
+    rows = features.reshape(batch * time, mel).to(exact).contiguous()  # the order of a sum depends on strides
+    summed = torch.nn.functional.embedding_bag(
+        pairs[used], rows, offsets, mode="sum", per_sample_weights=weights[used].to(exact)
+    )
+    return summed.to(features.dtype).view(batch, time, mel)
+
+
+def source_frames(
+    lengths: Int[Tensor, " batch"], warp: Warp, time: int
+) -> tuple[Int[Tensor, "batch {time}"], Float[Tensor, "batch {time}"]]:
+    """Where each frame of the output is read: after which frame of the input, and how far after, in [0, 1)."""
+    output = torch.arange(time, device=lengths.device).expand(len(lengths), time)
+    centre, last, end = warp.centre[:, None], warp.last[:, None], lengths[:, None] - 1
+    target = centre + warp.shift[:, None]
+    left = output <= target
+    run = torch.where(left, target, last - target).clamp(min=1)  # frames of output on this side
+    rise = torch.where(left, centre, last - centre)  # frames of input on this side
+    climb = torch.where(left, output, output - target) * rise
+    whole = climb.div(run, rounding_mode="floor")
+    rest = (climb - whole * run).double() / run
+    before = torch.where(left, whole, whole + centre)
+    rest = torch.where(before < end, rest, 0.0)
+    before = torch.minimum(before, end)
+    moved = (warp.shift != 0)[:, None] & (output <= end)
+    return torch.where(moved, before, output), torch.where(moved, rest, 0.0)

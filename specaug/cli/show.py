@@ -1,0 +1,109 @@
+"""`specaug show`: what a policy does, as a picture or in numbers."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from specaug.cli.common import add_verb
+from specaug.errors import UserError
+
+LENGTHS = (200, 400, 800, 1200, 1600)  # frames of 10 ms
+MEL = 80
+FORMATS = (".png", ".svg", ".pdf")
+
+
+def add_show(verbs: Any) -> None:
+    """`specaug show`."""
+    example = "\n  ".join(
+        (
+            "specaug show LD --audio a.wav --out a.png",
+            "specaug show LD scale=0.25 F=15 --audio a.wav --out a.gif --animate 8",
+            "specaug show --policies --lengths 300,1000",
+        )
+    )
+    verb = add_verb(
+        verbs, "show", "show what a policy does to an utterance, or how much it hides", show, example
+    )
+    verb.add_argument(
+        "policy", nargs="?", default="", metavar="POLICY", help="LB, LD, SM, SS, Conformer, ..."
+    )
+    verb.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="scale=0.25 F=15 operations=[SpecSub]"
+    )
+    verb.add_argument("--audio", type=Path, metavar="FILE", help="the utterance: WAV, FLAC or Ogg")
+    verb.add_argument(
+        "--out", type=Path, metavar="FILE", help="the picture: .png, .svg, .pdf; .gif with --animate"
+    )
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--epoch", type=int, default=0)
+    verb.add_argument(
+        "--animate", type=int, default=1, metavar="N", help="N epochs from --epoch on, as a GIF"
+    )
+    verb.add_argument("--policies", action="store_true", help="print all named policies with what they hide")
+    verb.add_argument(
+        "--lengths",
+        default=",".join(map(str, LENGTHS)),
+        metavar="N,...",
+        help="of utterances, in frames of 10 ms",
+    )
+    verb.add_argument("--mel", type=int, default=MEL, help="channels")
+    verb.add_argument("--format", choices=("text", "tsv"), default="text")
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Write a picture, or print the table."""
+    if arguments.policies:
+        sys.stdout.write(table(arguments))
+        return 0
+    if not (arguments.policy and arguments.audio and arguments.out):
+        raise UserError("show takes a policy, --audio and --out; or --policies (see specaug show --help)")
+    from specaug.study.choose import chosen
+
+    formats = FORMATS if arguments.animate == 1 else (".gif",)
+    if arguments.out.suffix not in formats or arguments.animate < 1:
+        raise UserError(f"--out is {arguments.out}; expected a name that ends in {', '.join(formats)}")
+    choice = chosen(arguments.policy, arguments.overrides)
+    policy = choice.policy()
+    from specaug.speech.options import Features
+    from specaug.study.picture import read, save
+
+    spoken = read(arguments.audio, Features(mel=arguments.mel))
+    if policy.channels > arguments.mel:
+        raise UserError(f"{policy} needs {policy.channels} mel channels; --mel is {arguments.mel}")
+    epochs = range(arguments.epoch, arguments.epoch + arguments.animate)
+    save(spoken, choice.title(), policy, arguments.seed, epochs, arguments.out)
+    sys.stdout.write(f"{arguments.out}\n")
+    return 0
+
+
+def table(arguments: argparse.Namespace) -> str:
+    """The policies and the expected shares that they hide, one line a policy and length."""
+    from specaug.augment.policy import NAMED
+    from specaug.study.choose import chosen
+    from specaug.study.table import aligned
+
+    try:
+        lengths = [int(length) for length in arguments.lengths.split(",")]
+    except ValueError:
+        lengths = []
+    if not lengths or min(lengths) < 1 or arguments.mel < 1:
+        raise UserError(
+            f"--lengths are {arguments.lengths}; expected whole numbers of frames, as in 300,1000"
+        )
+    choices = [chosen(name, ()) for name in NAMED]
+    if arguments.policy:
+        choices = [chosen(arguments.policy, arguments.overrides)]
+    rows = []
+    for choice in choices:
+        policy = choice.policy()
+        for length in lengths:
+            hidden = policy.coverage([length], arguments.mel) if policy.channels <= arguments.mel else None
+            shares = ["?"] * 3
+            if hidden is not None:
+                shares = [f"{100 * share:.1f}" for share in (hidden.cells, hidden.frames, hidden.channels)]
+                rows.append((choice.title(), str(length), *shares, str(policy)))
+    header = ("policy", "length", "cells %", "frames %", "channels %", "symbols")
+    if arguments.format == "tsv":
+        return "".join("\t".join(row) + "\n" for row in (header, *rows))
+    return aligned((header, *rows)) + "\n"

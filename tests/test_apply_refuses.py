@@ -1,0 +1,91 @@
+"""What `apply` and the transform refuse, in a process where annotations are not checked before the values are."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from specaug.augment.apply import overlap
+
+PROGRAM = """
+import json, torch
+from specaug import LD, SpecAugment
+x, n = torch.ones(2, 9, 80), torch.tensor([9, 5])
+wrong = {
+    "axes": (torch.ones(9, 80), n, None),
+    "whole features": (torch.ones(2, 9, 80, dtype=torch.int32), n, None),
+    "too long": (x, torch.tensor([10, 5]), None),
+    "negative": (x, torch.tensor([-1, 5]), None),
+    "fractions": (x, torch.tensor([9.0, 5.0]), None),
+    "truth values": (x, torch.tensor([True, False]), None),
+    "count": (x, torch.tensor([9]), None),
+    "shape": (x, torch.tensor([[9], [5]]), None),
+    "device": (x, n.to("meta"), None),
+    "narrow": (x[:, :, :20], n, None),
+    "out of another shape": (x, n, torch.ones(2, 9, 81)),
+    "out of another type": (x, n, torch.ones(2, 9, 80, dtype=torch.float64)),
+    "out on another device": (x, n, torch.ones(2, 9, 80, device="meta")),
+    "out that is the features": (x, n, x),
+    "out in the features": (x[:, :8], torch.tensor([8, 5]), x[:, 1:]),
+}
+said = {}
+for name, (features, lengths, out) in wrong.items():
+    try:
+        SpecAugment(LD)(features, lengths, out=out)
+    except ValueError as error:
+        said[name] = str(error)
+print(json.dumps(said))
+"""
+WHOLE = "expected whole numbers of shape (2,), one per utterance"
+MESSAGES = {
+    "axes": "features are of shape (9, 80); expected (batch, time, mel)",
+    "whole features": "features are torch.int32; expected a floating-point type",
+    "too long": "lengths are [10, 5]; expected 0 to the 9 frames of the features",
+    "negative": "lengths are [-1, 5]; expected 0 to the 9 frames of the features",
+    "fractions": f"lengths are torch.float32 of shape (2,); {WHOLE}",
+    "truth values": f"lengths are torch.bool of shape (2,); {WHOLE}",
+    "count": f"lengths are torch.int64 of shape (1,); {WHOLE}",
+    "shape": f"lengths are torch.int64 of shape (2, 1); {WHOLE}",
+    "device": "lengths are on meta and features on cpu; expected the device of the features, or the host",
+    "narrow": "FrequencyMask ({'F': 27, 'm_F': 2, 'fill': 0.0, 'bounds': 'closed'}) needs 27 mel channels; "
+    "the features have 20",
+    "out of another shape": "out is (2, 9, 81) torch.float32 on cpu; expected (2, 9, 80) torch.float32 on cpu",
+    "out of another type": "out is (2, 9, 80) torch.float64 on cpu; expected (2, 9, 80) torch.float32 on cpu",
+    "out on another device": "out is (2, 9, 80) torch.float32 on meta; expected (2, 9, 80) torch.float32 on cpu",
+    "out that is the features": "out lies in the memory of the features; expected another tensor",
+    "out in the features": "out lies in the memory of the features; expected another tensor",
+}
+
+
+@pytest.fixture(scope="module")
+def said(root) -> dict[str, str]:
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=root, check=True, capture_output=True, text=True
+    )
+    return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("mistake", MESSAGES)
+def test_what_does_not_fit_is_refused_by_name_and_value(said, mistake):
+    assert said.get(mistake) == MESSAGES[mistake]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        pytest.param(slice(0, 4), slice(4, 8), False, id="side by side"),
+        pytest.param(slice(0, 5), slice(4, 8), True, id="one in common"),
+        pytest.param(slice(4, 8), slice(0, 5), True, id="the other way round"),
+        pytest.param(slice(0, 8, 7), slice(3, 4), True, id="one inside the other"),
+        pytest.param(slice(0, 0), slice(0, 8), False, id="none"),
+    ],
+)
+def test_tensors_overlap_where_their_stretches_of_memory_do(one, other, shared):
+    memory = torch.zeros(8)
+    assert overlap(memory[one], memory[other]) is shared
+
+
+def test_tensors_of_other_memory_do_not_overlap():
+    assert not overlap(torch.zeros(2, 3).T, torch.zeros(3, 2))

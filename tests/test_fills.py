@@ -1,0 +1,157 @@
+from fractions import Fraction
+from statistics import NormalDist
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specaug.augment.apply import apply
+from specaug.augment.draws import draw
+from specaug.augment.fills import Fills, noise
+from specaug.augment.keys import make_keys
+from specaug.augment.operations import FrequencyMask, PatchMask, TimeMask, TimeWarp
+from specaug.augment.policy import Policy
+
+KEYS = make_keys(0, 0, ["a", "b"])
+LENGTHS = torch.tensor([7, 4])
+
+
+def features() -> torch.Tensor:
+    return torch.rand(2, 9, 8, generator=torch.Generator().manual_seed(0)) + 3
+
+
+def hidden(fill: float | str, given: torch.Tensor) -> torch.Tensor:
+    """What the cells of a mask over all channels hold."""
+    draws = draw(Policy((TimeMask(T=9, m_T=4, fill=fill),)), LENGTHS, 8, KEYS)
+    got = apply(given, LENGTHS, draws)
+    (masks,) = draws.steps
+    widest = masks.spans.width[0].argmax()
+    start, width = masks.spans.start[0, widest], masks.spans.width[0, widest]
+    assert width > 1
+    return got[0, start : start + width]
+
+
+def mean_by_hand(rows: torch.Tensor) -> float:
+    cells = [Fraction(value) for row in rows.tolist() for value in row]
+    return float(sum(cells) / len(cells))
+
+
+@pytest.mark.parametrize("fill", [0.0, -4.5, 2])
+def test_a_constant_fills_every_hidden_cell(fill):
+    assert (hidden(float(fill), features()) == fill).all()
+
+
+@pytest.mark.parametrize("garbage", [1e30, float("inf"), float("nan")])
+def test_the_mean_is_that_of_the_frames_before_the_padding(garbage):
+    given = features()
+    given[0, 7:], given[1, 4:] = garbage, garbage
+    got = Fills("mean", KEYS).values(given, LENGTHS).tolist()
+    assert got == pytest.approx([mean_by_hand(given[0, :7]), mean_by_hand(given[1, :4])], rel=1e-6)
+
+
+def test_the_cells_of_a_mask_hold_the_mean_of_their_utterance():
+    (policy,) = [Policy((TimeMask(T=9, m_T=1, fill="mean"),))]
+    got = apply(features(), LENGTHS, draw(policy, LENGTHS, 8, KEYS))
+    changed = got != features()
+    assert changed.any()
+    for utterance, length in enumerate((7, 4)):
+        cells = got[utterance][changed[utterance]]
+        assert cells.tolist() == pytest.approx(
+            len(cells) * [mean_by_hand(features()[utterance, :length])], rel=1e-6
+        )
+
+
+def test_the_mean_is_that_of_the_features_as_the_mask_finds_them():
+    warp, mask = TimeWarp(W=2), FrequencyMask(F=8, m_F=1, fill="mean")
+    warped = apply(features(), LENGTHS, draw(Policy((warp,)), LENGTHS, 8, KEYS))
+    got = apply(features(), LENGTHS, draw(Policy((warp, mask)), LENGTHS, 8, KEYS))
+    changed = (got != warped)[0]
+    assert changed.any()
+    expected = mean_by_hand(warped[0, :7])
+    assert got[0][changed].tolist() == pytest.approx(int(changed.sum()) * [expected], rel=1e-7)
+    assert abs(expected - mean_by_hand(features()[0, :7])) > 1e-5  # the warp did move it
+
+
+def test_what_is_not_a_number_is_left_out_of_the_mean():
+    given = features()
+    given[0, 2, 3] = float("nan")
+    cells = [Fraction(v) for row in given[0, :7].tolist() for v in row if v == v]
+    got = Fills("mean", KEYS).values(given, LENGTHS)
+    assert float(got[0]) == pytest.approx(float(sum(cells) / 55), rel=1e-6)
+
+
+def test_an_empty_utterance_has_the_mean_0():
+    assert Fills("mean", KEYS).values(features(), torch.tensor([0, 4]))[0] == 0
+    assert Fills("mean", KEYS[:0]).values(features()[:0], LENGTHS[:0]).shape == (0,)
+
+
+def bins_by_hand(values: torch.Tensor, count: int) -> torch.Tensor:
+    """In which of `count` equally likely bins of the standard normal distribution each value lies."""
+    edges = torch.tensor([NormalDist().inv_cdf(k / count) for k in range(1, count)], dtype=torch.float64)
+    return (values.double()[..., None] >= edges).sum(dim=-1)
+
+
+def test_noise_is_standard_normal():
+    values = noise(make_keys(0, 0, [str(n) for n in range(40)]), 50, 20).flatten()
+    observed = bins_by_hand(values, 20).bincount(minlength=20).double()
+    assert observed.sum() == 40_000
+    assert ((observed - 2000) ** 2 / 2000).sum() < 43.82  # 99.9 %, 19 degrees of freedom
+
+
+@pytest.mark.parametrize("neighbour", ["channel", "frame", "utterance"])
+def test_the_noise_of_a_cell_says_nothing_of_its_neighbours(neighbour):
+    values = noise(make_keys(0, 0, [str(n) for n in range(40)]), 50, 20)
+    axis = {"utterance": 0, "frame": 1, "channel": 2}[neighbour]
+    bins = bins_by_hand(values, 5)
+    last = bins.shape[axis] - 1
+    pairs = 5 * bins.narrow(axis, 0, last) + bins.narrow(axis, 1, last)
+    observed = pairs.flatten().bincount(minlength=25).double()
+    mean = observed.sum() / 25
+    assert ((observed - mean) ** 2 / mean).sum() < 51.18  # 99.9 %, 24 degrees of freedom
+
+
+@given(time=st.integers(1, 20), order=st.permutations(range(3)))
+def test_the_noise_of_an_utterance_is_the_same_in_any_batch_and_with_any_padding(time, order):
+    keys = make_keys(1, 2, "abc")
+    whole = noise(keys, 20, 6)
+    assert torch.equal(noise(keys[order], time, 6), whole[order, :time])
+
+
+@pytest.mark.parametrize("column", range(5))
+def test_another_key_gives_other_noise(column):
+    keys = KEYS.clone()
+    keys[:, column] += 1
+    assert (noise(keys, 9, 8) != noise(KEYS, 9, 8)).all()
+
+
+def test_the_noise_of_a_cell_does_not_depend_on_which_masks_hide_it():
+    given, seen = features(), []
+    for mask in (
+        FrequencyMask(F=8, m_F=3, fill="noise"),
+        TimeMask(T=9, m_T=3, fill="noise"),
+        PatchMask(t=2, f=2, share=0.9, fill="noise"),
+    ):
+        got = apply(given, LENGTHS, draw(Policy((mask,)), LENGTHS, 8, KEYS))
+        seen.append(torch.where(got == given, float("nan"), got))
+    everywhere = noise(KEYS, 9, 8)
+    for got in seen:
+        there = ~got.isnan()
+        assert there.sum() > 10
+        assert torch.equal(got[there], everywhere[there])
+
+
+def test_noise_never_reaches_the_padding():
+    mask = Policy((FrequencyMask(F=8, m_F=3, fill="noise"),))
+    got = apply(features(), LENGTHS, draw(mask, LENGTHS, 8, KEYS))
+    padding = torch.arange(9) >= LENGTHS[:, None]
+    assert torch.equal(got[padding], features()[padding])
+
+
+@pytest.mark.parametrize("fill", [1.0, "mean", "noise"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_fill_takes_the_type_of_the_features(fill, dtype):
+    exact = hidden(fill, features())
+    got = hidden(fill, features().to(dtype))
+    assert got.dtype == dtype
+    assert torch.allclose(got.float(), exact, rtol=1e-2)

@@ -1,0 +1,114 @@
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specaug.augment.operation import MOST, floor_of, fraction
+from specaug.augment.operations import KINDS, OPERATIONS, FilterAugment, FrequencyMask, PatchMask, TimeMask
+
+thousandths = st.integers(0, 1000)
+frames = st.integers(0, 5000)
+
+
+@given(share=thousandths, tau=frames, T=st.integers(0, 200))
+def test_the_widest_mask_is_the_width_or_the_whole_part_of_the_share_of_the_frames(share, tau, T):
+    by_hand = share * tau // 1000
+    assert TimeMask(T=T, p=share / 1000).widest(tau) == (T if T < by_hand else by_hand)
+
+
+@given(share=thousandths, tau=frames)
+def test_an_adaptive_mask_is_at_most_the_share_p_s_of_the_frames(share, tau):
+    assert TimeMask(T=None, p_S=share / 1000).widest(tau) == share * tau // 1000
+
+
+@given(share=thousandths, tau=frames, m_T=st.integers(0, 30))
+def test_the_adaptive_number_of_masks_is_the_share_p_m_of_the_frames_and_at_most_m_t(share, tau, m_T):
+    by_hand = share * tau // 1000
+    assert TimeMask(T=9, m_T=m_T, p_M=share / 1000).count(tau) == (m_T if m_T < by_hand else by_hand)
+
+
+@given(tau=frames, m_T=st.integers(0, 30))
+def test_without_p_m_the_number_of_masks_is_m_t(tau, m_T):
+    assert TimeMask(T=9, m_T=m_T).count(tau) == m_T
+
+
+@pytest.mark.parametrize(
+    ("mask", "widest"),
+    [
+        pytest.param(TimeMask(T=10, p_S=0.5, p=1.0), 10, id="T"),
+        pytest.param(TimeMask(T=90, p_S=0.5, p=1.0), 50, id="p_S"),
+        pytest.param(TimeMask(T=90, p_S=0.5, p=0.2), 20, id="p"),
+        pytest.param(TimeMask(T=None, p=0.3), 30, id="p alone"),
+        pytest.param(TimeMask(T=None), 100, id="nothing"),
+    ],
+)
+def test_the_least_of_what_bounds_a_mask_is_its_width(mask, widest):
+    assert mask.widest(100) == widest
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_both_ends_of_the_range_of_p_are_allowed(share):
+    assert TimeMask(T=9, p=share).widest(7) == 7 * share
+
+
+def test_p_is_the_decimal_that_is_written():
+    assert int(0.29 * 100) == 28  # in floating point
+    assert TimeMask(T=100, p=0.29).widest(100) == 29
+    assert TimeMask(T=100, p=1e-05).widest(200_000) == 2
+
+
+@given(share=st.floats(0, 1), tau=frames)
+def test_the_floor_of_a_share_is_that_of_the_decimal_that_it_prints_as(share, tau):
+    text = f"{share!r}e0" if "e" not in repr(share) else repr(share)
+    digits, exponent = text.split("e")
+    by_hand = Fraction(digits) * Fraction(10) ** int(exponent)
+    assert fraction(share) == by_hand
+    assert floor_of(share, tau) <= by_hand * tau < floor_of(share, tau) + 1
+
+
+@pytest.mark.parametrize("mask", [TimeMask(T=0), TimeMask(p=0.0), TimeMask(p_S=0.0), TimeMask(p_M=0.0)])
+def test_a_time_mask_that_can_hide_nothing_draws_nothing(mask):
+    assert mask.draws == 0
+
+
+def test_more_draws_than_the_generator_sets_apart_are_refused():
+    assert FrequencyMask(F=1, m_F=MOST).draws == 65536
+    with pytest.raises(ValueError, match="FrequencyMask draws 65537 times; expected at most 65536"):
+        FrequencyMask(F=1, m_F=MOST + 1)
+
+
+def test_no_two_operations_have_one_stream():
+    assert len({kind.stream for kind in KINDS}) == len(KINDS)
+
+
+def test_the_operations_go_by_their_own_names():
+    assert {name: kind.__name__ for name, kind in OPERATIONS.items()} == {n: n for n in OPERATIONS}
+    assert list(OPERATIONS.values()) == list(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_symbols_make_the_same_operation_again(kind):
+    assert kind(**kind().symbols()) == kind()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: PatchMask(share=1.5), r"share \(PatchMask\) is 1.5; expected a share in \[0, 1\]"),
+        (lambda: PatchMask(t=0), "a patch is t=0 frames by f=16 channels; expected at least 1 by 1"),
+        (lambda: PatchMask(fill="zero"), r"fill \(PatchMask\) is 'zero'; expected a number, or one of mean"),
+        (lambda: FilterAugment(g=-1.0), r"g \(FilterAugment\) is -1.0; expected a number, 0 or more"),
+        (
+            lambda: FilterAugment(kind="flat"),
+            r"kind \(FilterAugment\) is 'flat'; expected one of linear, step",
+        ),
+        (lambda: FilterAugment(n_low=7), "n_low is 7, n_high 6; expected 1 <= n_low <= n_high"),
+        (lambda: FilterAugment(w_min=0), "w_min is 0; expected at least 1 channel"),
+        (lambda: TimeMask(bounds="halfopen"), r"bounds \(TimeMask\) is 'halfopen'; expected one of closed"),
+    ],
+    ids=["share", "patch", "fill", "g", "kind", "bands", "w_min", "bounds"],
+)
+def test_a_bad_value_is_refused_by_symbol_operation_and_value(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

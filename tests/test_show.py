@@ -1,0 +1,90 @@
+import subprocess
+import sys
+
+import pytest
+from standins import sung
+
+from specaug import cli
+from specaug.augment.policy import NAMED
+from specaug.speech.audio import write_audio
+from specaug.study.choose import chosen
+
+
+@pytest.fixture
+def song(tmp_path):
+    write_audio(tmp_path / "song.wav", sung("ab cab"), 8000)
+    return str(tmp_path / "song.wav")
+
+
+def test_a_picture_is_made_and_named(song, tmp_path, capsys):
+    out = str(tmp_path / "a.png")
+    assert cli.main(["show", "LD", "scale=0.25", "F=15", "--audio", song, "--out", out]) == 0
+    assert capsys.readouterr().out == f"{out}\n"
+
+
+def test_the_policies_are_listed_with_what_they_hide(capsys):
+    assert cli.main(["show", "--policies", "--lengths", "800,1600", "--format", "tsv"]) == 0
+    header, *rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert header == ["policy", "length", "cells %", "frames %", "channels %", "symbols"]
+    assert [(row[0], row[1]) for row in rows] == [(name, n) for name in NAMED for n in ("800", "1600")]
+    for name, length, cells, frames, channels, symbols in rows:
+        hidden = NAMED[name].coverage([int(length)], 80)
+        shares = (hidden.cells, hidden.frames, hidden.channels)
+        assert [cells, frames, channels] == [f"{100 * share:.1f}" for share in shares]
+        assert symbols == str(NAMED[name])
+
+
+def test_one_policy_is_listed_alone(capsys):
+    assert cli.main(["show", "LD", "p=0.2", "--policies", "--lengths", "500"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("LD p=0.2     500")
+
+
+def test_listing_imports_nothing_slow():
+    program = """
+import sys
+from specaug.cli import main
+main(["show", "--policies"])
+slow = {"torch", "matplotlib"} & set(sys.modules)
+sys.exit(f"imported {slow}" if slow else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["LX"], "unknown policy 'LX'; did you mean", id="policy"),
+        pytest.param(["LD", "G=1"], "unknown key 'policy.G'", id="symbol"),
+        pytest.param(["LD", "operations=[SpecSup]"], "did you mean 'SpecSub'", id="operation"),
+        pytest.param(["LD", "F=100"], "F is 100; expected at most the 80 mel channels", id="channels"),
+        pytest.param(["LD", "--mel", "20"], "needs 27 mel channels; --mel is 20", id="fewer channels"),
+        pytest.param(["LD", "--out", "a.bmp"], "expected a name that ends in .png, .svg, .pdf", id="format"),
+        pytest.param(["LD", "--animate", "3"], "expected a name that ends in .gif", id="animation"),
+        pytest.param(["LD", "--audio", "none.wav"], "none.wav does not exist", id="audio"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(song, tmp_path, capsys, arguments, said):
+    given = ["show", "--audio", song, "--out", str(tmp_path / "a.png"), *arguments]
+    assert cli.main(given) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["LD"], "show takes a policy, --audio and --out; or --policies"),
+        (["--policies", "--lengths", "3,x"], "--lengths are 3,x; expected whole numbers of frames"),
+        (["--policies", "--lengths", "0"], "--lengths are 0; expected whole numbers of frames"),
+    ],
+)
+def test_what_is_missing_is_named(capsys, arguments, said):
+    assert cli.main(["show", *arguments]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_policy_on_the_command_line_is_that_of_a_recipe():
+    assert chosen("LB", ["scale=0.5", "m_T=3", "operations=[SpecSub]"]).title() == "LB x 0.5 m_T=3 + SpecSub"

@@ -13,7 +13,7 @@ from statistics import median
 
 from specaug.errors import UserError
 from specaug.study.compare import CHOOSING, Comparison, PartFacts, PartScore, Row, compare
-from specaug.study.results import HYPOTHESES, RESULT, read_lines, read_result, read_utterances
+from specaug.study.results import HYPOTHESES, RECIPE, RESULT, read_lines, read_result, read_utterances
 from specaug.study.statistics import MIN_SEEDS, MIN_UNITS, NO_DIFFERENCE, REPLICATES, Difference, Estimate
 from specaug.training.files import CURVES
 
@@ -99,8 +99,9 @@ def keep_run(folder: Path, root: Path) -> Path:
     kept.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in read_lines(folder))
     (kept / f"{HYPOTHESES}.xz").write_bytes(lzma.compress(text.encode()))
-    if (folder / CURVES).is_file():
-        shutil.copyfile(folder / CURVES, kept / CURVES)
+    for name in (CURVES, RECIPE):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, kept / name)
     shutil.copyfile(folder / RESULT, kept / RESULT)  # last: it says that the folder is whole
     return kept
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 pytest.importorskip("numba")
 
 from specaug.augment import fused_cpu
-from specaug.augment.fused_cpu import accepts, check, compiled, helpers, philox_words, warp_and_mask
+from specaug.augment.fused_cpu import accepts, check, helpers, warp_and_mask
+from specaug.augment.fused_draws import compiled
 
 NAN = float("nan")
 TIME, MEL = 24, 5
@@ -277,21 +278,3 @@ def compare(expected: torch.Tensor) -> None:
 
 def test_a_function_is_compiled_where_nothing_can_be_kept():
     assert compiled(eval("lambda number: number + 1"))(1) == 2  # it has no file, so numba has no folder
-
-
-def philox_by_hand(counter: list[int], key: list[int]) -> list[int]:
-    """Philox 4x32-10 as Salmon et al. 2011 write it, with Python's whole numbers of any size."""
-    (c0, c1, c2, c3), (k0, k1) = counter, key
-    for number in range(10):
-        left, right = c0 * 0xD2511F53, c2 * 0xCD9E8D57
-        round_key = [(k0 + number * 0x9E3779B9) % 2**32, (k1 + number * 0xBB67AE85) % 2**32]
-        c0, c1 = right // 2**32 ^ c1 ^ round_key[0], right % 2**32
-        c2, c3 = left // 2**32 ^ c3 ^ round_key[1], left % 2**32
-    return [c0, c1, c2, c3]
-
-
-@given(st.lists(st.lists(words, min_size=5, max_size=5), max_size=3), st.lists(words, max_size=3))
-def test_words_are_those_of_philox(keys, blocks):
-    got = philox_words(torch.tensor(keys).long().reshape(-1, 5), torch.tensor(blocks).long())
-    assert got.shape == (len(keys), len(blocks), 4)
-    assert got.tolist() == [[philox_by_hand([block, *key[2:]], key[:2]) for block in blocks] for key in keys]

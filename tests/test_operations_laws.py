@@ -262,7 +262,7 @@ def test_the_global_random_state_is_neither_read_nor_moved(operation):
 
 
 def test_no_two_operations_share_a_number_of_the_generator():
-    blocks = block_numbers(USUAL).tolist()
+    blocks = block_numbers(tuple(USUAL)).tolist()
     assert len(blocks) == len(set(blocks)) == sum(operation.draws for operation in USUAL)
     assert len({kind.stream for kind in OPERATIONS.values()}) == len(OPERATIONS)
     assert all((kind.stream + 1) * MOST <= PATCHES < CELLS for kind in OPERATIONS.values())

@@ -176,7 +176,9 @@ def test_the_scale_of_a_recipe_is_every_policys_that_has_none_of_its_own():
         ),
         pytest.param(lambda: Recipe(folds=(0,)), "folds are .*spoken has none", id="folds"),
         pytest.param(lambda: Recipe(policy=WIDE), "F is 81; expected at most the 80 mel channels", id="F"),
-        pytest.param(lambda: Recipe(policies=(WIDE,)), "policy LD F=81: F is 81; expected at most the 80", id="Fs"),
+        pytest.param(
+            lambda: Recipe(policies=(WIDE,)), "policy LD F=81: F is 81; expected at most the 80", id="Fs"
+        ),
         pytest.param(lambda: PolicyChoice(name="XX"), "unknown policy 'XX'; known: None, LB", id="policy"),
         pytest.param(lambda: PolicyChoice(p=1.5), "p .*is 1.5; expected a share", id="p"),
         pytest.param(lambda: PolicyChoice(m_T=-1), "m_T .*is -1; expected a whole number", id="m_T"),

@@ -144,7 +144,11 @@ def test_text_from_the_data_cannot_break_a_table_or_a_terminal(tmp_path):
 def test_a_kept_run_gives_the_table_of_the_run_itself(tmp_path, runs):
     for folder in sorted(runs.iterdir()):
         kept = keep_run(folder, tmp_path / "kept")
-        assert sorted(file.name for file in kept.iterdir()) == ["hypotheses.jsonl.xz", "recipe.yaml", "result.json"]
+        assert sorted(file.name for file in kept.iterdir()) == [
+            "hypotheses.jsonl.xz",
+            "recipe.yaml",
+            "result.json",
+        ]
     assert results_table(tmp_path / "kept") == results_table(runs)
 
 

@@ -126,8 +126,9 @@ def checked(features: Tensor, lengths: Tensor, out: Tensor | None) -> None:
     if lengths.device.type != "cpu" and lengths.device != features.device:
         where = f"{lengths.device} and features on {features.device}"
         raise ValueError(f"lengths are on {where}; expected the device of the features, or the host")
-    if lengths.device.type == "cpu" and batch and not 0 <= int(lengths.min()) <= int(lengths.max()) <= time:
-        raise ValueError(f"lengths are {lengths.tolist()}; expected 0 to the {time} frames of the features")
+    frames = lengths.tolist() if lengths.device.type == "cpu" else []
+    if frames and not 0 <= min(frames) <= max(frames) <= time:
+        raise ValueError(f"lengths are {frames}; expected 0 to the {time} frames of the features")
     if out is not None and (out.shape, out.dtype, out.device) != (
         features.shape,
         features.dtype,

@@ -7,6 +7,7 @@ share their numbers: LD's first masks are LB's masks.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -76,7 +77,7 @@ def draw(policy: Policy, lengths: Int[Tensor, " batch"], mel: int, keys: Int[Ten
     """
     checked(policy, lengths, mel, keys)
     lengths, keys = lengths.long(), keys.long()
-    operations = [operation for operation in policy.operations if operation.draws]
+    operations = tuple(operation for operation in policy.operations if operation.draws)
     words = random_words(keys, block_numbers(operations).to(keys.device))
     steps: list[Drawn] = []
     start = 0
@@ -113,8 +114,9 @@ DRAWING: dict[type[Operation], Callable[[Any, Given], Drawn]] = {
 }
 
 
-def block_numbers(operations: list[Operation]) -> Int[Tensor, " draw"]:
-    """The generator's block of each draw: stream * 2^16 + its index among the draws of its kind."""
+@lru_cache(maxsize=64)
+def block_numbers(operations: tuple[Operation, ...]) -> Int[Tensor, " draw"]:
+    """The generator's block of each draw: stream * 2^16 + its index among the draws of its kind. Not to be written to."""
     used: dict[int, int] = {}
     blocks: list[int] = []
     for operation in operations:

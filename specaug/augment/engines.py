@@ -17,12 +17,17 @@ def numba_path() -> ModuleType | None:
     return path("specaug.augment.fused_cpu")
 
 
+def compiled_draws() -> ModuleType | None:
+    """The draws in compiled loops, where numba is installed and plain torch was not asked for."""
+    return path("specaug.augment.fused_draws")
+
+
 def triton_path() -> ModuleType | None:
     """The fused pass on CUDA, where Triton is installed and plain torch was not asked for."""
     return path("specaug.augment.fused_cuda")
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def path(module: str) -> ModuleType | None:
     """The module; None where what it needs is not installed."""
     if os.environ.get(OVERRIDE) == "plain":

@@ -7,7 +7,6 @@ fork()ed loader worker, and they spin between calls on cores that others need.
 """
 
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, no_type_check
@@ -17,7 +16,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from specaug.augment.philox import MULTIPLIERS, ROUNDS, WEYL, WORD
+from specaug.augment.fused_draws import compiled, whole
 
 CELLS = {  # what the kernel sees: cells of 16 bits are moved, and become float32 where they are warped
     torch.float32: torch.float32,
@@ -95,11 +94,6 @@ def in_rows(features: Shaped[Tensor, "batch time mel"]) -> bool:
     return features.stride(2) == 1 or features.shape[2] == 1
 
 
-def whole(values: Int[Tensor, "*shape"]) -> Any:
-    """The numbers as the kernel takes them: int64, side by side."""
-    return values.long().contiguous().numpy()
-
-
 def flat(cells: Shaped[Tensor, "*shape"]) -> Any:
     """The memory from the first of the cells to the last, as one axis without a copy."""
     span = 1 + sum([(size - 1) * step for size, step in zip(cells.shape, cells.stride(), strict=True)])
@@ -128,15 +122,6 @@ def pass_over(features: Tensor, out: Tensor, plan: tuple[Any, ...]) -> None:
 def helpers(process: int) -> ThreadPoolExecutor:  # noqa: ARG001 (a fork()ed child has none of its parent's threads)
     """Threads that sleep until there is work; none is started before it is needed."""
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="specaug")
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """The function in machine code, which is kept on disk where some folder can be written to."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder
-        return numba.njit(**options)(function)
 
 
 @compiled
@@ -238,32 +223,3 @@ def blend_row(to, low, high, weight, channels, fill):
     for channel in range(len(to)):
         value = low[channel] + weight * (high[channel] - low[channel])
         to[channel] = fill if channels[channel] else value
-
-
-def philox_words(keys: Int[Tensor, "batch 5"], blocks: Int[Tensor, " draw"]) -> Int[Tensor, "batch draw 4"]:
-    """Four random words for each key and block, to the bit those of `specaug.augment.philox`.
-
-    A key is (seed_low, seed_high, epoch, id_low, id_high): the generator's key is the seed, and its counter is
-    the block followed by the other three (Salmon et al. 2011, Philox 4x32-10).
-    """
-    if keys.ndim != 2 or keys.shape[1] != 5:
-        raise ValueError(f"keys has shape {tuple(keys.shape)}; expected (batch, 5)")
-    words = torch.empty(len(keys), len(blocks), 4, dtype=torch.int64)
-    write_words(whole(keys), whole(blocks), words.numpy())
-    return words
-
-
-@compiled
-@no_type_check
-def write_words(keys, blocks, words):
-    """Philox for each key and block. Products wrap around 64 bits, and their two words are cut out of the bits."""
-    for i in range(len(keys)):
-        for j in range(len(blocks)):
-            k0, k1, c1, c2, c3 = keys[i]
-            c0 = blocks[j]
-            for _ in range(ROUNDS):
-                left, right = c0 * MULTIPLIERS[0], c2 * MULTIPLIERS[1]
-                c0, c1 = ((right >> 32) & WORD) ^ c1 ^ k0, right & WORD
-                c2, c3 = ((left >> 32) & WORD) ^ c3 ^ k1, left & WORD
-                k0, k1 = (k0 + WEYL[0]) & WORD, (k1 + WEYL[1]) & WORD
-            words[i, j, 0], words[i, j, 1], words[i, j, 2], words[i, j, 3] = c0, c1, c2, c3

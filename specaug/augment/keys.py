@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from specaug.augment.engines import numba_path
+from specaug.augment.engines import compiled_draws
 from specaug.augment.philox import WORD, philox
 
 CELLS, PATCHES = (
@@ -35,7 +35,7 @@ def random_words(keys: Int[Tensor, "batch 5"], blocks: Int[Tensor, " draw"]) -> 
     All of a policy's numbers go through the generator together: in torch it is some 150 small operations,
     whatever their size.
     """
-    if keys.device.type == "cpu" and (compiled := numba_path()):
+    if keys.device.type == "cpu" and (compiled := compiled_draws()):
         words: Tensor = compiled.philox_words(keys, blocks)
         return words
     seed_low, seed_high, epoch, id_low, id_high = (keys[:, i : i + 1] for i in range(5))

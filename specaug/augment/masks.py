@@ -1,12 +1,13 @@
 """Frequency masks and time masks (Park et al. 2019, section 2): intervals of channels, of frames."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from specaug.augment.engines import compiled_draws
 from specaug.augment.fills import Fills
 from specaug.augment.operations import FrequencyMask, TimeMask
 from specaug.augment.philox import below
@@ -59,19 +60,20 @@ def draw_frequency(
 def draw_time(
     operation: TimeMask, lengths: Int[Tensor, " batch"], words: Int[Tensor, "batch draw 4"]
 ) -> Spans:
-    """T ~ U{0..min(T, floor(p tau))}, t0 ~ U{0..tau - t}; T and the number of masks adapt where p_S, p_M are given."""
-    frames = lengths.tolist()
-    wished, cap, count = (
-        torch.tensor(values, dtype=torch.int64).to(lengths.device)
-        for values in (
-            [operation.wished(n) for n in frames],
-            [operation.cap(n) for n in frames],
-            [operation.count(n) for n in frames],
-        )
-    )
+    """Widths t ~ U{0..min(T, floor(p tau))}, t0 ~ U{0..tau - t}; T and the number of masks adapt where p_S, p_M are given."""
+    fixed = operation.T is not None and operation.p_S is None
+    wished = torch.full_like(lengths, operation.T or 0) if fixed else each(operation.wished, lengths)
+    cap = lengths if operation.p == 1 else each(operation.cap, lengths)
     spans = place(words, lengths, wished, cap, operation.bounds)
-    there = torch.arange(words.shape[1], device=lengths.device) < count[:, None]
+    if operation.p_M is None:
+        return spans
+    there = torch.arange(words.shape[1], device=lengths.device) < each(operation.count, lengths)[:, None]
     return Spans(spans.start * there, spans.width * there)
+
+
+def each(limit: Callable[[int], int], lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
+    """A limit of each utterance, in exact arithmetic."""
+    return torch.tensor([limit(n) for n in lengths.tolist()], dtype=torch.int64).to(lengths.device)
 
 
 def place(
@@ -87,6 +89,8 @@ def place(
     [0, size - width) says when read to the letter. `lingvo`, the authors' own code: widths {0..wished - 1}, cut to
     the cap (of at least 1), starts as in `closed`.
     """
+    if words.device.type == "cpu" and (compiled := compiled_draws()):
+        return Spans(*compiled.place(words, size, wished, cap, bounds))
     size = size[:, None]
     if bounds == "lingvo":
         drawn = below(words[..., 0], wished.clamp(min=1)[:, None].expand(words.shape[:2]))

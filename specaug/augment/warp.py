@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from specaug.augment.engines import compiled_draws
 from specaug.augment.operations import TimeWarp
 from specaug.augment.philox import below
 from specaug.augment.sparse_warp import sparse_warp
@@ -55,6 +56,9 @@ def draw_warp(
         )  # the image warp cannot move a point to the edge
         target = torch.minimum((centre + wished).clamp(min=1), edge)
         return Warp(centre, torch.where(lengths >= 3, target - centre, 0), lengths, operation.kind)
+    if words.device.type == "cpu" and (compiled := compiled_draws()):
+        centre, shift = compiled.move(words, lengths, operation.W)
+        return Warp(centre, shift, lengths - 1, operation.kind)
     reach = (lengths - 3).div(2, rounding_mode="floor").clamp(min=0, max=operation.W)
     room = (lengths - 2 - 2 * reach).clamp(min=1)
     centre = torch.where(lengths >= 3, reach + 1 + below(first, room), 0)

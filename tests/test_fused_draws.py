@@ -1,0 +1,81 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from specaug.augment.draws import draw
+from specaug.augment.keys import make_keys
+from specaug.augment.operation import BOUNDS
+from specaug.augment.operations import FrequencyMask, TimeMask, TimeWarp
+from specaug.augment.policy import Policy
+
+pytest.importorskip("numba")
+
+from specaug.augment.fused_draws import philox_words
+
+U32 = st.integers(0, 2**32 - 1)
+
+
+def philox_by_hand(counter: list[int], key: list[int]) -> list[int]:
+    """Philox 4x32-10 as Salmon et al. 2011 write it, with Python's whole numbers of any size."""
+    (c0, c1, c2, c3), (k0, k1) = counter, key
+    for number in range(10):
+        left, right = c0 * 0xD2511F53, c2 * 0xCD9E8D57
+        round_key = [(k0 + number * 0x9E3779B9) % 2**32, (k1 + number * 0xBB67AE85) % 2**32]
+        c0, c1 = right // 2**32 ^ c1 ^ round_key[0], right % 2**32
+        c2, c3 = left // 2**32 ^ c3 ^ round_key[1], left % 2**32
+    return [c0, c1, c2, c3]
+
+
+@given(st.lists(st.lists(U32, min_size=5, max_size=5), max_size=3), st.lists(U32, max_size=3))
+def test_words_are_those_of_philox(keys, blocks):
+    got = philox_words(torch.tensor(keys).long().reshape(-1, 5), torch.tensor(blocks).long())
+    assert got.shape == (len(keys), len(blocks), 4)
+    assert got.tolist() == [[philox_by_hand([block, *key[2:]], key[:2]) for block in blocks] for key in keys]
+
+
+POLICIES = {
+    f"{bounds}, {what}": Policy(
+        (TimeWarp(W=W, bounds=bounds), FrequencyMask(F=6, m_F=2, bounds=bounds), mask)
+    )
+    for bounds in BOUNDS
+    for what, W, mask in (
+        ("fixed", 4, TimeMask(T=20, p=0.7, m_T=3, bounds=bounds)),
+        ("adaptive", 30, TimeMask(p_S=0.4, p_M=0.1, m_T=4, bounds=bounds)),
+        ("capped", 1, TimeMask(T=9, p=0.04, m_T=2, bounds=bounds)),
+    )
+}
+EVERYTHING = """
+import sys, torch
+sys.path.insert(0, "tests")
+from test_fused_draws import POLICIES, drawn
+from specaug import engine_for
+torch.save({name: drawn(policy) for name, policy in POLICIES.items()}, sys.argv[1])
+print(engine_for(torch.zeros(1, 2, 8)))
+"""
+
+
+def drawn(policy: Policy) -> list[torch.Tensor]:
+    """All numbers that 40 utterances of 0 to 79 frames draw."""
+    keys = make_keys(11, 2, [str(place) for place in range(40)])
+    warp, freq, time = draw(policy, torch.arange(0, 80, 2), 8, keys).steps
+    spans = (freq.spans, time.spans)
+    return [
+        warp.centre,
+        warp.shift,
+        warp.last,
+        *(part for span in spans for part in (span.start, span.width)),
+    ]
+
+
+def test_every_draw_is_that_of_plain_torch_to_the_bit(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPECAUG_ENGINE", "plain")
+    command = [sys.executable, "-c", EVERYTHING, str(tmp_path / "plain.pt")]
+    done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["plain"]
+    plain = torch.load(tmp_path / "plain.pt", weights_only=True)
+    for name, policy in POLICIES.items():
+        assert all(map(torch.equal, drawn(policy), plain[name])), name

@@ -2,7 +2,7 @@
 
     python examples/hugging_face.py
 
-Five traps are marked. wav2vec2 is another matter: it hides latent frames behind a vector that is learned.
+Five traps are marked. For wav2vec2, which hides latent frames, see `wav2vec2.py`.
 """
 
 import tempfile

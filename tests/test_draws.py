@@ -12,7 +12,7 @@ from specaug.augment.draws import draw
 from specaug.augment.fills import Fills
 from specaug.augment.keys import make_keys
 from specaug.augment.masks import Masks, Spans
-from specaug.augment.operations import FrequencyMask, SpliceOut, TimeMask, TimeWarp
+from specaug.augment.operations import OPERATIONS, FrequencyMask, SpliceOut, TimeMask, TimeWarp
 from specaug.augment.policy import LB, LD, NONE, Policy, paper_policy
 
 SMALL = paper_policy(W=2, F=4, m_F=2, T=4, m_T=2)
@@ -30,6 +30,12 @@ symbols = st.fixed_dictionaries(  # and no policies: to check a tuple is to draw
     }
 )
 all_lengths = st.lists(st.integers(0, 60), min_size=1, max_size=5)
+POLICY_OF_ALL = Policy(
+    tuple(
+        kind(**({"W": 9} if name == "TimeWarp" else {"F": 9} if name == "FrequencyMask" else {}))
+        for name, kind in OPERATIONS.items()
+    )
+)
 
 
 def drawn(policy: Policy, lengths: list[int], names: list[str], seed: int = 0, epoch: int = 0) -> list[list]:
@@ -212,3 +218,12 @@ for wrong in (keys[:, :4], keys[0], keys[:0], keys.double()):
     got = ["int64 of shape (1, 4)", "int64 of shape (5,)", "int64 of shape (0, 5)", "float64 of shape (1, 5)"]
     expected = "; expected whole numbers of shape (1, 5), from make_keys"
     assert run.stdout.splitlines() == [f"keys are torch.{kind}{expected}" for kind in got]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("policy", [LD, POLICY_OF_ALL], ids=["LD", "every operation"])
+def test_draws_on_a_gpu_are_those_of_the_host(policy):
+    lengths, keys = torch.tensor([400, 31, 3, 0]), make_keys(5, 1, ids(4))
+    host, device = draw(policy, lengths, 80, keys), draw(policy, lengths.cuda(), 80, keys.cuda())
+    for one, other in zip(host.steps, device.steps, strict=True):
+        assert str(one) == str(other.to(torch.device("cpu")))

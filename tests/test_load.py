@@ -167,7 +167,7 @@ def test_overrides_lie_over_the_file(recipe, overrides, expected):
         ),
         pytest.param(
             "{policy: LD, features: {mel: 20}}",
-            "policy LD: F=27 m_F=2 needs 27 mel channels; expected at most the 20 of the features",
+            "policy LD: F is 27; expected at most the 20 mel channels of the features",
             id="F",
         ),
         pytest.param(

@@ -73,22 +73,18 @@ def time_warp(
     x is piecewise linear, with x(0) = 0, x(centre + shift) = centre and x(last) = last (Park et al. 2020, section
     2), and computed as a whole number and a rest: a float32 position would be wrong by 8e-4 at frame 1600.
 
-    A frame is the weighted sum of a bag of one or two rows, in one pass; a weight of 0 would spread what is not a
-    number, so a frame that is read whole is a bag of one.
+    A frame is the weighted sum of two rows, in one pass. A weight of 0 would spread what is not a number, so a frame
+    that is read whole is half a row and half the same row: its bits, unless it is subnormal.
     """
     batch, time, mel = features.shape
-    before, rest = source_frames(lengths, warp, time)
-    base = time * torch.arange(batch, device=features.device)[:, None]
-    pairs = torch.stack([before + base, before + base + 1], dim=-1).view(-1, 2)
-    weights = torch.stack([1 - rest, rest], dim=-1).view(-1, 2)
-    used = weights > 0
-    used[:, 0] = True
-    offsets = used.sum(dim=1).cumsum(dim=0) - used.sum(dim=1)
     exact = torch.float64 if features.dtype == torch.float64 else torch.float32
+    before, rest = source_frames(lengths, warp, time)
+    first = before + time * torch.arange(batch, device=features.device)[:, None]
+    pairs = torch.stack([first, first + (rest > 0)], dim=-1).view(-1, 2)
+    far = torch.where(rest > 0, rest, 0.5).to(exact)
+    weights = torch.stack([1 - far, far], dim=-1).view(-1, 2)
     rows = features.reshape(batch * time, mel).to(exact).contiguous()  # the order of a sum depends on strides
-    summed = torch.nn.functional.embedding_bag(
-        pairs[used], rows, offsets, mode="sum", per_sample_weights=weights[used].to(exact)
-    )
+    summed = torch.nn.functional.embedding_bag(pairs, rows, mode="sum", per_sample_weights=weights)
     return summed.to(features.dtype).view(batch, time, mel)
 
 

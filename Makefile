@@ -5,6 +5,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 TESTS = test
 MUTANTS =
+TRANSFORM = $(patsubst %,tests/test_%.py,apply apply_order apply_refuses augment coverage draws fills keys masks \
+	operations_laws patches ranks shares spec_sub spec_swap splice_out filter_augment strength transform warp)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)
@@ -17,7 +19,7 @@ SpecAugment(LD)(torch.zeros(1, 400, 80))
 endef
 export WARM
 
-.PHONY: help setup demo test slow gpu corpus check format lint types imports fix mutants tables tables-check
+.PHONY: help setup demo test slow plain gpu corpus check format lint types imports fix mutants tables tables-check
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -41,6 +43,9 @@ test: $(STAMP)  ## the fast tests, at most five minutes
 
 slow: $(STAMP)  ## the tests over 5 s
 	$(BIN)/python -m pytest -m 'slow and not gpu'
+
+plain: $(STAMP)  ## the tests of the transform in plain torch, as where numba is not installed
+	SPECAUG_ENGINE=plain $(BIN)/python -m pytest -m 'not slow and not gpu' $(TRANSFORM)
 
 gpu: $(STAMP)  ## the tests that need CUDA
 	$(BIN)/python -m pytest -m gpu

@@ -54,11 +54,13 @@ def run_tests(copy: Path, tests: str) -> subprocess.CompletedProcess[str]:
     environment = {
         "SPECAUG_DATA": str(ROOT / "data"),
         **os.environ,
-        "SPECAUG_ENGINE": "" if "fused" in tests or "engines" in tests else "plain",  # or torch's code is passed by
+        "SPECAUG_ENGINE": ""
+        if "fused" in tests or "engines" in tests
+        else "plain",  # or torch's code is passed by
         "PYTHONPATH": str(copy),
         "PYTHONDONTWRITEBYTECODE": "1",  # an edit of the same length in the same second looks unchanged
     }
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not gpu", tests]
     return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
 
 

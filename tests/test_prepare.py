@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -101,6 +102,26 @@ def test_the_cache_is_used_again_and_gives_the_same_bits(corpus, tmp_path):
     assert arrays(once) == arrays(again)
     assert once.fingerprint == again.fingerprint
     assert len(left_in(tmp_path / "cache")) == 1
+
+
+def test_the_same_files_under_other_ids_get_another_folder(corpus, tmp_path):
+    prepared(corpus, tmp_path / "cache")
+    corpus.parts["dev"][0] = replace(corpus.parts["dev"][0], id="another")
+    ready = prepared(corpus, tmp_path / "cache")
+    assert len(left_in(tmp_path / "cache")) == 2
+    assert ready.parts["dev"].ids == ["another"]
+
+
+def test_a_file_of_the_same_size_with_other_contents_is_read_again(corpus, tmp_path):
+    before = prepared(corpus, tmp_path / "cache")
+    path = before.parts["train"].utterances[0].audio
+    wave, rate = read_wave(path)
+    size = path.stat().st_size
+    write_audio(path, wave[::-1].copy(), rate)
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))  # a clock may be coarser than this test
+    after = prepared(corpus, tmp_path / "cache")
+    assert path.stat().st_size == size
+    assert not np.array_equal(before.parts["train"].features(0), after.parts["train"].features(0))
 
 
 def test_what_is_done_to_features_leaves_the_cache_as_it_was(corpus, tmp_path):

@@ -87,7 +87,8 @@ def prepare(
     """
     everything = [u for utterances in corpus.parts.values() for u in utterances]
     name = fingerprint(everything)
-    digest = hashlib.sha256(json.dumps([VERSION, name, asdict(features)]).encode()).hexdigest()[:12]
+    facts = [VERSION, name, asdict(features), [written_at(u) for u in everything]]
+    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     folder = cache / f"features-{digest}"
     stop = text.on_bad_utterance == "error"
     expected = Expected(features=features, alphabet=text.alphabet, outputs=outputs)
@@ -102,6 +103,15 @@ def prepare(
     alphabet = Alphabet(text.alphabet)
     parts = {part: store.part(utterances, alphabet) for part, utterances in good.parts.items()}
     return Prepared(good, name, parts, skipped)
+
+
+def written_at(utterance: Utterance) -> int:
+    """When the utterance's file was last written, in nanoseconds; 0 where there is none.
+
+    A file of the same size with other contents must not be answered from the cache.
+    """
+    source = utterance.audio or utterance.features
+    return source.stat().st_mtime_ns if source is not None and source.is_file() else 0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # both import Lightning, and the screen is wanted before that
     from specaug.study.run import Run
     from specaug.training.callbacks import Progress
 
+EARLY = 0.005  # the share of the work before which nothing can be said of the rest
 EVERY = 10.0  # seconds between two lines where there is no terminal
 
 
@@ -97,5 +98,7 @@ class Screen:
 
     def _left(self) -> str:
         share = (self.done + sum(self.shares.values())) / max(1, self.runs)
+        if share < EARLY:
+            return "?"
         seconds = round((time.monotonic() - self.started) * (1 - share) / max(share, 1e-6))
         return f"{seconds // 60}:{seconds % 60:02d}"

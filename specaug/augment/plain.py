@@ -24,8 +24,11 @@ def warp_and_mask(
     Interval by interval into a copy: a mask of Booleans for every cell would be read and written once more.
     """
     moved = warp is not None and bool(warp.shift.any())
-    result = time_warp(features, lengths, warp) if moved and warp is not None else features.clone()
-    result = result if out is None else out.copy_(result)
+    warped = time_warp(features, lengths, warp) if moved and warp is not None else None
+    if out is None:
+        result = features.clone() if warped is None else warped
+    else:
+        result = out.copy_(features if warped is None else warped)
     values = fill.tolist()
     ends = lengths.tolist()
     for utterance, start, width in intervals(freq):

@@ -79,9 +79,9 @@ def place_spans(words, size, wished, cap, bounds, both):
             if bounds == 2:
                 width = min((words[i, j, 0] * max(wished[i], 1)) >> 32, max(cap[i], 1), size[i])
             else:
-                width = (words[i, j, 0] * (min(wished[i], cap[i], size[i]) + 1)) >> 32
+                width = (words[i, j, 0] * (min(wished[i], cap[i]) + 1)) >> 32
             starts = size[i] - width if bounds == 1 else size[i] - width + 1
-            both[0, i, j] = (words[i, j, 1] * max(starts, 1)) >> 32
+            both[0, i, j] = (words[i, j, 1] * starts) >> 32
             both[1, i, j] = width
 
 

@@ -96,10 +96,10 @@ def place(
         drawn = below(words[..., 0], wished.clamp(min=1)[:, None].expand(words.shape[:2]))
         width = torch.minimum(torch.minimum(drawn, cap.clamp(min=1)[:, None]), size)
     else:
-        top = torch.minimum(torch.minimum(wished, cap)[:, None], size)
+        top = torch.minimum(wished, cap)[:, None]  # p is at most 1, so the cap at most the size
         width = below(words[..., 0], (top + 1).expand(words.shape[:2]))
     starts = size - width + (bounds != "paper")
-    return Spans(below(words[..., 1], starts.clamp(min=1)), width)
+    return Spans(below(words[..., 1], starts), width)
 
 
 def cover(spans: Spans, size: int) -> Bool[Tensor, "batch {size}"]:

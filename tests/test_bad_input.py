@@ -4,6 +4,7 @@ import json
 import resource
 import shutil
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -229,21 +230,24 @@ def test_a_folder_that_cannot_be_written(laboratory, capfd, name):
     assert (laboratory / name).read_text() == "mine"
 
 
-@pytest.fixture
-def small_files():
-    """A way to let no file grow beyond so many bytes, as a full disk would."""
+@contextmanager
+def small_files(size: int):
+    """No file grows beyond so many bytes, as on a full disk; not for longer than needed, as pytest may write to one."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("place", ["nothing", "features", "checkpoint"])
-def test_no_space_left(laboratory, capfd, small_files, place):
+def test_no_space_left(laboratory, capfd, place):
     """Not for a probe; for that, and not for the features; for these, and not for a checkpoint."""
     if place == "checkpoint":
         assert cli.main(["data", "make", str(laboratory / "experiments" / "tiny.yaml")]) == 0
-    small_files(1000 if place == "nothing" else 20_000)
-    assert train(laboratory) == 2
+    with small_files(1000 if place == "nothing" else 20_000):
+        assert train(laboratory) == 2
     line = complaint(capfd)
     assert "File too large; expected a folder with space" in line.replace("cannot be written (", "").replace(
         ")", ""
@@ -253,13 +257,12 @@ def test_no_space_left(laboratory, capfd, small_files, place):
     assert_nothing_half_written(laboratory)
 
 
-def test_a_run_that_ran_out_of_space_goes_on_when_there_is_some(laboratory, capfd, small_files):
+def test_a_run_that_ran_out_of_space_goes_on_when_there_is_some(laboratory, capfd):
     assert train(laboratory, "seed=0") == 0
     whole = next(laboratory.rglob("curves.csv")).read_bytes()
     shutil.rmtree(laboratory / "runs")
-    small_files(20_000)
-    assert train(laboratory, "seed=0") == 2
-    small_files(resource.RLIM_INFINITY)
+    with small_files(20_000):
+        assert train(laboratory, "seed=0") == 2
     assert train(laboratory, "seed=0") == 0
     assert next(laboratory.rglob("curves.csv")).read_bytes() == whole
     assert complaint(capfd, last=False)

@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from specaug.augment import plain
-from specaug.augment.draws import Drawn, Draws
+from specaug.augment.drawn import Drawn
+from specaug.augment.draws import Draws
 from specaug.augment.engines import engine_for, numba_path, triton_path
 from specaug.augment.masks import Masks, Spans
 from specaug.augment.warp import Warp

@@ -8,12 +8,13 @@ share their numbers: LD's first masks are LB's masks.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
+from specaug.augment.drawn import Drawn
 from specaug.augment.fills import Fills
 from specaug.augment.filter_augment import draw_gains
 from specaug.augment.keys import random_words
@@ -35,22 +36,6 @@ from specaug.augment.spec_sub import draw_copies
 from specaug.augment.spec_swap import draw_swaps
 from specaug.augment.splice_out import draw_cuts
 from specaug.augment.warp import draw_warp
-
-
-@runtime_checkable
-class Drawn(Protocol):
-    """What one operation drew for the utterances of a batch."""
-
-    def to(self, device: torch.device) -> "Drawn":
-        """The same on a device."""
-
-    def shortened(self, lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
-        """The lengths afterwards, in frames."""
-
-    def apply(
-        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
-    ) -> Float[Tensor, "batch time mel"]:
-        """A new tensor, augmented; the padding as it was."""
 
 
 @dataclass(frozen=True, slots=True)

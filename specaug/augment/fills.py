@@ -7,12 +7,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from specaug.augment.drawn import Movable
 from specaug.augment.keys import CELLS, random_words
 from specaug.augment.operation import Fill
 
 
 @dataclass(frozen=True, slots=True)
-class Fills:
+class Fills(Movable):
     """A fill, and the keys of the utterances from which noise comes."""
 
     fill: Fill
@@ -22,10 +23,6 @@ class Fills:
     def flat(self) -> bool:
         """Whether an utterance's hidden cells all hold one value."""
         return self.fill != "noise"
-
-    def to(self, device: torch.device) -> "Fills":
-        """The same on a device."""
-        return Fills(self.fill, self.keys.to(device, non_blocking=True))
 
     def values(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]

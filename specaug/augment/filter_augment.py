@@ -6,23 +6,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from specaug.augment.drawn import Drawn
 from specaug.augment.operations import FilterAugment
 from specaug.augment.philox import below
 
 
 @dataclass(frozen=True, slots=True)
-class Gains:
+class Gains(Drawn):
     """What is added to each channel, in the unit of the features: a gain is a sum in logarithms."""
 
     gain: Float[Tensor, "batch mel"]
-
-    def to(self, device: torch.device) -> "Gains":
-        """The same on a device."""
-        return Gains(self.gain.to(device, non_blocking=True))
-
-    def shortened(self, lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
-        """The lengths stay."""
-        return lengths
 
     def apply(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from specaug.augment.drawn import Drawn, Movable
 from specaug.augment.engines import compiled_draws
 from specaug.augment.fills import Fills
 from specaug.augment.operations import FrequencyMask, TimeMask
@@ -14,32 +15,20 @@ from specaug.augment.philox import below
 
 
 @dataclass(frozen=True, slots=True)
-class Spans:
+class Spans(Movable):
     """Half-open intervals [start, start + width), `mask` of them per utterance."""
 
     start: Int[Tensor, "batch mask"]
     width: Int[Tensor, "batch mask"]
 
-    def to(self, device: torch.device) -> "Spans":
-        """The same on a device."""
-        return Spans(self.start.to(device, non_blocking=True), self.width.to(device, non_blocking=True))
-
 
 @dataclass(frozen=True, slots=True)
-class Masks:
+class Masks(Drawn):
     """What one operation hides: `spans` of channels or of frames, and what hidden cells hold instead."""
 
     axis: str  # "freq" or "time"
     spans: Spans
     fills: Fills
-
-    def to(self, device: torch.device) -> "Masks":
-        """The same on a device."""
-        return Masks(self.axis, self.spans.to(device), self.fills.to(device))
-
-    def shortened(self, lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
-        """The lengths stay."""
-        return lengths
 
     def apply(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]

@@ -6,27 +6,20 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from specaug.augment.drawn import Drawn
 from specaug.augment.fills import Fills
 from specaug.augment.keys import PATCHES, random_words
 from specaug.augment.operations import PatchMask
 
 
 @dataclass(frozen=True, slots=True)
-class Patches:
+class Patches(Drawn):
     """Which of the whole patches of `t` frames by `f` channels are hidden, counted from frame 0 and channel 0."""
 
     t: int
     f: int
     hidden: Bool[Tensor, "batch row column"]
     fills: Fills
-
-    def to(self, device: torch.device) -> "Patches":
-        """The same on a device."""
-        return Patches(self.t, self.f, self.hidden.to(device, non_blocking=True), self.fills.to(device))
-
-    def shortened(self, lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
-        """The lengths stay."""
-        return lengths
 
     def cells(self, time: int, mel: int) -> Bool[Tensor, "batch {time} {mel}"]:
         """True at every cell of a hidden patch."""

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from specaug.augment.draws import Drawn, Draws
+from specaug.augment.drawn import Drawn
+from specaug.augment.draws import Draws
 from specaug.augment.fills import Fills
 from specaug.augment.filter_augment import Gains
 from specaug.augment.masks import Masks, cover

@@ -6,26 +6,19 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from specaug.augment.drawn import Drawn
 from specaug.augment.operations import SpecSub
 from specaug.augment.philox import below
 from specaug.augment.rows import frames_at
 
 
 @dataclass(frozen=True, slots=True)
-class Copies:
+class Copies(Drawn):
     """Frames [start, start + width) take what the input held `back` frames before, one stretch after the other."""
 
     start: Int[Tensor, "batch stretch"]
     width: Int[Tensor, "batch stretch"]
     back: Int[Tensor, "batch stretch"]
-
-    def to(self, device: torch.device) -> "Copies":
-        """The same on a device."""
-        return Copies(*(t.to(device, non_blocking=True) for t in (self.start, self.width, self.back)))
-
-    def shortened(self, lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
-        """The lengths stay."""
-        return lengths
 
     def apply(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]

@@ -6,22 +6,19 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from specaug.augment.drawn import Drawn, Movable
 from specaug.augment.operations import SpecSwap
 from specaug.augment.philox import below
 from specaug.augment.rows import channels_at, frames_at
 
 
 @dataclass(frozen=True, slots=True)
-class Pairs:
+class Pairs(Movable):
     """Blocks [first, first + width) and [second, second + width), which do not overlap, one pair after the other."""
 
     first: Int[Tensor, "batch pair"]
     second: Int[Tensor, "batch pair"]
     width: Int[Tensor, "batch pair"]
-
-    def to(self, device: torch.device) -> "Pairs":
-        """The same on a device."""
-        return Pairs(*(t.to(device, non_blocking=True) for t in (self.first, self.second, self.width)))
 
     def sources(self, size: int) -> Int[Tensor, "batch {size}"]:
         """Where each place of the output is read once all pairs have changed places."""
@@ -36,19 +33,11 @@ class Pairs:
 
 
 @dataclass(frozen=True, slots=True)
-class Swaps:
+class Swaps(Drawn):
     """What SpecSwap drew: pairs of channel blocks, then pairs of frame blocks."""
 
     freq: Pairs
     time: Pairs
-
-    def to(self, device: torch.device) -> "Swaps":
-        """The same on a device."""
-        return Swaps(self.freq.to(device), self.time.to(device))
-
-    def shortened(self, lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
-        """The lengths stay."""
-        return lengths
 
     def apply(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]

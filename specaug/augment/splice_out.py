@@ -6,21 +6,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from specaug.augment.drawn import Drawn
 from specaug.augment.operations import SpliceOut
 from specaug.augment.philox import below
 from specaug.augment.rows import frames_at
 
 
 @dataclass(frozen=True, slots=True)
-class Cuts:
+class Cuts(Drawn):
     """Frames [start, start + width) are cut out, each cut in the frames that the one before has left."""
 
     start: Int[Tensor, "batch cut"]
     width: Int[Tensor, "batch cut"]
-
-    def to(self, device: torch.device) -> "Cuts":
-        """The same on a device."""
-        return Cuts(self.start.to(device, non_blocking=True), self.width.to(device, non_blocking=True))
 
     def shortened(self, lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
         """The lengths without what was cut out."""

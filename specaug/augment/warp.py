@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from specaug.augment.drawn import Drawn
 from specaug.augment.engines import compiled_draws
 from specaug.augment.operations import TimeWarp
 from specaug.augment.philox import below
@@ -13,22 +14,13 @@ from specaug.augment.sparse_warp import sparse_warp
 
 
 @dataclass(frozen=True, slots=True)
-class Warp:
+class Warp(Drawn):
     """Frame `centre` of each utterance moves to `centre + shift`; frames 0 and `last` stay."""
 
     centre: Int[Tensor, " batch"]
     shift: Int[Tensor, " batch"]
     last: Int[Tensor, " batch"]  # tau - 1; tau with lingvo's bounds
     kind: str = "linear"
-
-    def to(self, device: torch.device) -> "Warp":
-        """The same on a device."""
-        centre, shift, last = (t.to(device, non_blocking=True) for t in (self.centre, self.shift, self.last))
-        return Warp(centre, shift, last, self.kind)
-
-    def shortened(self, lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
-        """The lengths stay."""
-        return lengths
 
     def apply(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]

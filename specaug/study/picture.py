@@ -12,7 +12,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from specaug.augment.apply import apply
-from specaug.augment.draws import Drawn, Draws, draw
+from specaug.augment.drawn import Drawn
+from specaug.augment.draws import Draws, draw
 from specaug.augment.keys import make_keys
 from specaug.augment.masks import Masks, hidden_cells
 from specaug.augment.patches import Patches

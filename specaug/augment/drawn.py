@@ -1,0 +1,41 @@
+"""What all draws have in common: they move between devices, leave lengths as they are, and are applied."""
+
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+M = TypeVar("M", bound="Movable")
+
+
+@dataclass(frozen=True, slots=True)
+class Movable:
+    """Values some of which are tensors, or hold some."""
+
+    def to(self: M, device: torch.device) -> M:
+        """The same on a device."""
+        return type(self)(*(moved(getattr(self, field.name), device) for field in fields(self)))
+
+
+def moved(value: Any, device: torch.device) -> Any:
+    """A tensor, or what holds some, on a device; anything else as it is."""
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=True)
+    return value.to(device) if isinstance(value, Movable) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn(Movable):
+    """What one operation drew for the utterances of a batch."""
+
+    def shortened(self, lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
+        """The lengths afterwards, in frames: those before, unless an operation says otherwise."""
+        return lengths
+
+    def apply(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch time mel"]:
+        """A new tensor, augmented; the padding as it was."""
+        raise NotImplementedError

@@ -84,7 +84,6 @@ def fused(
     engine: str,
 ) -> Float[Tensor, "batch time mel"]:
     """A warp, if there is one, and masks of one fill, in one pass of the engine."""
-    warp = group[0] if isinstance(group[0], Warp) else None
     masks = [step for step in group if isinstance(step, Masks)]
     freq, time = (joined([m.spans for m in masks if m.axis == axis], lengths) for axis in ("freq", "time"))
     fill = (
@@ -92,15 +91,13 @@ def fused(
         if masks
         else features.new_zeros(len(features), dtype=torch.float32)
     )
-    path = {"numba": numba_path, "triton": triton_path}.get(engine, lambda: None)()
-    if path is None:
-        return plain.warp_and_mask(features, lengths, warp, freq, time, fill, out)
     still = torch.zeros_like(lengths)
-    centre, shift, last = (
-        (still, still, lengths - 1) if warp is None else (warp.centre, warp.shift, warp.last)
-    )
+    warp = group[0] if isinstance(group[0], Warp) else Warp(still, still, lengths - 1)
     spans = (freq.start, freq.width), (time.start, time.width)
-    result: Tensor = path.warp_and_mask(features, lengths, centre, shift, last, *spans, fill, out)
+    code = {"numba": numba_path, "triton": triton_path}.get(engine, lambda: None)() or plain
+    result: Tensor = code.warp_and_mask(
+        features, lengths, warp.centre, warp.shift, warp.last, *spans, fill, out
+    )
     return result
 
 

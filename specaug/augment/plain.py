@@ -6,14 +6,17 @@ The fused passes answer the same call; they are checked against this one.
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from specaug.augment.masks import Spans
 from specaug.augment.warp import Warp, time_warp
+
+Spans = tuple[Tensor, Tensor]  # starts and widths, (batch, masks) each
 
 
 def warp_and_mask(
     features: Float[Tensor, "batch time mel"],
     lengths: Int[Tensor, " batch"],
-    warp: Warp | None,
+    centre: Int[Tensor, " batch"],
+    shift: Int[Tensor, " batch"],
+    last: Int[Tensor, " batch"],
     freq: Spans,
     time: Spans,
     fill: Float[Tensor, " batch"],
@@ -23,8 +26,7 @@ def warp_and_mask(
 
     Interval by interval into a copy: a mask of Booleans for every cell would be read and written once more.
     """
-    moved = warp is not None and bool(warp.shift.any())
-    warped = time_warp(features, lengths, warp) if moved and warp is not None else None
+    warped = time_warp(features, lengths, Warp(centre, shift, last)) if bool(shift.any()) else None
     if out is None:
         result = features.clone() if warped is None else warped
     else:
@@ -40,7 +42,7 @@ def warp_and_mask(
 
 def intervals(spans: Spans) -> list[tuple[int, int, int]]:
     """(utterance, start, width) of every interval that is not empty."""
-    rows = zip(spans.start.tolist(), spans.width.tolist(), strict=True)
+    rows = zip(*(part.tolist() for part in spans), strict=True)
     return [
         (utterance, start, width)
         for utterance, (starts, widths) in enumerate(rows)

@@ -51,12 +51,11 @@ def copy_checkout(target: Path) -> None:
 
 def run_tests(copy: Path, tests: str) -> subprocess.CompletedProcess[str]:
     """Run one test file inside `copy`, stopping at the first failure."""
+    engine = "" if "fused" in tests or "engines" in tests else "plain"  # or torch's code is passed by
     environment = {
         "SPECAUG_DATA": str(ROOT / "data"),
         **os.environ,
-        "SPECAUG_ENGINE": ""
-        if "fused" in tests or "engines" in tests
-        else "plain",  # or torch's code is passed by
+        "SPECAUG_ENGINE": engine,
         "PYTHONPATH": str(copy),
         "PYTHONDONTWRITEBYTECODE": "1",  # an edit of the same length in the same second looks unchanged
     }

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+from counting import philox_by_hand
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,17 +20,6 @@ pytest.importorskip("numba")
 from specaug.augment.fused_draws import philox_words
 
 U32 = st.integers(0, 2**32 - 1)
-
-
-def philox_by_hand(counter: list[int], key: list[int]) -> list[int]:
-    """Philox 4x32-10 as Salmon et al. 2011 write it, with Python's whole numbers of any size."""
-    (c0, c1, c2, c3), (k0, k1) = counter, key
-    for number in range(10):
-        left, right = c0 * 0xD2511F53, c2 * 0xCD9E8D57
-        round_key = [(k0 + number * 0x9E3779B9) % 2**32, (k1 + number * 0xBB67AE85) % 2**32]
-        c0, c1 = right // 2**32 ^ c1 ^ round_key[0], right % 2**32
-        c2, c3 = left // 2**32 ^ c3 ^ round_key[1], left % 2**32
-    return [c0, c1, c2, c3]
 
 
 @given(st.lists(st.lists(U32, min_size=5, max_size=5), max_size=3), st.lists(U32, max_size=3))

@@ -28,7 +28,7 @@ class Gains(Drawn):
 
 
 def draw_gains(operation: FilterAugment, mel: int, words: Int[Tensor, "batch draw 4"]) -> Gains:
-    """N ~ U{n_low..n_high} bands; each way to put borders w_min channels apart; gains ~ U(-g, g) decibels.
+    """From n_low to n_high bands, n ~ U{n_low..n_high}; each way to put borders w_min channels apart; gains ~ U(-g, g) decibels.
 
     `step`: the k-th gain in the k-th band. `linear`: the k-th gain at the k-th border, and a line from border to
     border, so that the filter has no jump.

@@ -41,7 +41,7 @@ class Masks(Drawn):
 def draw_frequency(
     operation: FrequencyMask, lengths: Int[Tensor, " batch"], mel: int, words: Int[Tensor, "batch draw 4"]
 ) -> Spans:
-    """F ~ U{0..F}, f0 ~ U{0..nu - f}, nu = `mel` (decisions D3, D4, D26)."""
+    """Widths f ~ U{0..F}, f0 ~ U{0..nu - f}, nu = `mel` (decisions D3, D4, D26)."""
     size = torch.full_like(lengths, mel)
     return place(words, size, torch.full_like(lengths, operation.F), size, operation.bounds)
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any
 
 from specaug.augment.coverage import Coverage, coverage
-from specaug.augment.operation import Fill, Operation
+from specaug.augment.operation import Fill, Operation, fraction
 from specaug.augment.operations import FrequencyMask, TimeMask, TimeWarp
 
 PAPER = (TimeWarp, FrequencyMask, TimeMask)  # in the paper's order
@@ -50,7 +49,7 @@ class Policy:
         """
         if not 0 < time < float("inf"):
             raise ValueError(f"time is {time}; expected a factor greater than 0")
-        return Policy(tuple(operation.scaled(Fraction(str(time))) for operation in self.operations))
+        return Policy(tuple(operation.scaled(fraction(time)) for operation in self.operations))
 
     def replaced(self, **symbols: Any) -> "Policy":
         """The same with other values under the paper's symbols, each in the one operation that has it.

@@ -52,7 +52,7 @@ class Swaps(Drawn):
 def draw_swaps(
     operation: SpecSwap, lengths: Int[Tensor, " batch"], mel: int, words: Int[Tensor, "batch draw 4"]
 ) -> Swaps:
-    """F ~ U{0..F}, then two blocks of f channels that do not overlap; t ~ U{0..T} likewise."""
+    """Widths f ~ U{0..F}, then two blocks of f channels that do not overlap; t ~ U{0..T} likewise."""
     count = operation.m_F * (operation.F > 0)
     channels = torch.full_like(lengths, mel)
     return Swaps(

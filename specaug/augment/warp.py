@@ -43,9 +43,8 @@ def draw_warp(
     if operation.bounds == "lingvo":
         centre = torch.where(lengths >= 3, 1 + below(first, (lengths - 2).clamp(min=1)), 0)
         wished = below(second, torch.full_like(lengths, 2 * operation.W + 1)) - operation.W
-        edge = lengths - (
-            2 if operation.kind == "sparse" else 1
-        )  # the image warp cannot move a point to the edge
+        # the image warp cannot move a point to the edge
+        edge = lengths - (2 if operation.kind == "sparse" else 1)
         target = torch.minimum((centre + wished).clamp(min=1), edge)
         return Warp(centre, torch.where(lengths >= 3, target - centre, 0), lengths, operation.kind)
     if words.device.type == "cpu" and (compiled := compiled_draws()):

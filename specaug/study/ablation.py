@@ -12,13 +12,13 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from specaug.augment.coverage import Coverage
 from specaug.errors import UserError
 from specaug.speech.prepare import Prepared
 from specaug.study.choice import PolicyChoice
+from specaug.study.expected import expected, hides
 from specaug.study.places import Places
 from specaug.study.recipe import Recipe, run_id
-from specaug.study.run import Run, check, execute, expected
+from specaug.study.run import Run, check, execute
 from specaug.study.screen import Screen
 from specaug.training.callbacks import Progress
 
@@ -79,14 +79,6 @@ def ablate(
     finally:
         dismiss(team)
     return failures
-
-
-def hides(share: Coverage | None) -> str:
-    """The expected share hidden, in words."""
-    if share is None:
-        return "; no closed form for what it hides"
-    rest = f"{share.frames:.1%} of the frames, {share.channels:.1%} of the channels"
-    return f"; hides {share.cells:.1%} of the cells ({rest}) on average"
 
 
 def hire(online: bool) -> Worker:
@@ -181,6 +173,8 @@ def run_all(
             seen[alike] = check(run, screen.loading)
     for run in {run.recipe.policy.label: run for run in missing}.values():
         data = next(iter(seen.values()))
-        screen.say(f"{run.recipe.policy.label}: {run.recipe.policy.policy()}{hides(expected(run, data))}")
+        screen.say(
+            f"{run.recipe.policy.label}: {run.recipe.policy.policy()}{hides(expected(run.recipe, data))}"
+        )
     screen.begin(len(runs), len(runs) - len(missing))
     return runs, ablate(missing, workers, online, screen.progress, screen.ended)

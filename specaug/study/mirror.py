@@ -16,6 +16,7 @@ from specaug.augment.keys import make_keys
 from specaug.errors import UserError
 from specaug.speech.corpus import TRAIN
 from specaug.speech.prepare import Prepared
+from specaug.study.expected import expected
 from specaug.study.recipe import Recipe
 from specaug.training.data import training_loader
 from specaug.training.fit import Outcome
@@ -124,7 +125,7 @@ class Mirror:
 def flat(recipe: Recipe, data: Prepared) -> dict[str, Any]:
     """What one filters and groups by on a dashboard."""
     policy = {name: value for name, value in asdict(recipe.policy).items() if name not in ("name", "label")}
-    hidden = recipe.policy.policy().coverage(data.parts[TRAIN].frames, recipe.features.mel)
+    hidden = expected(recipe, data)
     return {
         "policy": recipe.policy.label,
         **policy,

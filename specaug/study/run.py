@@ -18,7 +18,6 @@ import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
-from specaug.augment.coverage import Coverage
 from specaug.errors import UserError
 from specaug.speech.corpus import TRAIN
 from specaug.speech.kinds import Tell
@@ -27,6 +26,7 @@ from specaug.speech.scoring import Errors
 from specaug.speech.text import Alphabet
 from specaug.study.choice import SYMBOLS
 from specaug.study.corpora import open_corpus
+from specaug.study.expected import expected
 from specaug.study.laboratory import on_path
 from specaug.study.load import as_yaml, load
 from specaug.study.mirror import Mirror
@@ -190,7 +190,7 @@ def write(run: Run, network: nn.Module, data: Prepared, outcome: Outcome, second
         "alphabet": recipe.text.alphabet,
         "parts": {part: summary(scores) for part, scores in outcome.parts.items()},
         "masked": dict(outcome.masked),
-        "expected": None if (share := expected(run, data)) is None else asdict(share),
+        "expected": None if (share := expected(run.recipe, data)) is None else asdict(share),
         "in_force": [list(entry) for entry in outcome.in_force],
         "epochs": outcome.epochs,
         "steps": outcome.steps,
@@ -200,11 +200,6 @@ def write(run: Run, network: nn.Module, data: Prepared, outcome: Outcome, second
         "commit": commit(run.places.laboratory),
     }
     replaced(run.folder / RESULT, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-
-
-def expected(run: Run, data: Prepared) -> Coverage | None:
-    """What the policy hides on average in the training utterances, by calculation; None where there is no closed form."""
-    return run.recipe.policy.policy().coverage(data.parts[TRAIN].frames, run.recipe.features.mel)
 
 
 def hypotheses(part: str, scores: Scores, data: Prepared) -> list[dict[str, Any]]:

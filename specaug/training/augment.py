@@ -43,6 +43,7 @@ class Augment(L.Callback):
         self.seed = seed
         self.strength, self.watched = strength, watched
         self.loop = Loop(strength.rise, strength.patience)
+        self.share, self.weakened = -1.0, policy  # the strength at the last step, and the policy at it
         self.in_force: list[tuple[int, str]] = []  # the policy from each step on at which it changed
         self.features, self.lengths, self.ids = features, lengths, ids
         self.found: dict[str, Any] = {}  # the hook that the module itself carried, where it did
@@ -103,12 +104,15 @@ class Augment(L.Callback):
     def policy_at(self, trainer: L.Trainer) -> Policy:
         """The policy in force at this step; where it is another than before, the loggers are told."""
         share = self.strength.at(trainer.global_step, trainer.current_epoch, self.loop.level)
-        policy = weakened(self.policy, share, self.strength.of)
-        if not self.in_force or self.in_force[-1][1] != str(policy):
-            self.in_force.append((trainer.global_step, str(policy)))
+        if share == self.share:
+            return self.weakened
+        self.share, self.weakened = share, weakened(self.policy, share, self.strength.of)
+        policy = str(self.weakened)
+        if not self.in_force or self.in_force[-1][1] != policy:
+            self.in_force.append((trainer.global_step, policy))
             for logger in () if self.strength.constant else trainer.loggers:
                 logger.log_metrics({"policy/strength": share}, step=trainer.global_step)
-        return policy
+        return self.weakened
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """The closed loop hears how the pass over dev went."""
@@ -148,6 +152,7 @@ class Augment(L.Callback):
         self.hidden, self.utterances = state_dict["hidden"], state_dict["utterances"]
         self.loop = Loop(self.strength.rise, self.strength.patience, **state_dict["loop"])
         self.in_force = [(step, policy) for step, policy in state_dict["in_force"]]
+        self.share = -1.0
 
 
 def get(batch: Any, field: Field) -> Any:

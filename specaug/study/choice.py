@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from typing import Any
 
 from specaug.augment.operation import Fill, Operation
@@ -10,7 +11,10 @@ from specaug.augment.policy import NAMED, Policy, paper_policy, written
 from specaug.study.nearest import hint
 from specaug.training.strength import Strength
 
-SYMBOLS = ("W", "F", "m_F", "T", "p", "m_T", "p_S", "p_M", "warp", "bounds", "fill")  # as in `paper_policy`
+USUAL = {
+    name: given.default for name, given in signature(paper_policy).parameters.items()
+}  # of nothing at all
+SYMBOLS = tuple(USUAL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +88,7 @@ class PolicyChoice:
 
 def values_of(policy: Policy) -> dict[str, Any]:
     """The values from which `paper_policy` makes this policy; the named ones are all made so."""
-    values: dict[str, Any] = {"W": 0, "F": 0, "m_F": 0, "T": 0, "p": 1.0, "m_T": 0, "p_S": None, "p_M": None}
-    values |= {"warp": "linear", "bounds": "closed", "fill": 0.0}
+    values = dict(USUAL)
     for one in policy.operations:
         symbols = {"warp" if symbol == "kind" else symbol: value for symbol, value in one.symbols().items()}
         values |= symbols

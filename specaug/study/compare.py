@@ -12,12 +12,13 @@ import numpy as np
 
 from specaug.errors import UserError
 from specaug.study import statistics
+from specaug.study.choice import USUAL
 from specaug.study.results import KINDS, Counts, Masked, Result, Utterances, find_runs, read_utterances
 from specaug.study.statistics import Difference, Estimate, Floats
 
 ORDER = ("None", "LB", "LD", "SM", "SS")  # of the rows; others follow
-# What results say of a policy since these exist; the usual where one says nothing
-SAID = dict.fromkeys(("p_S", "p_M")) | {"warp": "linear", "bounds": "closed", "fill": 0.0, "operations": []}
+LATER = ("p_S", "p_M", "warp", "bounds", "fill")  # symbols that older results say nothing of
+SAID = {**{symbol: USUAL[symbol] for symbol in LATER}, "operations": []}
 CHOOSING = "dev"  # the part on which everything is chosen
 
 Read = Mapping[tuple[int, int], Mapping[str, Utterances]]  # by seed and fold, then by part

@@ -39,6 +39,17 @@ def test_one_policy_is_listed_alone(capsys):
     assert capsys.readouterr().out.splitlines()[1].startswith("LD p=0.2     500")
 
 
+@pytest.mark.parametrize(
+    "given",
+    [["LB", "operations=[SpecSub]"], ["LB", "--mel", "20"]],
+    ids=["no closed form", "too few channels"],
+)
+def test_a_policy_whose_share_cannot_be_told_is_listed_all_the_same(capsys, given):
+    assert cli.main(["show", *given, "--policies", "--lengths", "500", "--format", "tsv"]) == 0
+    _, row = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert row[1:5] == ["500", "?", "?", "?"]
+
+
 def test_listing_imports_nothing_slow():
     program = """
 import sys

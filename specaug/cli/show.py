@@ -102,7 +102,7 @@ def table(arguments: argparse.Namespace) -> str:
             shares = ["?"] * 3
             if hidden is not None:
                 shares = [f"{100 * share:.1f}" for share in (hidden.cells, hidden.frames, hidden.channels)]
-                rows.append((choice.title(), str(length), *shares, str(policy)))
+            rows.append((choice.title(), str(length), *shares, str(policy)))
     header = ("policy", "length", "cells %", "frames %", "channels %", "symbols")
     if arguments.format == "tsv":
         return "".join("\t".join(row) + "\n" for row in (header, *rows))

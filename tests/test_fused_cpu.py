@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 pytest.importorskip("numba")
 
 from specaug.augment import fused_cpu
-from specaug.augment.fused_cpu import accepts, check, helpers, warp_and_mask
+from specaug.augment.fused_cpu import accepts, check, warp_and_mask
 from specaug.augment.fused_draws import compiled
 
 NAN = float("nan")
@@ -244,12 +244,13 @@ def test_it_says_what_it_accepts():
     assert not any(map(accepts, [dense.double(), dense.to("meta"), dense.to_sparse()]))
 
 
-def test_one_thread_starts_no_others_and_nor_does_little_work():
-    helpers.cache_clear()
-    for count, grain, started in ((1, 1, 0), (2, TIME * MEL * 2, 0), (2, 1, 1)):
+def test_one_thread_wakes_no_others_and_nor_does_little_work(monkeypatch):
+    woken = []
+    monkeypatch.setattr(fused_cpu, "run", lambda work, data, threads: woken.append(threads))
+    for count, grain in ((1, 1), (2, TIME * MEL * 2), (2, 1)):
         with threads(count, grain):
             augment(noise(2, TIME, MEL), CASES)
-        assert helpers.cache_info().currsize == started
+    assert woken == [1, 1, 2]
 
 
 def test_callers_at_once_get_their_own_answers():

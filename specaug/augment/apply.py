@@ -34,7 +34,9 @@ def apply(
     Raises ValueError naming the argument that does not fit.
     """
     checked(features, lengths, out)
-    lengths, draws = lengths.long().to(features.device, non_blocking=True), draws.to(features.device)
+    lengths = lengths.long()
+    if features.device.type != "cpu":
+        lengths, draws = lengths.to(features.device, non_blocking=True), draws.to(features.device)
     chosen = engine_for(features, engine)
     groups = list(grouped(draws.steps))
     result = features
@@ -44,7 +46,8 @@ def apply(
             result = group[0].apply(result, lengths)
         else:
             result = fused(result, lengths, group, target, chosen)
-        lengths = Draws(tuple(group)).shortened(lengths)
+        for step in group:
+            lengths = step.shortened(lengths)
     if out is not None:
         return result if result is out else out.copy_(result)
     return features.clone() if result is features else result
@@ -86,13 +89,9 @@ def fused(
     """A warp, if there is one, and masks of one fill, in one pass of the engine."""
     masks = [step for step in group if isinstance(step, Masks)]
     freq, time = (joined([m.spans for m in masks if m.axis == axis], lengths) for axis in ("freq", "time"))
-    fill = (
-        masks[0].fills.values(features, lengths)
-        if masks
-        else features.new_zeros(len(features), dtype=torch.float32)
-    )
     still = torch.zeros_like(lengths)
-    warp = group[0] if isinstance(group[0], Warp) else Warp(still, still, lengths - 1)
+    fill = masks[0].fills.values(features, lengths) if masks else still.float()
+    warp = group[0] if isinstance(group[0], Warp) else Warp(still, still, lengths)
     spans = (freq.start, freq.width), (time.start, time.width)
     code = {"numba": numba_path, "triton": triton_path}.get(engine, lambda: None)() or plain
     result: Tensor = code.warp_and_mask(

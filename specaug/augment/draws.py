@@ -88,7 +88,7 @@ class Given:
 DRAWING: dict[type[Operation], Callable[[Any, Given], Drawn]] = {
     TimeWarp: lambda of, it: draw_warp(of, it.lengths, it.words),
     FrequencyMask: lambda of, it: Masks(
-        "freq", draw_frequency(of, it.lengths, it.mel, it.words), Fills(of.fill, it.keys)
+        "freq", draw_frequency(of, it.mel, it.words), Fills(of.fill, it.keys)
     ),
     TimeMask: lambda of, it: Masks("time", draw_time(of, it.lengths, it.words), Fills(of.fill, it.keys)),
     SpecSub: lambda of, it: draw_copies(of, it.lengths, it.words),

@@ -2,29 +2,45 @@
 
 Bytes decide: the batch is read once and written once, and what is hidden is decided while a row is in the
 cache. The kernels hold no GIL, and what is compiled stays on disk. With more than one torch thread the rows are
-shared among sleeping Python threads and not numba's own: two callers at once may not share those, nor may a
-fork()ed loader worker, and they spin between calls on cores that others need.
+shared among them and not among numba's own, which two callers at once may not share, nor a fork()ed loader worker.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+import ctypes
+from collections.abc import Sequence
+from functools import cache, partial
 from typing import Any, no_type_check
 
 import numba
+import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from specaug.augment.fused_draws import compiled, whole
+from specaug.augment.fused_draws import kept, whole
+from specaug.augment.team import claim, pointer, run
 
 CELLS = {  # what the kernel sees: cells of 16 bits are moved, and become float32 where they are warped
-    torch.float32: torch.float32,
-    torch.float16: torch.int16,
-    torch.bfloat16: torch.int16,
+    torch.float32: numba.float32,
+    torch.float16: numba.int16,
+    torch.bfloat16: numba.int16,
 }
-GRAIN = 2**15  # cells that make a thread worth its waking
+GRAIN = 2**15  # cells that a thread takes at a time
 
+
+class Job(ctypes.Structure):
+    """What a thread needs to know: numbers, and addresses of int64 vectors and of cells."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_int64)
+        for name in (
+            *("claimed", "parts", "batch", "time", "mel", "freq_masks", "time_masks"),
+            *("source", "utterance_step", "frame_step", "target", "out_utterance", "out_frame", "fill"),
+            *("lengths", "centre", "shift", "last", "freq_start", "freq_width", "time_start", "time_width"),
+        )
+    )
+
+
+OF_A_JOB: Any = numba.types.void(numba.types.CPointer(numba.from_dtype(np.dtype(Job))))  # type: ignore[no-untyped-call]
 Spans = tuple[Tensor, Tensor]
 
 
@@ -66,16 +82,17 @@ def warp_and_mask(
     source = features.to(number)
     direct = in_rows(result) and not half
     target = result if direct else torch.empty(features.shape, dtype=number)
-    tables = [torch.stack(table) for table in ((lengths, centre, shift, last), freq, time)]
-    plan = (*(whole(table) for table in tables), flat(fill.to(number).contiguous()))
-    pass_over(source if in_rows(source) else source.contiguous(), target, plan)
+    source = source if in_rows(source) else source.contiguous()
+    drawn = [whole(part) for part in (lengths, centre, shift, last, *freq, *time)]
+    pass_over(source, target, fill.to(number).contiguous(), drawn)
     return result if direct else result.copy_(target)
 
 
 def check(features: Tensor, vectors: dict[str, Tensor], spans: dict[str, Spans], out: Tensor) -> None:
     """Refuse what the kernel would read or write out of bounds."""
-    batch, given = len(features), f"{features.dtype} on {features.device}"
+    batch = len(features)
     if not accepts(features):
+        given = f"{features.dtype} on {features.device}"
         raise ValueError(f"features is {given}; expected one of {', '.join(map(str, CELLS))} on cpu")
     for name, vector in vectors.items():
         if vector.shape != (batch,):
@@ -85,8 +102,8 @@ def check(features: Tensor, vectors: dict[str, Tensor], spans: dict[str, Spans],
             shapes = f"{tuple(start.shape)} and {tuple(width.shape)}"
             raise ValueError(f"{name} has shapes {shapes}; expected ({batch}, masks) twice")
     if (out.shape, out.dtype, out.device) != (features.shape, features.dtype, features.device):
-        kind = f"{tuple(out.shape)}, {out.dtype} on {out.device}"
-        raise ValueError(f"out is {kind}; expected {tuple(features.shape)}, {given}")
+        got, due = (f"{tuple(t.shape)}, {t.dtype} on {t.device}" for t in (out, features))
+        raise ValueError(f"out is {got}; expected {due}")
 
 
 def in_rows(features: Shaped[Tensor, "batch time mel"]) -> bool:
@@ -94,37 +111,66 @@ def in_rows(features: Shaped[Tensor, "batch time mel"]) -> bool:
     return features.stride(2) == 1 or features.shape[2] == 1
 
 
-def flat(cells: Shaped[Tensor, "*shape"]) -> Any:
-    """The memory from the first of the cells to the last, as one axis without a copy."""
-    span = 1 + sum([(size - 1) * step for size, step in zip(cells.shape, cells.stride(), strict=True)])
-    return cells.detach().as_strided((span,), (1,)).view(CELLS[cells.dtype]).numpy()
-
-
-def pass_over(features: Tensor, out: Tensor, plan: tuple[Any, ...]) -> None:
-    """Run the kernel over all rows, in as many parts as torch has threads; the caller works too."""
-    batch, time, mel = features.shape
-    rows = batch * time
-    parts = max(1, min(torch.get_num_threads(), rows * mel // GRAIN))
-    ends = [rows * part // parts for part in range(parts + 1)]
-    source, target = (flat(features), *features.stride()[:2]), (flat(out), *out.stride()[:2])
-
-    def part(number: int) -> None:
-        hidden = torch.empty(time + mel, dtype=torch.bool).numpy()
-        write_rows(source, target, (time, mel), plan, (ends[number], ends[number + 1]), hidden)
-
-    others = [helpers(os.getpid()).submit(part, number) for number in range(1, parts)]
-    part(0)
-    for other in others:
-        other.result()
+def pass_over(source: Tensor, target: Tensor, fill: Tensor, drawn: Sequence[Tensor]) -> None:
+    """Run the kernel over all rows, on torch's threads; what was drawn is the last eight fields of a job."""
+    batch, time, mel = source.shape
+    parts = max(1, batch * time * mel // GRAIN)
+    addresses = [vector.data_ptr() for vector in (fill, *drawn)]
+    steps = (source.data_ptr(), *source.stride()[:2], target.data_ptr(), *target.stride()[:2])
+    masks = drawn[4].shape[1], drawn[6].shape[1]
+    job = Job(0, parts, batch, time, mel, *masks, *steps, *addresses)
+    run(kernel(source.dtype).address, ctypes.addressof(job), min(torch.get_num_threads(), parts))
 
 
 @cache
-def helpers(process: int) -> ThreadPoolExecutor:  # noqa: ARG001 (a fork()ed child has none of its parent's threads)
-    """Threads that sleep until there is work; none is started before it is needed."""
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="specaug")
+def kernel(dtype: torch.dtype) -> Any:
+    """The code that takes part after part of a job until none is left."""
+    cells = CELLS[dtype]
+
+    @no_type_check
+    def work(of):
+        job = numba.carray(of, 1)[0]
+        batch, time, mel = job.batch, job.time, job.mel
+        warps = (
+            numbers(job.lengths, batch),
+            numbers(job.centre, batch),
+            numbers(job.shift, batch),
+            numbers(job.last, batch),
+        )
+        freq = spans(job.freq_start, job.freq_width, batch, job.freq_masks)
+        times = spans(job.time_start, job.time_width, batch, job.time_masks)
+        size = (batch - 1) * job.utterance_step + (time - 1) * job.frame_step + mel
+        source = numba.carray(pointer(job.source), size, cells), job.utterance_step, job.frame_step
+        size = (batch - 1) * job.out_utterance + (time - 1) * job.out_frame + mel
+        target = numba.carray(pointer(job.target), size, cells), job.out_utterance, job.out_frame
+        plan = warps, freq, times, numba.carray(pointer(job.fill), batch, cells)
+        hidden = np.empty(time + mel, np.bool_)
+        rows = batch * time
+        part = claim(of)
+        while part < job.parts:
+            ends = rows * part // job.parts, rows * (part + 1) // job.parts
+            write_rows(source, target, (time, mel), plan, ends, hidden)
+            part = claim(of)
+
+    return kept(partial(numba.cfunc, OF_A_JOB, error_model="numpy"), work)
 
 
-@compiled
+@numba.njit
+@no_type_check
+def numbers(at, size):
+    """The int64 vector at an address."""
+    return numba.carray(pointer(at), size, np.int64)
+
+
+@numba.njit
+@no_type_check
+def spans(starts, widths, batch, masks):
+    """The starts and widths at two addresses, (batch, masks) each."""
+    shape = (batch, masks)
+    return numba.carray(pointer(starts), shape, np.int64), numba.carray(pointer(widths), shape, np.int64)
+
+
+@numba.njit(error_model="numpy")
 @no_type_check
 def write_rows(source, target, shape, plan, rows, hidden):
     """Write rows[0] to rows[1] of the output, counted over the whole batch; `hidden` is room for time + mel flags."""
@@ -137,13 +183,13 @@ def write_rows(source, target, shape, plan, rows, hidden):
     while row < rows[1]:
         i = row // time
         begin, end = row - i * time, min(time, row - i * time + rows[1] - row)
-        length = min(warps[0, i], time)
-        mark(frames[:length], times[0, i], times[1, i])
-        mark(channels, freq[0, i], freq[1, i])
+        length = min(warps[0][i], time)
+        mark(frames[:length], times[0][i], times[1][i])
+        mark(channels, freq[0][i], freq[1][i])
         for frame in range(begin, end):
             place = i * out_utterance + frame * out_frame
             to = written[place : place + mel]
-            before, rest, run = read_at(frame, length, warps[1, i], warps[2, i], warps[3, i])
+            before, rest, run = read_at(frame, length, warps[1][i], warps[2][i], warps[3][i])
             place = i * utterance_step + before * frame_step
             low = cells[place : place + mel]
             if frame >= length:

@@ -11,7 +11,7 @@ from specaug.augment.drawn import Drawn, Movable
 from specaug.augment.engines import compiled_draws
 from specaug.augment.fills import Fills
 from specaug.augment.operations import FrequencyMask, TimeMask
-from specaug.augment.philox import below
+from specaug.augment.philox import Limit, below
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,9 @@ class Masks(Drawn):
         return torch.where(hidden, self.fills.cells(features, lengths), features)
 
 
-def draw_frequency(
-    operation: FrequencyMask, lengths: Int[Tensor, " batch"], mel: int, words: Int[Tensor, "batch draw 4"]
-) -> Spans:
+def draw_frequency(operation: FrequencyMask, mel: int, words: Int[Tensor, "batch draw 4"]) -> Spans:
     """Widths f ~ U{0..F}, f0 ~ U{0..nu - f}, nu = `mel` (decisions D3, D4, D26)."""
-    size = torch.full_like(lengths, mel)
-    return place(words, size, torch.full_like(lengths, operation.F), size, operation.bounds)
+    return place(words, mel, operation.F, mel, operation.bounds)
 
 
 def draw_time(
@@ -51,7 +48,7 @@ def draw_time(
 ) -> Spans:
     """Widths t ~ U{0..min(T, floor(p tau))}, t0 ~ U{0..tau - t}; T and the number of masks adapt where p_S, p_M are given."""
     fixed = operation.T is not None and operation.p_S is None
-    wished = torch.full_like(lengths, operation.T or 0) if fixed else each(operation.wished, lengths)
+    wished = operation.T or 0 if fixed else each(operation.wished, lengths)
     cap = lengths if operation.p == 1 else each(operation.cap, lengths)
     spans = place(words, lengths, wished, cap, operation.bounds)
     if operation.p_M is None:
@@ -65,13 +62,7 @@ def each(limit: Callable[[int], int], lengths: Int[Tensor, " batch"]) -> Int[Ten
     return torch.tensor([limit(n) for n in lengths.tolist()], dtype=torch.int64).to(lengths.device)
 
 
-def place(
-    words: Int[Tensor, "batch draw 4"],
-    size: Int[Tensor, " batch"],
-    wished: Int[Tensor, " batch"],
-    cap: Int[Tensor, " batch"],
-    bounds: str,
-) -> Spans:
+def place(words: Int[Tensor, "batch draw 4"], size: Limit, wished: Limit, cap: Limit, bounds: str) -> Spans:
     """Intervals inside [0, size), one for each draw: every width, then every place that fits, equally likely.
 
     `closed`: widths {0..min(wished, cap)}, starts {0..size - width}. `paper`: the last start is never drawn, as its
@@ -80,12 +71,15 @@ def place(
     """
     if words.device.type == "cpu" and (compiled := compiled_draws()):
         return Spans(*compiled.place(words, size, wished, cap, bounds))
-    size = size[:, None]
+    size, wished, cap = (
+        torch.as_tensor(limit, device=words.device).expand(len(words))[:, None]
+        for limit in (size, wished, cap)
+    )
     if bounds == "lingvo":
-        drawn = below(words[..., 0], wished.clamp(min=1)[:, None].expand(words.shape[:2]))
-        width = torch.minimum(torch.minimum(drawn, cap.clamp(min=1)[:, None]), size)
+        drawn = below(words[..., 0], wished.clamp(min=1).expand(words.shape[:2]))
+        width = torch.minimum(torch.minimum(drawn, cap.clamp(min=1)), size)
     else:
-        top = torch.minimum(wished, cap)[:, None]  # p is at most 1, so the cap at most the size
+        top = torch.minimum(wished, cap)  # p is at most 1, so the cap at most the size
         width = below(words[..., 0], (top + 1).expand(words.shape[:2]))
     starts = size - width + (bounds != "paper")
     return Spans(below(words[..., 1], starts), width)

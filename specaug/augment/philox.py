@@ -14,6 +14,7 @@ WEYL = (0x9E3779B9, 0xBB67AE85)
 WORD = 0xFFFFFFFF  # 32 bits
 
 Words = tuple[Tensor, Tensor, Tensor, Tensor]
+Limit = int | Int[Tensor, " batch"]  # one for the batch, or one for each utterance
 
 
 def philox(counter: Words, key: tuple[Tensor, Tensor]) -> Words:

@@ -39,6 +39,9 @@ def draw_warp(
     In an utterance of fewer than 2 W + 3 frames W is lowered until such a frame exists. With lingvo's bounds the
     frame lies anywhere in [1, tau - 2], and where it would leave the utterance the shift is cut (decision D26).
     """
+    if words.device.type == "cpu" and operation.bounds != "lingvo" and (compiled := compiled_draws()):
+        centre, shift = compiled.move(words, lengths, operation.W)
+        return Warp(centre, shift, lengths - 1, operation.kind)
     first, second = words[:, 0, 0], words[:, 0, 1]
     if operation.bounds == "lingvo":
         centre = torch.where(lengths >= 3, 1 + below(first, (lengths - 2).clamp(min=1)), 0)
@@ -47,9 +50,6 @@ def draw_warp(
         edge = lengths - (2 if operation.kind == "sparse" else 1)
         target = torch.minimum((centre + wished).clamp(min=1), edge)
         return Warp(centre, torch.where(lengths >= 3, target - centre, 0), lengths, operation.kind)
-    if words.device.type == "cpu" and (compiled := compiled_draws()):
-        centre, shift = compiled.move(words, lengths, operation.W)
-        return Warp(centre, shift, lengths - 1, operation.kind)
     reach = (lengths - 3).div(2, rounding_mode="floor").clamp(min=0, max=operation.W)
     room = (lengths - 2 - 2 * reach).clamp(min=1)
     centre = torch.where(lengths >= 3, reach + 1 + below(first, room), 0)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -195,3 +196,11 @@ def test_a_recording_that_is_missing_or_at_another_rate_is_named_and_nothing_is_
     with pytest.raises(UserError, match=r"7_lucas_31.wav: sample rate is 16000 Hz; expected 8000 Hz"):
         fsdd(SMALL, tmp_path, tmp_path / "cache")
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def test_the_fourth_speaker_can_be_of_dev_alone(numbered, tmp_path):
+    corpus = fsdd(replace(SMALL, dev_speaker=True), numbered, tmp_path)
+    apart, usual = speakers(corpus.parts["dev"]), fsdd(SMALL, numbered, tmp_path)
+    assert len(apart) == 1
+    assert speakers(corpus.parts["train"]) == speakers(usual.parts["train"]) - apart
+    assert [u.text for u in corpus.parts["unseen"]] == [u.text for u in usual.parts["unseen"]]

@@ -3,6 +3,7 @@ import importlib.util
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -237,3 +238,19 @@ def test_shares_add_up_and_differ_by_one_at_most(count, among):
     shares = [share(count, among, i) for i in range(among)]
     assert sum(shares) == count
     assert max(shares) - min(shares) <= 1
+
+
+def test_dev_can_have_voices_of_its_own(tmp_path):
+    apart = spoken(replace(TINY, dev_voices=2), tmp_path / "apart")
+    heard = {part: {u.speaker for u in apart.parts[part]} for part in apart.parts}
+    assert len(heard["dev"]) == 2
+    assert not heard["dev"] & (heard["train"] | heard["test-clean"])
+    accents, variants = zip(*(name.split("+") for name in heard["dev"]), strict=True)
+    assert not set(variants) & {name.split("+")[1] for name in heard["train"] | heard["test-clean"]}
+    assert set(accents) <= set(ACCENTS)
+
+
+def test_too_many_voices_of_dev_are_refused(tmp_path):
+    most = len(ACCENTS) * len(VARIANTS)
+    with pytest.raises(UserError, match=rf"dev_voices is {most}; expected 0 to {most - 3}"):
+        spoken(replace(TINY, dev_voices=most), tmp_path)

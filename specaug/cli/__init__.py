@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from specaug.cli import data, runs, show, tables
+from specaug.cli import data, runs, show, sweep, tables
 from specaug.cli.common import add_verb, complain
 from specaug.errors import UserError
 
@@ -16,6 +16,7 @@ EXAMPLES = """examples:
   specaug ablate experiments/fsdd.yaml --seeds 0,1 --workers 2
   specaug train experiments/fsdd.yaml policy=LD policy.F=15 seed=3
   specaug train experiments/fsdd.yaml policy=LD --print-config
+  specaug sweep sweeps/spoken-widths.yaml --workers 2        search mask widths and counts
   specaug compare runs/fsdd --format tsv
   specaug show LD --audio a.wav --out a.png                  what a policy does to an utterance
   specaug show --policies                                    what each policy hides on average
@@ -26,9 +27,11 @@ EXAMPLES = """examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the status is 0, 1 where runs failed, 2 for a user's mistake, 130 for Ctrl-C."""
-    given = sys.argv[1:] if argv is None else argv
+    given = sys.argv[1:] if argv is None else list(argv)
     top = parser()
-    arguments, rest = top.parse_known_args(given)  # argparse takes no overrides behind an option
+    arguments, rest = top.parse_known_args(
+        sweep.joined(given)
+    )  # argparse takes no overrides behind an option
     if any(word.startswith("-") or not hasattr(arguments, "overrides") for word in rest):
         top.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
@@ -54,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     verbs = top.add_subparsers(required=True, metavar="VERB")
     runs.add_train(verbs)
     runs.add_ablate(verbs)
+    sweep.add_sweep(verbs)
     tables.add_tables(verbs)
     data.add_data(verbs)
     show.add_show(verbs)

@@ -97,25 +97,24 @@ def validated(raw: dict[str, Any], where: str) -> Recipe:
         raise UserError(f"{where}: {message(error)}") from None
 
 
-def message(error: ValidationError) -> str:
-    """The first mistake in one line: the key, what it holds, what was expected."""
+def message(error: ValidationError, kind: type = Recipe) -> str:
+    """The first mistake in one line: the key, what it holds, what was expected; `kind` is what was to be read."""
     first = error.errors(include_url=False)[0]
     path = [str(part) for part in first["loc"] if part not in CORPORA]
-    key, kind = ".".join(path), first["type"]
-    if kind in ("unexpected_keyword_argument", "extra_forbidden"):
-        return f"unknown key {key!r}{hint(path[-1], known_keys(first['loc']))}"
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
+    key, fault = ".".join(path), first["type"]
+    if fault in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"unknown key {key!r}{hint(path[-1], known_keys(first['loc'], kind))}"
+    if fault in ("union_tag_invalid", "union_tag_not_found"):
         name = (first.get("ctx") or {}).get("tag", "")
         return f"unknown corpus {name!r}{hint(str(name), CORPORA)}"
     what = str(first["msg"]).removeprefix("Value error, ")
-    if kind == "value_error":
+    if fault == "value_error":
         return f"{key}: {what}" if key else what
     return f"{key} is {first['input']!r}; {what[0].lower()}{what[1:]}"
 
 
-def known_keys(loc: tuple[str | int, ...]) -> list[str]:
+def known_keys(loc: tuple[str | int, ...], kind: Any = Recipe) -> list[str]:
     """The keys that a mapping at this place of a recipe may have."""
-    kind: Any = Recipe
     for part in loc[:-1]:
         if part in CORPORA:
             kind = next(c for c in members(kind) if getattr(c, "name", None) == part)
@@ -134,8 +133,8 @@ def members(kind: Any) -> list[Any]:
     return [kind]
 
 
-def as_yaml(recipe: Recipe) -> str:
-    """The recipe with defaults written out; itself a valid recipe."""
+def as_yaml(recipe: Any) -> str:
+    """A recipe with defaults written out; itself a valid recipe."""
     return yaml.safe_dump(plain(recipe), sort_keys=False, allow_unicode=True)
 
 

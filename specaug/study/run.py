@@ -24,6 +24,7 @@ from specaug.speech.kinds import Tell
 from specaug.speech.prepare import Prepared, prepare
 from specaug.speech.scoring import Errors
 from specaug.speech.text import Alphabet
+from specaug.study.attempts import LOCK, begin, settle
 from specaug.study.choice import SYMBOLS
 from specaug.study.corpora import open_corpus
 from specaug.study.expected import expected
@@ -127,21 +128,22 @@ def execute(
     online: bool = False,
     loading: Tell = lambda *_: None,
     training: Callable[[Progress], None] = lambda progress: None,
+    attempt: str = "",
 ) -> Path:
     """The folder of the finished run: from disk where it is there, else trained, or continued.
 
-    Raises UserError for a mistake in the recipe or the data, before training starts.
+    An `attempt` by name trains in a folder of its own, beside others that may be at the same run. Raises
+    UserError for a mistake in the recipe or the data, before training starts.
     """
-    folder = run.folder
     if run.finished:
-        return folder
+        return run.folder
     started = time.monotonic()
     writable(run.places.runs)
     with on_path(run.places.laboratory), space(run.places.cache):
         network, data = prepared_run(run, loading)
-    writable(folder)
+    folder = begin(run.folder, attempt) if attempt else writable(run.folder)
     try:
-        with FileLock(folder / ".lock", timeout=0), space(folder):
+        with FileLock(folder / LOCK, timeout=0), space(folder):
             replaced(folder / RECIPE, as_yaml(run.recipe))
             with Mirror(run.experiment, run.recipe, run.id, folder, data, online) as mirror:
                 outcome = train(
@@ -159,20 +161,24 @@ def execute(
                     )
                 )
                 mirror.finish(outcome)
-            write(run, network, data, outcome, time.monotonic() - started)
+            write(run, folder, network, data, outcome, time.monotonic() - started)
     except Timeout:
         raise UserError(f"{folder}: another process is at this run; expected it to be free") from None
-    return folder
+    if attempt:
+        settle(folder, run.folder)
+    return run.folder
 
 
-def write(run: Run, network: nn.Module, data: Prepared, outcome: Outcome, seconds: float) -> None:
+def write(
+    run: Run, folder: Path, network: nn.Module, data: Prepared, outcome: Outcome, seconds: float
+) -> None:
     """Write the hypotheses, then the result: a folder with a result is a finished run."""
     lines = [
         json.dumps(row, ensure_ascii=False)
         for part, scores in outcome.parts.items()
         for row in hypotheses(part, scores, data)
     ]
-    replaced(run.folder / HYPOTHESES, "".join(f"{line}\n" for line in lines))
+    replaced(folder / HYPOTHESES, "".join(f"{line}\n" for line in lines))
     recipe, corpus = run.recipe, data.corpus
     result: dict[str, Any] = {
         "run": run.id,
@@ -199,7 +205,7 @@ def write(run: Run, network: nn.Module, data: Prepared, outcome: Outcome, second
         "versions": {name: version(name) for name in PACKAGES},
         "commit": commit(run.places.laboratory),
     }
-    replaced(run.folder / RESULT, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    replaced(folder / RESULT, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
 
 
 def hypotheses(part: str, scores: Scores, data: Prepared) -> list[dict[str, Any]]:

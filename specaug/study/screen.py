@@ -1,6 +1,7 @@
 """Progress on the screen: bars with the time left on a terminal, a line now and then elsewhere."""
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,17 @@ class Screen:
         self._bar(run.name, run.name, 1.0, over=True)
         self._all()
         self.say(f"{run.name}: {'failed' if failed else 'finished'} ({self.done} of {self.runs})")
+
+    def overview(self, what: str, share: float, left: str, rows: Sequence[tuple[str, str, float]]) -> None:
+        """Work of others: all of it, and a line for each of them (its name, where it is, how far)."""
+        here = {"all", *(name for name, *_ in rows)}
+        for gone in set(self.tasks) - here:
+            self._bar(gone, "", 1.0, over=True)
+        for name, where, part in rows:
+            self._bar(name, where, part)
+        self._bar("all", f"{what}, {left} left", share)
+        if not self.console.is_terminal and self._due():
+            self.say(f"[{what}, {left} left] {'; '.join(where for _, where, _ in rows)}")
 
     def _bar(self, key: str, what: str, share: float, over: bool = False) -> None:
         if over:

@@ -2,12 +2,12 @@
 
 Six speakers, fifty recordings of each digit by each. A string joins recordings of one speaker with short
 pauses. The parts: `train` (four speakers, recordings 5-49), `dev` (the same speakers, recordings 0-4),
-`unseen` (the other two speakers) and `noisy` (the strings of `unseen` with noise of 5-20 dB).
+`unseen` (the other two speakers) and `noisy` (the strings of `unseen` with noise of 5-20 dB). With `dev_speaker`
+the fourth training speaker is heard in `dev` alone, so that policies can be chosen for speakers nobody has heard.
 """
 
 import hashlib
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from specaug.errors import UserError
 from specaug.speech.audio import read_wave, write_audio
 from specaug.speech.chance import generator
-from specaug.speech.corpora.options import Fsdd
+from specaug.speech.corpora.options import Fsdd, content
 from specaug.speech.corpus import DEV, TRAIN, Corpus, build_once, check_disjoint
 from specaug.speech.kinds import Tell, Wave
 from specaug.speech.manifest import Utterance, Value
@@ -40,7 +40,7 @@ def fsdd(options: Fsdd, data: Path, cache: Path, progress: Tell = lambda *_: Non
     Raises UserError where the recordings are not there.
     """
     source = data / "free-spoken-digit-dataset" / "recordings"
-    text = json.dumps([VERSION, asdict(options)], sort_keys=True)
+    text = content(options, VERSION)
     folder = cache / f"fsdd-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     if not (folder / "corpus.json").is_file() and not source.is_dir():
         raise UserError(
@@ -55,9 +55,10 @@ def _write(options: Fsdd, source: Path, folder: Path, progress: Tell) -> Corpus:
     unseen = SPEAKERS[2 * options.fold : 2 * options.fold + 2]
     seen = tuple(speaker for speaker in SPEAKERS if speaker not in unseen)
     train, dev, test = range(HELD_OUT, RECORDINGS), range(HELD_OUT), range(RECORDINGS)
+    trained, known = (seen[:-1], (seen[-1:], test)) if options.dev_speaker else (seen, (seen, dev))
     plan = {
-        TRAIN: (options.train, seen, train),
-        DEV: (options.dev, seen, dev),
+        TRAIN: (options.train, trained, train),
+        DEV: (options.dev, *known),
         "unseen": (options.test, unseen, test),
         "noisy": (options.test, unseen, test),
     }
@@ -73,7 +74,7 @@ def _write(options: Fsdd, source: Path, folder: Path, progress: Tell) -> Corpus:
         progress(f"fsdd {part}", len(parts), len(plan))
     title = f"FSDD, strings of {'-'.join(map(str, LENGTHS[options.strings]))} digits: real speech"
     corpus = Corpus("fsdd", title, False, parts)
-    check_disjoint(corpus, apart=corpus.tests)
+    check_disjoint(corpus, apart=(*corpus.tests, *([DEV] if options.dev_speaker else [])))
     return corpus
 
 

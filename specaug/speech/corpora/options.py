@@ -4,8 +4,9 @@ Paths to sources are not part of these: a corpus is the same wherever its source
 up in the data folder (`--data`, or the variable SPECAUG_DATA, or `data/` in the laboratory).
 """
 
-from dataclasses import dataclass
-from typing import Literal
+import json
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,7 @@ class Fsdd:
     train: int = 1500  # strings
     dev: int = 200  # strings, of held-out recordings of the training speakers
     test: int = 300  # strings in each test part
+    dev_speaker: bool = False  # dev is by the fourth training speaker instead, whom training then never hears
 
     def __post_init__(self) -> None:
         if self.fold not in (0, 1, 2):
@@ -35,6 +37,7 @@ class Spoken:
     dev: int = 200  # sentences, by the training voices
     test: int = 300  # sentences in each test part
     test_voices: int = 16  # voices that training never hears
+    dev_voices: int = 0  # where above 0, dev is by so many further voices that training never hears
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,3 +63,14 @@ class Manifests:
 
 
 CorpusOptions = Fsdd | Spoken | LibriSpeech | Manifests
+
+
+def content(options: CorpusOptions, version: int) -> str:
+    """What a corpus is made from, as text; options that came later and say nothing new are left out."""
+    later = ("dev_speaker", "dev_voices")
+    given: dict[str, Any] = {
+        field.name: getattr(options, field.name)
+        for field in fields(options)
+        if field.name not in later or getattr(options, field.name) != field.default
+    }
+    return json.dumps([version, given], sort_keys=True)

@@ -4,16 +4,16 @@ A voice is an accent and a variant (`en-US+f2`). The parts: `train`; `dev` (the 
 sentences); `test-clean` (voices whose variant training never hears, one half of them of the accents of
 `train`, the other half of accents that training never hears: Scotland and the West Midlands); `test-other`
 (the voices of `test-clean`, other sentences, slower or faster than in `train`, with noise of 5-20 dB).
-No sentence occurs twice in the corpus. Columns: accent, variant, rate (words per minute), and for
+With `dev_voices` the voices of `dev` are their own, of the accents of `train`, so that policies can be chosen for
+voices nobody has heard. No sentence occurs twice in the corpus. Columns: accent, variant, rate (words per minute), and for
 `test-other` snr (dB) and noise (its colour).
 """
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,7 +23,7 @@ from specaug.errors import UserError
 from specaug.speech.audio import write_audio
 from specaug.speech.chance import generator
 from specaug.speech.corpora.grammar import GRAMMARS, sentence
-from specaug.speech.corpora.options import Spoken
+from specaug.speech.corpora.options import Spoken, content
 from specaug.speech.corpus import DEV, TRAIN, Corpus, build_once, check_disjoint
 from specaug.speech.espeak import RATE, speak
 from specaug.speech.kinds import Tell, Wave
@@ -96,7 +96,7 @@ def spoken(options: Spoken, cache: Path, progress: Tell = lambda *_: None) -> Co
     Raises UserError where an option is out of range or eSpeak NG is missing.
     """
     _check(options)
-    text = json.dumps([VERSION, asdict(options)], sort_keys=True)
+    text = content(options, VERSION)
     folder = cache / f"spoken-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     workers = os.cpu_count() or 1
     return build_once(folder, lambda partial: write_spoken(options, partial, progress, workers))
@@ -120,21 +120,24 @@ def write_spoken(options: Spoken, folder: Path, progress: Tell, workers: int) ->
             parts[part].append(utterance)
     title = f"spoken: synthetic speech (eSpeak NG), {options.vocabulary} vocabulary, {options.voices} voices"
     corpus = Corpus("spoken", title, True, parts)
-    check_disjoint(corpus, apart=corpus.tests)
+    check_disjoint(corpus, apart=(*corpus.tests, *([DEV] if options.dev_voices else [])))
     return corpus
 
 
 def cast(options: Spoken) -> list[Role]:
     """Every voice with its lines. Raises UserError where the grammar runs out of sentences."""
-    seen = voices(ACCENTS, VARIANTS, options.voices)
+    known = voices(ACCENTS, VARIANTS, options.voices + options.dev_voices)
+    seen, apart = known[: options.voices], known[options.voices :]
     half = options.test_voices // 2
     unseen = voices(ACCENTS, UNSEEN_VARIANTS, options.test_voices - half)
     unseen += voices(UNSEEN_ACCENTS, UNSEEN_VARIANTS[::-1], half)
     chance = generator("spoken", VERSION, options.vocabulary)
     used: set[str] = set()
     roles = []
+    heard = {TRAIN: options.train} | ({} if apart else {DEV: options.dev})
     for troupe, counts in (
-        (seen, {TRAIN: options.train, DEV: options.dev}),
+        (seen, heard),
+        (apart, {DEV: options.dev}),
         (unseen, {CLEAN: options.test, OTHER: options.test}),
     ):
         for i, voice in enumerate(troupe):
@@ -228,3 +231,5 @@ def _check(options: Spoken) -> None:
         if value < 1 or (most is not None and value > most):
             expected = "1 or more" if most is None else f"1 to {most}"
             raise UserError(f"corpus spoken: {field} is {value}; expected {expected}")
+    if not 0 <= options.dev_voices <= (rest := limits["voices"] - options.voices):
+        raise UserError(f"corpus spoken: dev_voices is {options.dev_voices}; expected 0 to {rest}")

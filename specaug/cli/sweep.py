@@ -1,0 +1,168 @@
+"""`specaug sweep`, and beside it `sweep worker`, `sweep status` and `sweep stop`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from specaug.cli.common import add_verb, places
+from specaug.errors import UserError
+
+ACTIONS = ("worker", "status", "stop", "report")
+
+
+def joined(argv: list[str]) -> list[str]:
+    """`sweep status X` as the one verb that it is."""
+    if len(argv) > 1 and argv[0] == "sweep" and argv[1] in ACTIONS:
+        return [f"sweep {argv[1]}", *argv[2:]]
+    return argv
+
+
+def add_sweep(verbs: Any) -> None:
+    """The verbs of sweeps."""
+    example = "\n  ".join(
+        (
+            "specaug sweep sweeps/spoken-widths.yaml --workers 2",
+            "specaug sweep sweeps/fsdd-widths.yaml --storage postgresql://me@host/optuna --launcher slurm --workers 32",
+            "specaug sweep status spoken-widths             how far, the best so far, what failed",
+            "specaug sweep stop spoken-widths               workers put their trials back and leave",
+            "specaug sweep worker spoken-widths --storage URL   one more worker, by hand, on any machine",
+        )
+    )
+    verb = add_verb(
+        verbs, "sweep", "search mask widths and counts with Optuna, then confirm the best", sweep, example
+    )
+    verb.add_argument("recipe", type=Path, metavar="RECIPE", help="a YAML file in sweeps/")
+    verb.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="trials=20 space.F.high=15")
+    verb.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes of one thread each (%(default)s)"
+    )
+    verb.add_argument("--print-config", action="store_true", help="print the resolved sweep and stop")
+    verb.add_argument("--study", metavar="NAME", help="instead of the recipe's file name")
+    add_places(verb)
+    for action, what, run in (
+        ("worker", "one worker of a study, on this machine", worker),
+        ("status", "how far a study is", status),
+        ("stop", "have the workers of a study put their trials back and leave", stop),
+    ):
+        one = add_verb(verbs, f"sweep {action}", what, run, f"specaug sweep {action} spoken-widths")
+        one.add_argument("study", metavar="STUDY", help="its name")
+        one.add_argument(
+            "--laboratory", type=Path, default=Path(), metavar="DIR", help="the folder that holds models/ (.)"
+        )
+        add_places(one)
+        if action == "status":
+            one.add_argument("--format", choices=("text", "tsv"), default="text")
+
+
+def add_places(verb: argparse.ArgumentParser) -> None:
+    """Where data, runs and the study lie."""
+    verb.add_argument(
+        "--storage", metavar="URL", help="sqlite:///FILE or postgresql://... (runs/STUDY/study.db)"
+    )
+    verb.add_argument(
+        "--data", type=Path, metavar="DIR", help="sources of corpora (SPECAUG_DATA, else data/)"
+    )
+    verb.add_argument(
+        "--runs", type=Path, metavar="DIR", help="where runs are written (SPECAUG_RUNS, else runs/)"
+    )
+    verb.add_argument("--online", action="store_true", help="send curves to W&B while training")
+    verb.add_argument("--beat", type=int, default=20, help=argparse.SUPPRESS)  # for tests
+    verb.add_argument("--grace", type=int, default=60, help=argparse.SUPPRESS)
+
+
+def sweep(arguments: argparse.Namespace) -> int:
+    """Search, confirm, print what came out."""
+    from dataclasses import replace
+
+    from specaug.study.load import as_yaml
+    from specaug.study.sweep.book import load_plan
+
+    plan = load_plan(arguments.recipe, arguments.overrides)
+    if arguments.study:
+        plan = replace(plan, name=arguments.study)
+    if arguments.print_config:
+        sys.stdout.write(as_yaml(plan.sweep))
+        return 0
+    if arguments.workers < 1:
+        raise UserError(f"--workers is {arguments.workers}; expected at least 1")
+    from specaug.study.screen import Screen
+
+    at = places(arguments)
+    with Screen(0) as screen:
+        screen.say(f"{arguments.recipe}: checking the recipe and the data")
+        from specaug.study.sweep.conduct import Desk, conduct, on_this_machine
+
+        desk = Desk(
+            places=at,
+            url=url(arguments, at, plan.name),
+            options=options(arguments, at),
+            launch=on_this_machine(arguments.workers),
+            screen=screen,
+            beat=arguments.beat,
+            grace=arguments.grace,
+        )
+        study, folders = conduct(plan, desk)
+    from specaug.study.sweep.outcome import outcome
+
+    sys.stdout.write(outcome(study, folders))
+    return 0
+
+
+def url(arguments: argparse.Namespace, at: Any, study: str) -> str:
+    """The storage that is meant."""
+    from specaug.study.sweep.storage import default_storage
+
+    return str(arguments.storage or os.environ.get("SPECAUG_STORAGE") or default_storage(at.runs / study))
+
+
+def options(arguments: argparse.Namespace, at: Any) -> list[str]:
+    """What a worker is told of the places, as options."""
+    given = ["--laboratory", str(at.laboratory), "--data", str(at.data), "--runs", str(at.runs)]
+    beats = ["--beat", str(arguments.beat), "--grace", str(arguments.grace)]
+    return [*given, *beats, *(["--online"] if arguments.online else [])]
+
+
+def reached(arguments: argparse.Namespace) -> tuple[Any, Any, Any, str]:
+    """The study of a name, its plan, the places and the storage's URL."""
+    from specaug.study.places import Places
+    from specaug.study.sweep.book import remembered
+    from specaug.study.sweep.storage import open_storage
+
+    at = Places.of(arguments.laboratory.resolve(), arguments.data, arguments.runs)
+    where = url(arguments, at, arguments.study)
+    storage = open_storage(where, arguments.beat, arguments.grace)
+    return *remembered(arguments.study, storage, where), at, where
+
+
+def worker(arguments: argparse.Namespace) -> int:
+    """Work at a study until nothing is left."""
+    from specaug.study.sweep.objective import objective_of
+    from specaug.study.sweep.samplers import sampler_of
+    from specaug.study.sweep.worker import work
+
+    study, plan, at, where = reached(arguments)
+    work(study, where, objective_of(plan, at, arguments.online), sampler_of(plan.sweep))
+    return 0
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print how far a study is."""
+    from specaug.study.sweep.status import told
+
+    study, plan, _, where = reached(arguments)
+    sys.stdout.write(told(study, plan, where, arguments.format))
+    return 0
+
+
+def stop(arguments: argparse.Namespace) -> int:
+    """Have a study stop."""
+    from specaug.study.sweep.slots import STOP
+
+    study, *_ = reached(arguments)
+    study.set_user_attr(STOP, True)
+    sys.stdout.write(
+        f"{arguments.study}: its workers put their trials back; `specaug sweep` goes on with them\n"
+    )
+    return 0

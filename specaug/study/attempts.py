@@ -1,0 +1,62 @@
+"""Several attempts at one run that cannot disturb each other: each has a folder of its own, the first to finish wins.
+
+A worker that was taken for dead may wake up at any time. Whatever it still writes goes into its own folder, and since
+a run has one outcome to the bit, it does not matter whose attempt becomes the run.
+"""
+
+import shutil
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from specaug.study.places import writable
+from specaug.study.results import RESULT
+from specaug.training.files import BEST, CURVES, LAST
+
+LOCK = ".lock"
+
+
+def begin(folder: Path, attempt: str) -> Path:
+    """The folder of an attempt at the run in `folder`, with what it needs to go on from the furthest attempt so far."""
+    own = writable(folder.with_name(f"{folder.name}.{attempt}"))
+    if (own / LAST).is_file():
+        return own
+    others = [path for path in (folder, *attempts(folder)) if path != own and (path / LAST).is_file()]
+    for other in sorted(others, key=lambda path: (path / LAST).stat().st_mtime, reverse=True)[:1]:
+        # the checkpoint first: what the other attempt writes meanwhile is what this one will write as well
+        for name in (LAST, BEST, CURVES):
+            if (other / name).is_file():
+                shutil.copyfile(other / name, own / f"{name}.partial")
+                (own / f"{name}.partial").replace(own / name)
+    return own
+
+
+def settle(own: Path, folder: Path) -> None:
+    """Give a finished attempt the run's name, unless another was first; the attempts left over go, if nobody is at them."""
+    if not (folder / RESULT).is_file():
+        if folder.is_dir():  # begun by `specaug train`, and left
+            folder.rename(own.with_name(f"{own.name}.before"))
+        try:
+            own.rename(folder)
+        except OSError:
+            if not (folder / RESULT).is_file():
+                raise
+    for left in attempts(folder):
+        discard(left)
+
+
+def discard(own: Path) -> None:
+    """Remove an attempt, unless somebody is at it."""
+    try:
+        with FileLock(own / LOCK, timeout=0):
+            shutil.rmtree(own, ignore_errors=True)
+    except (Timeout, OSError):
+        return
+
+
+def attempts(folder: Path) -> list[Path]:
+    """The attempts at the run in `folder`."""
+    if not folder.parent.is_dir():
+        return []
+    found = (path for path in folder.parent.iterdir() if path.name.startswith(f"{folder.name}."))
+    return sorted(path for path in found if path.is_dir())

@@ -1,0 +1,138 @@
+"""A study's beginning: made once, filled with slots, taken up again, refused where its recipe has changed since."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import RDBStorage
+from pydantic import TypeAdapter, ValidationError
+
+from specaug.errors import UserError
+from specaug.study.load import load, message, plain, put, read, strict, validated
+from specaug.study.nearest import hint
+from specaug.study.recipe import Recipe, run_id
+from specaug.study.sweep.design import designed
+from specaug.study.sweep.options import Sweep, Value
+from specaug.study.sweep.slots import STOP, fill, slots
+from specaug.study.sweep.space import point_of
+from specaug.study.sweep.storage import hidden, reaching
+
+SWEEP, EXPERIMENT = "sweep", "experiment"  # what a study remembers
+GROWS = "trials"  # may be more when a study is taken up again
+
+strict(Sweep)
+ADAPTER = TypeAdapter(Sweep)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study does: it searches around an experiment, or (without a sweep) makes all the experiment's runs."""
+
+    name: str
+    recipe: Recipe
+    sweep: Sweep | None = None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the study remembers, in plain values."""
+        return {SWEEP: plain(self.sweep), EXPERIMENT: plain(self.recipe)}
+
+    @property
+    def trials(self) -> int:
+        """How many slots it has."""
+        return self.sweep.trials if self.sweep else len(list(self.recipe.runs()))
+
+
+def listing(name: str, recipe: Recipe) -> Plan:
+    """The plan to make all runs of an experiment; another recipe is another study."""
+    return Plan(f"{name}-{run_id(recipe)}", recipe)
+
+
+def load_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
+    """The sweep in a YAML file, and its experiment; raises UserError naming the file and the key."""
+    raw = read(path)
+    for override in overrides:
+        put(raw, override)
+    sweep = validated_sweep(raw, str(path))
+    return Plan(path.stem, load(path.parent / sweep.experiment, sweep.overrides), sweep)
+
+
+def validated_sweep(raw: Mapping[str, Any], where: str) -> Sweep:
+    """The sweep that a mapping spells; raises UserError at its first mistake."""
+    try:
+        return ADAPTER.validate_python(raw)
+    except ValidationError as error:
+        raise UserError(f"{where}: {message(error, Sweep)}") from None
+
+
+def opened(plan: Plan, storage: RDBStorage, url: str) -> tuple[optuna.Study, list[str]]:
+    """The study of a plan, made or taken up, with all its slots queued; and why some first policies are not tried.
+
+    Raises UserError, saying what differs, where a study of this name searches something else.
+    """
+    with reaching(url):
+        study = optuna.create_study(storage=storage, study_name=plan.name, load_if_exists=True)
+        known = study.user_attrs
+        for key, value in plan.told.items():
+            if key not in known:
+                study.set_user_attr(key, value)
+        differs = [
+            one for key, value in plan.told.items() for one in differences(known.get(key, value), value)
+        ]
+        grows = len(differs) == 1 and differs[0].startswith(GROWS) and known[SWEEP][GROWS] < plan.trials
+        if differs and not grows:
+            raise UserError(
+                f"study {plan.name} at {hidden(url)} searches something else: {'; '.join(differs)}; "
+                "expected the recipe it was made with, or another name (--study)"
+            )
+        if differs:
+            study.set_user_attr(SWEEP, plan.told[SWEEP])
+        points, left = queued(plan)
+        there = len(slots(study))
+        fill(study, points[there:])
+        study.set_user_attr(STOP, False)
+    return study, left
+
+
+def queued(plan: Plan) -> tuple[list[dict[str, Value]], list[str]]:
+    """The point of each slot, as far as it is known before the search; and why some first policies have none."""
+    points: list[dict[str, Value]] = []
+    left: list[str] = []
+    if plan.sweep is None:
+        return [{} for _ in range(plan.trials)], left
+    for choice in plan.sweep.first:
+        scaled = choice if choice.scale != 1.0 else replace(choice, scale=plan.recipe.scale)
+        point = point_of(plan.sweep, scaled)
+        if isinstance(point, str):
+            left.append(f"{scaled.title()} lies outside the space and is not tried: {point}")
+        elif point not in points:
+            points.append(point)
+    points = points[: plan.sweep.trials]
+    return points + designed(plan.sweep, plan.sweep.trials - len(points)), left
+
+
+def remembered(name: str, storage: RDBStorage, url: str) -> tuple[optuna.Study, Plan]:
+    """The study of this name, and its plan; raises UserError where there is none."""
+    with reaching(url):
+        names = optuna.get_all_study_names(storage)
+        if name not in names:
+            raise UserError(f"no study {name!r} at {hidden(url)}{hint(name, names) if names else ''}")
+        study = optuna.load_study(study_name=name, storage=storage)
+        known = study.user_attrs
+    if SWEEP not in known:
+        raise UserError(f"study {name} at {hidden(url)} was not made by `specaug sweep`")
+    where = f"study {name}"
+    sweep = known[SWEEP] and validated_sweep(known[SWEEP], where)
+    return study, Plan(name, validated(known[EXPERIMENT], where), sweep)
+
+
+def differences(there: Any, here: Any, at: str = "") -> Iterator[str]:
+    """What differs between two plain values, by key."""
+    if isinstance(there, Mapping) and isinstance(here, Mapping):
+        for key in {**there, **here}:
+            path = f"{at}.{key}" if at else str(key)
+            yield from differences(there.get(key, "missing"), here.get(key, "missing"), path)
+    elif there != here:
+        yield f"{at} was {there!r} and is {here!r}"

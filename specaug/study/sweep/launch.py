@@ -1,0 +1,97 @@
+"""Workers on this machine: processes of one thread each, replaced when they die, ended when the launcher ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from specaug.errors import UserError
+
+PROGRAM = "import sys; from specaug.cli import main; sys.exit(main(sys.argv[1:]))"
+GRACE = 15.0  # seconds that workers have, after Ctrl-C, to put their slots back
+QUICK, MOST = (
+    20.0,
+    5,
+)  # a worker that lives shorter has died at its start; after so many of them no more are started
+EVERY = 0.5  # seconds between two looks
+
+
+@dataclass
+class Hired:
+    """A worker process."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    started: float
+
+
+def local(
+    command: Sequence[str], workers: int, folder: Path, look: Callable[[], None] = lambda: None
+) -> None:
+    """Run so many workers until all of them say that nothing is left; `look` is called meanwhile.
+
+    Raises UserError, with the last line of its log, where workers die as soon as they start.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    team = [hire(command, folder, place) for place in range(workers)]
+    quick = 0
+    try:
+        while any(worker.process.poll() is None for worker in team):
+            for place, worker in enumerate(team):
+                if worker.process.poll() in (None, 0):
+                    continue
+                lived = time.monotonic() - worker.started
+                quick = quick + 1 if lived < QUICK else 0
+                if quick >= MOST or worker.process.returncode == 2:
+                    raise UserError(f"{worker.log}: workers die at their start ({last_line(worker.log)})")
+                team[place] = hire(command, folder, place)
+            look()
+            time.sleep(EVERY)
+    finally:
+        dismiss(team)
+        look()
+
+
+def hire(command: Sequence[str], folder: Path, place: int) -> Hired:
+    """Start one worker; what it prints goes to a file of its own."""
+    path = folder / f"worker-{place}.log"
+    with path.open("ab") as log:
+        return Hired(start(command, log), path, time.monotonic())
+
+
+def start(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """A worker of one thread in a session of its own: Ctrl-C reaches it from here alone."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *command],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def dismiss(team: Sequence[Hired]) -> None:
+    """End the workers as by Ctrl-C, so that their slots are queued again."""
+    for worker in team:
+        if worker.process.poll() is None:
+            worker.process.send_signal(signal.SIGINT)
+    end = time.monotonic() + GRACE
+    for worker in team:
+        try:
+            worker.process.wait(max(0.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
+            worker.process.wait()
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "no word"

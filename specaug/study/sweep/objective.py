@@ -1,0 +1,165 @@
+"""What a trial is: one policy with every seed (and fold), and the error rate on dev over all of them."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import optuna
+
+from specaug.speech.corpus import DEV, TRAIN
+from specaug.study.choice import PolicyChoice
+from specaug.study.places import Places
+from specaug.study.recipe import fits
+from specaug.study.results import read_result
+from specaug.study.run import Run, check, execute
+from specaug.study.sweep.book import Plan
+from specaug.study.sweep.failures import Diverged
+from specaug.study.sweep.options import Axis, Sweep, Value
+from specaug.study.sweep.slots import SLOT
+from specaug.study.sweep.space import policy_at, suggested
+from specaug.study.sweep.worker import Attempt, Objective
+from specaug.training.callbacks import Progress, read_curves
+from specaug.training.files import CURVES
+
+RUNS, POLICY = "runs", "policy"  # what a finished trial says of its runs, and what its policy is called
+
+
+def objective_of(plan: Plan, places: Places, online: bool) -> Objective:
+    """What the workers of a study do with a slot."""
+    return Search(plan, plan.sweep, places, online) if plan.sweep else Listed(plan, places, online)
+
+
+class Listed:
+    """The objective of a study that makes the runs of an experiment, one a slot."""
+
+    def __init__(self, plan: Plan, places: Places, online: bool = False) -> None:
+        experiment = plan.name.rpartition("-")[0]
+        self.runs = [Run(experiment, run, places) for run in plan.recipe.runs()]
+        self.online = online
+
+    def __call__(self, trial: optuna.Trial, attempt: Attempt) -> float:
+        """The word error rate on dev of the slot's run."""
+        run = self.runs[trial.user_attrs[SLOT]]
+        trial.set_user_attr(POLICY, run.name)
+        folder = execute(run, self.online, training=Watch(trial, attempt, run), attempt=attempt.name)
+        told = [facts(run, folder, DEV)]
+        trial.set_user_attr(RUNS, told)
+        return pooled(told, "wer")
+
+
+class Search:
+    """The objective of a sweep."""
+
+    def __init__(self, plan: Plan, sweep: Sweep, places: Places, online: bool = False) -> None:
+        self.plan, self.sweep, self.places, self.online = plan, sweep, places, online
+        self.lengths: Sequence[int] | None = None  # of the training utterances, in frames
+
+    def __call__(self, trial: optuna.Trial, attempt: Attempt) -> float:
+        """The pooled error rate on dev of the trial's policy."""
+        choice = self.policy(suggested(self.sweep, suggester(trial)))
+        trial.set_user_attr(POLICY, choice.label)
+        runs = runs_of(self.plan, choice, self.sweep.seeds, self.places)
+        told = []
+        for number, run in enumerate(runs):
+            folder = execute(
+                run,
+                self.online,
+                training=Watch(trial, attempt, run, number, len(runs)),
+                attempt=attempt.name,
+            )
+            told.append(facts(run, folder, self.sweep.part))
+        trial.set_user_attr(RUNS, told)
+        return pooled(told, self.sweep.metric)
+
+    def policy(self, point: dict[str, Value]) -> PolicyChoice:
+        """The policy at a point, labelled by what was searched."""
+        sweep, mel = self.sweep, self.plan.recipe.features.mel
+        if self.lengths is None and any(axis.hides is not None for axis in sweep.space.values()):
+            run = next(iter(runs_of(self.plan, sweep.policy, sweep.seeds, self.places)))
+            self.lengths = check(run).parts[TRAIN].frames
+        choice = policy_at(sweep, point, self.lengths or (), mel)
+        fits(choice, mel)
+        return labelled(choice, sweep.space)
+
+
+def labelled(choice: PolicyChoice, space: Any) -> PolicyChoice:
+    """The policy, called by the values of its symbols that were searched."""
+    resolved = choice.resolved()
+    said = " ".join(f"{symbol}={short(getattr(resolved, symbol))}" for symbol in space)
+    return replace(choice, label=said)
+
+
+def short(value: Value) -> Value:
+    """A number as a label shows it."""
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def suggester(trial: optuna.Trial) -> Callable[[str, Axis], Value]:
+    """Optuna's way of giving a value."""
+
+    def suggest(symbol: str, axis: Axis) -> Value:
+        if axis.choices:
+            return cast(Value, trial.suggest_categorical(symbol, list(axis.choices)))
+        low, high = axis.ends
+        if axis.whole:
+            return trial.suggest_int(symbol, int(low), int(high), step=int(axis.step or 1), log=axis.log)
+        return trial.suggest_float(symbol, low, high, step=axis.step, log=axis.log)
+
+    return suggest
+
+
+def runs_of(plan: Plan, choice: PolicyChoice, seeds: Sequence[int], places: Places) -> list[Run]:
+    """A policy's runs: every seed, and every fold where the experiment has some."""
+    recipe = replace(plan.recipe, policies=(choice,), seeds=tuple(seeds))
+    return [Run(plan.name, run, places) for run in recipe.runs()]
+
+
+class Watch:
+    """Follows the training of one run: is the trial still ours, how far is it, is it worth going on?"""
+
+    def __init__(
+        self, trial: optuna.Trial, attempt: Attempt, run: Run, number: int = 0, among: int = 1
+    ) -> None:
+        self.trial, self.attempt, self.run, self.number, self.among = trial, attempt, run, number, among
+        self.reported = 0
+
+    def __call__(self, at: Progress) -> None:
+        """After a step, twice a second at most."""
+        self.attempt.look()
+        share = (self.number + at.step / max(1, at.steps)) / self.among
+        wer = "" if at.wer is None else f", dev WER {100 * at.wer:.1f} %"
+        self.attempt.tell(f"{self.run.name}: epoch {at.epoch} of {at.epochs}{wer}", share)
+        if self.number == 0 and at.wer is not None and at.epoch > self.reported:
+            self.reported = at.epoch
+            self.trial.report(at.wer, at.epoch)
+            if self.trial.should_prune():
+                raise optuna.TrialPruned
+
+
+def facts(run: Run, folder: Path, part: str) -> dict[str, Any]:
+    """What the study remembers of a run, so that a report needs no run folder. Raises Diverged."""
+    result = read_result(folder)
+    there = result.parts[part]
+    if there.loss is None:
+        raise Diverged(f"{run.name}: the loss on {part} is not finite")
+    curve = [
+        [int(row["epoch"]), float(row["dev/wer"])] for row in read_curves(folder / CURVES) if row["dev/wer"]
+    ]
+    return {
+        "run": run.id,
+        "seed": result.seed,
+        "fold": result.fold,
+        "wer": [there.wer.errors, there.wer.total],
+        "cer": [there.cer.errors, there.cer.total],
+        "masked": result.masked.cells,
+        "seconds": result.wall_seconds,
+        "curve": curve,
+    }
+
+
+def pooled(told: Sequence[dict[str, Any]], metric: str) -> float:
+    """The error rate over all runs together."""
+    errors, total = (sum(one[metric][place] for one in told) for place in (0, 1))
+    return errors / total if total else math.nan

@@ -1,0 +1,112 @@
+"""How far a study is: in numbers, and on the screen."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from specaug.study.screen import Screen
+from specaug.study.sweep.objective import POLICY, RUNS
+from specaug.study.sweep.slots import FAILURE, OVER, Slot, slots
+from specaug.study.sweep.worker import AT, WORKER
+
+EVERY = 1.0  # seconds between two looks at the storage
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known of a study at one moment."""
+
+    slots: Sequence[Slot]
+
+    @property
+    def finished(self) -> list[FrozenTrial]:
+        """The finished trials, each slot's one, best first; pruned ones left out."""
+        done = [slot.done for slot in self.slots]
+        complete = [trial for trial in done if trial is not None and trial.state == TrialState.COMPLETE]
+        return sorted(complete, key=lambda trial: (trial.value or 0.0, trial.number))
+
+    @property
+    def over(self) -> int:
+        """Slots that need nobody any more."""
+        return sum(slot.done is not None or slot.failed is not None for slot in self.slots)
+
+    @property
+    def running(self) -> list[FrozenTrial]:
+        """The trials that somebody is at."""
+        return [slot.running for slot in self.slots if slot.running is not None]
+
+    @property
+    def failed(self) -> list[FrozenTrial]:
+        """The last trial of each slot that was given up."""
+        return [slot.failed for slot in self.slots if slot.failed is not None]
+
+    @property
+    def share(self) -> float:
+        """How much of the study is done."""
+        under_way = sum(float(trial.user_attrs.get(AT, ["", 0.0])[1]) for trial in self.running)
+        return (self.over + under_way) / max(1, len(self.slots))
+
+    def left(self, started: float, share_then: float) -> str:
+        """The time left, as minutes and seconds, judged by what was done since `started`."""
+        gained = self.share - share_then
+        if gained <= 0.002:
+            return "?"
+        seconds = round((time.monotonic() - started) * (1 - self.share) / gained)
+        return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def standing(study: optuna.Study) -> Standing:
+    """Where a study stands now."""
+    return Standing(slots(study))
+
+
+def scored(trial: FrozenTrial) -> str:
+    """A trial's error rate with what its seeds scatter, and its policy."""
+    runs = trial.user_attrs.get(RUNS, [])
+    rates = [one["wer"][0] / max(1, one["wer"][1]) for one in runs]
+    spread = f" ({100 * min(rates):.1f} to {100 * max(rates):.1f} by run)" if len(rates) > 1 else ""
+    return f"{100 * (trial.value or 0.0):.2f} %{spread} {trial.user_attrs.get(POLICY, '')}"
+
+
+@dataclass
+class Follower:
+    """Shows a study on the screen while others work at it."""
+
+    study: optuna.Study
+    screen: Screen
+    started: float = field(default_factory=time.monotonic)
+    looked: float = 0.0
+    then: float = -1.0
+    ended: set[int] = field(default_factory=set)
+
+    def __call__(self) -> None:
+        """Look at the storage, now and then, and say what is new."""
+        if time.monotonic() - self.looked < EVERY:
+            return
+        self.looked = time.monotonic()
+        now = standing(self.study)
+        if self.then < 0:
+            self.then = now.share
+            self.ended = {slot.number for slot in now.slots if slot.done or slot.failed}
+        for slot in now.slots:
+            if slot.number not in self.ended and (trial := slot.done or slot.failed):
+                self.ended.add(slot.number)
+                self.screen.say(self.told(slot.number, trial))
+        best = f", best {scored(now.finished[0])}" if now.finished else ""
+        everything = f"{now.over} of {len(now.slots)} trials{best}"
+        rows = [
+            (trial.user_attrs.get(WORKER, "worker"), *trial.user_attrs.get(AT, ["starting", 0.0]))
+            for trial in now.running
+        ]
+        self.screen.overview(everything, now.share, now.left(self.started, self.then), rows)
+
+    def told(self, number: int, trial: FrozenTrial) -> str:
+        """One line about a slot that is over."""
+        if trial.state in OVER:
+            how = "pruned" if trial.state == TrialState.PRUNED else scored(trial)
+            return f"trial {number}: {how}"
+        why = trial.user_attrs.get(FAILURE) or {"kind": "given up", "why": "its workers died too often"}
+        return f"trial {number} failed ({why['kind']}): {why['why']}"

@@ -1,0 +1,109 @@
+"""A study as a fixed number of slots, each of which ends in one finished trial, whoever does it and however often.
+
+All slots are queued when the study is made, so that no worker ever invents a trial; a trial that dies is queued again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+SLOT, TRIES, FAILURE, STOP = "slot", "tries", "failure", "stop"
+MOST_TRIES = 10  # of a slot whose workers keep dying
+
+OVER = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+class Surplus(Exception):  # noqa: N818 (not an error)
+    """A trial that nobody needs: its slot is empty, or done by another."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """What became of one slot so far."""
+
+    number: int
+    trials: Sequence[FrozenTrial]  # its attempts, the last one last
+
+    @property
+    def done(self) -> FrozenTrial | None:
+        """The trial that finished it: the first of them, should there ever be two."""
+        return next((trial for trial in self.trials if trial.state in OVER), None)
+
+    @property
+    def running(self) -> FrozenTrial | None:
+        """The trial that somebody is at."""
+        return next((trial for trial in self.trials if trial.state == TrialState.RUNNING), None)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a trial of it is queued."""
+        return any(trial.state == TrialState.WAITING for trial in self.trials)
+
+    @property
+    def failed(self) -> FrozenTrial | None:
+        """The trial with which it was given up."""
+        if self.done or self.running or self.waiting:
+            return None
+        return self.trials[-1]
+
+
+def fill(study: optuna.Study, points: Iterable[Mapping[str, Any]]) -> None:
+    """Queue a slot for each point; symbols that a point does not name are searched."""
+    for number, point in enumerate(points, len(slots(study))):
+        study.enqueue_trial(dict(point), user_attrs={SLOT: number, TRIES: 0})
+
+
+def slots(study: optuna.Study) -> list[Slot]:
+    """All slots, in the order in which they were queued."""
+    found: dict[int, list[FrozenTrial]] = {}
+    for trial in study.get_trials(deepcopy=False):
+        if SLOT in trial.user_attrs:
+            found.setdefault(trial.user_attrs[SLOT], []).append(trial)
+    return [Slot(number, found[number]) for number in sorted(found)]
+
+
+def claim(study: optuna.Study, trial: optuna.Trial) -> None:
+    """Make sure that the trial's slot needs it; raises Surplus where it does not."""
+    number = trial.user_attrs.get(SLOT)
+    if number is None:
+        raise Surplus
+    slot = next(one for one in slots(study) if one.number == number)
+    earlier = [one for one in slot.trials if one.state == TrialState.RUNNING and one.number < trial.number]
+    if slot.done or earlier:
+        raise Surplus
+
+
+def requeue(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Queue a trial's slot again, with what it had drawn so far; given up after too many tries."""
+    attributes = dict(trial.user_attrs)
+    if SLOT not in attributes:
+        return
+    attributes[TRIES] = attributes.get(TRIES, 0) + 1
+    if attributes[TRIES] > MOST_TRIES:
+        return
+    kept = {FAILURE: None} if FAILURE in attributes else {}
+    study.add_trial(
+        create_trial(
+            state=TrialState.WAITING,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs=attributes | kept,
+            system_attrs={key: value for key, value in trial.system_attrs.items() if key == "fixed_params"},
+        )
+    )
+
+
+def give_back(study: optuna.Study, trial: optuna.Trial) -> None:
+    """Queue the slot of a trial that stops halfway; nothing where it is no longer ours."""
+    frozen = current(study, trial.number)
+    if frozen.state == TrialState.RUNNING:
+        requeue(study, frozen)
+
+
+def current(study: optuna.Study, number: int) -> FrozenTrial:
+    """The trial as the storage has it now."""
+    trials = study.get_trials(deepcopy=False)
+    return trials[number]

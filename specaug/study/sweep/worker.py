@@ -1,0 +1,135 @@
+"""A worker: takes slot after slot of a study until none is left, on any machine that reaches the storage."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+import torch
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from specaug.errors import UserError
+from specaug.study.sweep.failures import MEMORY, kind_of
+from specaug.study.sweep.slots import FAILURE, STOP, TRIES, Surplus, claim, current, give_back, requeue, slots
+from specaug.study.sweep.storage import reaching
+
+AT, WORKER = "at", "worker"  # where a trial is, and who is at it
+POLL = 1.0  # seconds between two looks where all slots are taken
+LOOK, TELL = 2.0, 5.0  # seconds between two looks whether a trial is still ours, and two lines about it
+MEMORY_TRIES = 2  # of a slot that ran out of memory, which may have been another's fault
+
+Objective = Callable[[optuna.Trial, "Attempt"], float]
+
+
+class Fenced(Exception):  # noqa: N818 (not an error)
+    """Somebody took this trial for dead, and another is at its slot."""
+
+
+class Stopped(Exception):  # noqa: N818 (not an error)
+    """The study is to stop."""
+
+
+class Attempt:
+    """One trial in this worker's hands: knows whether it is still its own, and says how far it is."""
+
+    def __init__(self, study: optuna.Study, trial: optuna.Trial) -> None:
+        self.study, self.trial = study, trial
+        self.looked = self.told = time.monotonic()
+
+    @property
+    def name(self) -> str:
+        """The attempt's own name."""
+        return f"try-{self.trial.number}"
+
+    def look(self) -> None:
+        """Raise Fenced or Stopped where there is reason to, now and then."""
+        if time.monotonic() - self.looked < LOOK:
+            return
+        self.looked = time.monotonic()
+        if current(self.study, self.trial.number).state != TrialState.RUNNING:
+            raise Fenced
+        if self.study.user_attrs.get(STOP):
+            raise Stopped
+
+    def tell(self, what: str, share: float) -> None:
+        """Say how far the trial is, now and then."""
+        if time.monotonic() - self.told >= TELL:
+            self.told = time.monotonic()
+            self.trial.set_user_attr(AT, [what, round(share, 4)])
+
+
+def work(
+    study: optuna.Study,
+    url: str,
+    objective: Objective,
+    sampler: Callable[[int], optuna.samplers.BaseSampler] = optuna.samplers.RandomSampler,
+    poll: float = POLL,
+) -> None:
+    """Finish slots until all are finished or given up, or the study is to stop.
+
+    An error in a trial is written down and stops nothing. KeyboardInterrupt goes on, after the slot was queued again.
+    """
+    torch.set_num_threads(1)  # also what makes the GP's suggestions fast
+    while True:
+        with reaching(url):
+            optuna.storages.fail_stale_trials(study)
+            seen = slots(study)
+            if study.user_attrs.get(STOP):
+                return
+            if not any(slot.waiting for slot in seen):
+                if not any(slot.running for slot in seen):
+                    return
+                time.sleep(poll)
+                continue
+            study.sampler = sampler(sum(slot.done is not None for slot in seen))
+            one(study, objective)
+
+
+def one(study: optuna.Study, objective: Objective) -> None:
+    """Take one slot."""
+    taken: list[int] = []
+
+    def tried(trial: optuna.Trial) -> float:
+        taken.append(trial.number)
+        claim(study, trial)
+        return guarded(study, trial, objective)
+
+    try:
+        study.optimize(tried, n_trials=1, catch=(Exception,))
+    except (UpdateFinishedTrialError, ValueError):
+        # a trial that another has failed meanwhile cannot be told its value
+        if not taken or current(study, taken[0]).state == TrialState.RUNNING:
+            raise
+
+
+def guarded(study: optuna.Study, trial: optuna.Trial, objective: Objective) -> float:
+    """The trial's value; what it raises is sorted, written down, and goes on."""
+    try:
+        trial.set_user_attr(WORKER, f"{socket.gethostname()}:{os.getpid()}")
+        return objective(trial, Attempt(study, trial))
+    except (Fenced, Surplus, optuna.TrialPruned):
+        raise
+    except (KeyboardInterrupt, Stopped):
+        give_back(study, trial)
+        raise
+    except Exception as error:
+        frozen = current(study, trial.number)
+        if frozen.state == TrialState.RUNNING:
+            note(study, trial, frozen, error)
+        raise
+
+
+def note(study: optuna.Study, trial: optuna.Trial, frozen: FrozenTrial, error: Exception) -> None:
+    """Write down why a trial failed; where memory ran out its slot gets another try."""
+    kind = kind_of(error)
+    first = (str(error).splitlines() or [""])[0]
+    why: dict[str, Any] = {
+        "kind": kind,
+        "why": first if isinstance(error, UserError) else f"{type(error).__name__}: {first}",
+    }
+    trial.set_user_attr(FAILURE, why)
+    if kind == MEMORY and frozen.user_attrs.get(TRIES, 0) < MEMORY_TRIES:
+        requeue(study, frozen)

@@ -119,7 +119,7 @@ def known_keys(loc: tuple[str | int, ...], kind: Any = Recipe) -> list[str]:
         if part in CORPORA:
             kind = next(c for c in members(kind) if getattr(c, "name", None) == part)
         elif isinstance(part, str):
-            kind = get_type_hints(kind).get(part, Recipe)
+            kind = get_type_hints(kind).get(part, kind)
         dataclass_members = [c for c in members(kind) if dataclasses.is_dataclass(c)]
         if len(dataclass_members) == 1:
             kind = dataclass_members[0]

@@ -57,9 +57,9 @@ def reaching(url: str) -> Iterator[None]:
     except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         cause = error.__cause__ or error
         raise UserError(f"{hidden(url)}: cannot be reached ({first_line(cause, url)})") from None
-    except ModuleNotFoundError as error:
+    except ImportError:
         raise UserError(
-            f"{hidden(url)}: {error.name} is not installed; expected its driver (pip install specaug[cluster])"
+            f"{hidden(url)}: its driver is not installed; expected it (for PostgreSQL pip install specaug[cluster])"
         ) from None
 
 

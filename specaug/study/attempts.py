@@ -5,6 +5,7 @@ a run has one outcome to the bit, it does not matter whose attempt becomes the r
 """
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -22,18 +23,23 @@ def begin(folder: Path, attempt: str) -> Path:
     if (own / LAST).is_file():
         return own
     others = [path for path in (folder, *attempts(folder)) if path != own and (path / LAST).is_file()]
-    for other in sorted(others, key=lambda path: (path / LAST).stat().st_mtime, reverse=True)[:1]:
-        # the checkpoint first: what the other attempt writes meanwhile is what this one will write as well
-        for name in (LAST, BEST, CURVES):
-            if (other / name).is_file():
-                shutil.copyfile(other / name, own / f"{name}.partial")
-                (own / f"{name}.partial").replace(own / name)
+    with suppress(FileNotFoundError):  # an attempt that goes meanwhile leaves a finished run
+        for other in sorted(others, key=lambda path: (path / LAST).stat().st_mtime)[-1:]:
+            take_over(other, own)
     return own
+
+
+def take_over(other: Path, own: Path) -> None:
+    """Copy what training goes on from: the checkpoint first, since what is written after it will be written again."""
+    for name in (LAST, BEST, CURVES):
+        if (other / name).is_file():
+            shutil.copyfile(other / name, own / f"{name}.partial")
+            (own / f"{name}.partial").replace(own / name)
 
 
 def settle(own: Path, folder: Path) -> None:
     """Give a finished attempt the run's name, unless another was first; the attempts left over go, if nobody is at them."""
-    if not (folder / RESULT).is_file():
+    if not (folder / RESULT).is_file() and (own / RESULT).is_file():
         if folder.is_dir():  # begun by `specaug train`, and left
             folder.rename(own.with_name(f"{own.name}.before"))
         try:

@@ -38,6 +38,7 @@ from specaug.study.results import HYPOTHESES, RECIPE, RESULT
 from specaug.training.callbacks import Progress, Scores
 from specaug.training.fit import Job, Outcome, dry_run, train
 
+PATIENT = 30.0  # seconds that an attempt waits for those who clear up after another
 PACKAGES = ("torch", "lightning", "numpy", "jiwer", "specaug")
 
 
@@ -143,30 +144,45 @@ def execute(
         network, data = prepared_run(run, loading)
     folder = begin(run.folder, attempt) if attempt else writable(run.folder)
     try:
-        with FileLock(folder / LOCK, timeout=0), space(folder):
-            replaced(folder / RECIPE, as_yaml(run.recipe))
-            with Mirror(run.experiment, run.recipe, run.id, folder, data, online) as mirror:
-                outcome = train(
-                    Job(
-                        network=network,
-                        prepared=data,
-                        alphabet=Alphabet(run.recipe.text.alphabet),
-                        policy=run.recipe.policy.policy(),
-                        strength=run.recipe.policy.strength,
-                        seed=run.recipe.seed,
-                        options=run.recipe.training,
-                        folder=folder,
-                        loggers=mirror.loggers,
-                        report=training,
-                    )
-                )
-                mirror.finish(outcome)
-            write(run, folder, network, data, outcome, time.monotonic() - started)
+        with FileLock(folder / LOCK, timeout=PATIENT if attempt else 0), space(folder):
+            if not run.finished:  # another attempt may have been first
+                outcome = trained(run, folder, network, data, online, training)
+                write(run, folder, network, data, outcome, time.monotonic() - started)
     except Timeout:
         raise UserError(f"{folder}: another process is at this run; expected it to be free") from None
     if attempt:
         settle(folder, run.folder)
     return run.folder
+
+
+def trained(
+    run: Run,
+    folder: Path,
+    network: nn.Module,
+    data: Prepared,
+    online: bool,
+    report: Callable[[Progress], None],
+) -> Outcome:
+    """Train in a folder that nobody else is at."""
+    recipe = run.recipe
+    replaced(folder / RECIPE, as_yaml(recipe))
+    with Mirror(run.experiment, recipe, run.id, folder, data, online) as mirror:
+        outcome = train(
+            Job(
+                network=network,
+                prepared=data,
+                alphabet=Alphabet(recipe.text.alphabet),
+                policy=recipe.policy.policy(),
+                strength=recipe.policy.strength,
+                seed=recipe.seed,
+                options=recipe.training,
+                folder=folder,
+                loggers=mirror.loggers,
+                report=report,
+            )
+        )
+        mirror.finish(outcome)
+    return outcome
 
 
 def write(

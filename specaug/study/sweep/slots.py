@@ -44,10 +44,19 @@ class Slot:
 
     @property
     def failed(self) -> FrozenTrial | None:
-        """The trial with which it was given up."""
-        if self.done or self.running or self.waiting:
-            return None
-        return self.trials[-1]
+        """The trial with which it was given up: for a reason that was written down, or after too many tries."""
+        last = self.trials[-1]
+        given_up = last.user_attrs.get(FAILURE) or last.user_attrs.get(TRIES, 0) >= MOST_TRIES
+        return last if given_up and not self._open else None
+
+    @property
+    def orphan(self) -> FrozenTrial | None:
+        """The trial that died without a word, where he who found it dead has died as well."""
+        return None if self._open or self.failed else self.trials[-1]
+
+    @property
+    def _open(self) -> bool:
+        return bool(self.done or self.running or self.waiting)
 
 
 def fill(study: optuna.Study, points: Iterable[Mapping[str, Any]]) -> None:
@@ -94,6 +103,13 @@ def requeue(study: optuna.Study, trial: FrozenTrial) -> None:
             system_attrs={key: value for key, value in trial.system_attrs.items() if key == "fixed_params"},
         )
     )
+
+
+def rescue(study: optuna.Study) -> None:
+    """Queue again the slots that nobody has queued."""
+    for slot in slots(study):
+        if slot.orphan is not None:
+            requeue(study, slot.orphan)
 
 
 def give_back(study: optuna.Study, trial: optuna.Trial) -> None:

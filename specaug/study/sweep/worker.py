@@ -13,7 +13,18 @@ from optuna.trial import FrozenTrial, TrialState
 
 from specaug.errors import UserError
 from specaug.study.sweep.failures import MEMORY, kind_of
-from specaug.study.sweep.slots import FAILURE, STOP, TRIES, Surplus, claim, current, give_back, requeue, slots
+from specaug.study.sweep.slots import (
+    FAILURE,
+    STOP,
+    TRIES,
+    Surplus,
+    claim,
+    current,
+    give_back,
+    requeue,
+    rescue,
+    slots,
+)
 from specaug.study.sweep.storage import reaching
 
 AT, WORKER = "at", "worker"  # where a trial is, and who is at it
@@ -76,6 +87,7 @@ def work(
     while True:
         with reaching(url):
             optuna.storages.fail_stale_trials(study)
+            rescue(study)
             seen = slots(study)
             if study.user_attrs.get(STOP):
                 return

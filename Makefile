@@ -31,7 +31,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/pip || test -n "$(PYTHON)" || { echo >&2 \
 	"Makefile: no Python 3.11, 3.12 or 3.13 with venv; expected one (Debian: apt-get install python3-venv)"; exit 2; }
 	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[lab,fast,tts,convert,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[lab,fast,tts,convert,cluster,dash,dev]'
 	$(BIN)/python -c "$$WARM"
 	touch $@
 

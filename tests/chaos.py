@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ from specaug.study.sweep.worker import WORKER, work
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["specaug.cli", "specaug.study.sweep.objective", "specaug.study.sweep.worker", "psycopg2", "wandb"]
+    ["specaug.cli", "specaug.study.sweep.objective", "specaug.study.sweep.worker", "psycopg", "wandb"]
 )
 BEAT, GRACE = 1, 3  # seconds
 LIMIT = 400.0  # seconds after which a sweep of this size will never end
@@ -63,6 +63,11 @@ def planned(laboratory: Path, *overrides: str) -> Plan:
     path.parent.mkdir(exist_ok=True)
     path.write_text(SWEEP)
     return load_plan(path, overrides)
+
+
+def renamed(plan: Plan, name: str) -> Plan:
+    """The same sweep as another study."""
+    return replace(plan, name=name)
 
 
 def begun(plan: Plan, url: str) -> optuna.Study:
@@ -104,10 +109,10 @@ def finished_once(study: optuna.Study, folder: Path) -> dict[int, Row]:
 
 
 def scores(folder: Path, run: str) -> Any:
-    """What the result file of a run tells, but for its time."""
+    """What the result file of a run tells, but for its time and the study's name."""
     (path,) = folder.glob(f"*-{run}/result.json")
     result = json.loads(path.read_text())
-    del result["wall_seconds"]
+    del result["wall_seconds"], result["experiment"]
     return result
 
 

@@ -1,12 +1,12 @@
 """`specaug train` and `specaug ablate`."""
 
 import argparse
-import os
 import sys
 import textwrap
 from typing import Any
 
 from specaug.cli.common import WIDTH, add_recipe, add_verb, complain, places, show
+from specaug.cli.launchers import add_launcher, add_storage, desk
 from specaug.errors import UserError
 
 
@@ -46,9 +46,8 @@ def add_ablate(verbs: Any) -> None:
     add_recipe(verb)
     verb.add_argument("--policies", metavar="A,B", help="instead of the recipe's")
     verb.add_argument("--seeds", metavar="0,1", help="instead of the recipe's")
-    verb.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="processes of one thread each (%(default)s)"
-    )
+    add_launcher(verb)
+    add_storage(verb)
 
 
 def ablate(arguments: argparse.Namespace) -> int:
@@ -67,11 +66,16 @@ def ablate(arguments: argparse.Namespace) -> int:
 
     with Screen(0) as screen:
         screen.say(f"{arguments.recipe}: checking the recipe and the data")
-        from specaug.study.ablation import run_all
-
         at = places(arguments)
         name = arguments.recipe.stem
-        runs, failures = run_all(name, recipe, at, arguments.workers, arguments.online, screen)
+        if arguments.storage or arguments.launcher != "local":
+            from specaug.study.sweep.conduct import runs_through_a_study
+
+            runs, failures = runs_through_a_study(name, recipe, desk(arguments, at, name, screen))
+        else:
+            from specaug.study.ablation import run_all
+
+            runs, failures = run_all(name, recipe, at, arguments.workers, arguments.online, screen)
     if finished := [run.folder for run in runs if run.finished]:
         show(finished, "text", None)
         if recipe.caption:

@@ -1,13 +1,12 @@
 """`specaug sweep`, and beside it `sweep worker`, `sweep status` and `sweep stop`."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from specaug.cli.common import add_verb, places
-from specaug.errors import UserError
+from specaug.cli.launchers import add_launcher, add_storage, desk, url
 
 ACTIONS = ("worker", "status", "stop", "report")
 
@@ -26,6 +25,7 @@ def add_sweep(verbs: Any) -> None:
             "specaug sweep sweeps/spoken-widths.yaml --workers 2",
             "specaug sweep sweeps/fsdd-widths.yaml --storage postgresql://me@host/optuna --launcher slurm --workers 32",
             "specaug sweep status spoken-widths             how far, the best so far, what failed",
+            "specaug sweep report spoken-widths             one HTML page",
             "specaug sweep stop spoken-widths               workers put their trials back and leave",
             "specaug sweep worker spoken-widths --storage URL   one more worker, by hand, on any machine",
         )
@@ -35,15 +35,14 @@ def add_sweep(verbs: Any) -> None:
     )
     verb.add_argument("recipe", type=Path, metavar="RECIPE", help="a YAML file in sweeps/")
     verb.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="trials=20 space.F.high=15")
-    verb.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="processes of one thread each (%(default)s)"
-    )
+    add_launcher(verb)
     verb.add_argument("--print-config", action="store_true", help="print the resolved sweep and stop")
     verb.add_argument("--study", metavar="NAME", help="instead of the recipe's file name")
     add_places(verb)
     for action, what, run in (
         ("worker", "one worker of a study, on this machine", worker),
         ("status", "how far a study is", status),
+        ("report", "write a page about a study: history, responses, importance, the confirm table", report),
         ("stop", "have the workers of a study put their trials back and leave", stop),
     ):
         one = add_verb(verbs, f"sweep {action}", what, run, f"specaug sweep {action} spoken-widths")
@@ -54,13 +53,14 @@ def add_sweep(verbs: Any) -> None:
         add_places(one)
         if action == "status":
             one.add_argument("--format", choices=("text", "tsv"), default="text")
+        if action == "report":
+            one.add_argument("--out", type=Path, metavar="FILE", help="the page (runs/STUDY/report.html)")
+            push = "also into optuna-dashboard's view of the study, and into a W&B run"
+            one.add_argument("--push", action="store_true", help=push)
 
 
 def add_places(verb: argparse.ArgumentParser) -> None:
     """Where data, runs and the study lie."""
-    verb.add_argument(
-        "--storage", metavar="URL", help="sqlite:///FILE or postgresql://... (runs/STUDY/study.db)"
-    )
     verb.add_argument(
         "--data", type=Path, metavar="DIR", help="sources of corpora (SPECAUG_DATA, else data/)"
     )
@@ -68,8 +68,7 @@ def add_places(verb: argparse.ArgumentParser) -> None:
         "--runs", type=Path, metavar="DIR", help="where runs are written (SPECAUG_RUNS, else runs/)"
     )
     verb.add_argument("--online", action="store_true", help="send curves to W&B while training")
-    verb.add_argument("--beat", type=int, default=20, help=argparse.SUPPRESS)  # for tests
-    verb.add_argument("--grace", type=int, default=60, help=argparse.SUPPRESS)
+    add_storage(verb)
 
 
 def sweep(arguments: argparse.Namespace) -> int:
@@ -85,43 +84,18 @@ def sweep(arguments: argparse.Namespace) -> int:
     if arguments.print_config:
         sys.stdout.write(as_yaml(plan.sweep))
         return 0
-    if arguments.workers < 1:
-        raise UserError(f"--workers is {arguments.workers}; expected at least 1")
     from specaug.study.screen import Screen
 
     at = places(arguments)
     with Screen(0) as screen:
         screen.say(f"{arguments.recipe}: checking the recipe and the data")
-        from specaug.study.sweep.conduct import Desk, conduct, on_this_machine
+        from specaug.study.sweep.conduct import conduct
 
-        desk = Desk(
-            places=at,
-            url=url(arguments, at, plan.name),
-            options=options(arguments, at),
-            launch=on_this_machine(arguments.workers),
-            screen=screen,
-            beat=arguments.beat,
-            grace=arguments.grace,
-        )
-        study, folders = conduct(plan, desk)
+        study, folders = conduct(plan, desk(arguments, at, plan.name, screen))
     from specaug.study.sweep.outcome import outcome
 
     sys.stdout.write(outcome(study, folders))
     return 0
-
-
-def url(arguments: argparse.Namespace, at: Any, study: str) -> str:
-    """The storage that is meant."""
-    from specaug.study.sweep.storage import default_storage
-
-    return str(arguments.storage or os.environ.get("SPECAUG_STORAGE") or default_storage(at.runs / study))
-
-
-def options(arguments: argparse.Namespace, at: Any) -> list[str]:
-    """What a worker is told of the places, as options."""
-    given = ["--laboratory", str(at.laboratory), "--data", str(at.data), "--runs", str(at.runs)]
-    beats = ["--beat", str(arguments.beat), "--grace", str(arguments.grace)]
-    return [*given, *beats, *(["--online"] if arguments.online else [])]
 
 
 def reached(arguments: argparse.Namespace) -> tuple[Any, Any, Any, str]:
@@ -153,6 +127,24 @@ def status(arguments: argparse.Namespace) -> int:
 
     study, plan, _, where = reached(arguments)
     sys.stdout.write(told(study, plan, where, arguments.format))
+    return 0
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Write the page."""
+    from specaug.study.sweep import page
+    from specaug.study.sweep.conduct import confirm_runs
+    from specaug.study.sweep.findings import drawn, findings
+    from specaug.study.sweep.push import push
+
+    study, plan, at, _ = reached(arguments)
+    folders = confirm_runs(study, plan, at)
+    found = findings(study, plan)
+    out = arguments.out or at.runs / plan.name / "report.html"
+    sys.stdout.write(f"{page.report(study, plan, folders, out, found)}\n")
+    if arguments.push:
+        for line in push(study, plan, drawn(found), at.runs / plan.name, folders, arguments.online):
+            sys.stdout.write(f"{line}\n")
     return 0
 
 

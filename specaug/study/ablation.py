@@ -158,10 +158,8 @@ def kept_trace(folder: Path) -> str:
     return f" (see {path})"
 
 
-def run_all(
-    experiment: str, recipe: Recipe, places: Places, workers: int, online: bool, screen: Screen
-) -> tuple[list[Run], list[Failed]]:
-    """Every run of a recipe, checked before the first is trained, and those of them that failed."""
+def ready(experiment: str, recipe: Recipe, places: Places, screen: Screen) -> list[Run]:
+    """Every run of a recipe, after all that can be wrong before training was looked at."""
     runs = [Run(experiment, run, places) for run in recipe.runs()]
     if not runs:
         raise UserError("the recipe has no policies or no seeds; expected at least one of each")
@@ -176,5 +174,14 @@ def run_all(
         screen.say(
             f"{run.recipe.policy.label}: {run.recipe.policy.policy()}{hides(expected(run.recipe, data))}"
         )
+    return runs
+
+
+def run_all(
+    experiment: str, recipe: Recipe, places: Places, workers: int, online: bool, screen: Screen
+) -> tuple[list[Run], list[Failed]]:
+    """Every run of a recipe, made by workers on this machine, and those that failed."""
+    runs = ready(experiment, recipe, places, screen)
+    missing = [run for run in runs if not run.finished]
     screen.begin(len(runs), len(runs) - len(missing))
     return runs, ablate(missing, workers, online, screen.progress, screen.ended)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.pruners import NopPruner
 from optuna.storages import RDBStorage
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,6 +16,7 @@ from specaug.study.nearest import hint
 from specaug.study.recipe import Recipe, run_id
 from specaug.study.sweep.design import designed
 from specaug.study.sweep.options import Sweep, Value
+from specaug.study.sweep.samplers import pruner_of
 from specaug.study.sweep.slots import STOP, fill, slots
 from specaug.study.sweep.space import point_of
 from specaug.study.sweep.storage import hidden, reaching
@@ -119,12 +121,13 @@ def remembered(name: str, storage: RDBStorage, url: str) -> tuple[optuna.Study, 
         names = optuna.get_all_study_names(storage)
         if name not in names:
             raise UserError(f"no study {name!r} at {hidden(url)}{hint(name, names) if names else ''}")
-        study = optuna.load_study(study_name=name, storage=storage)
+        study = optuna.load_study(study_name=name, storage=storage, pruner=NopPruner())
         known = study.user_attrs
     if SWEEP not in known:
         raise UserError(f"study {name} at {hidden(url)} was not made by `specaug sweep`")
     where = f"study {name}"
     sweep = known[SWEEP] and validated_sweep(known[SWEEP], where)
+    study.pruner = pruner_of(sweep)
     return study, Plan(name, validated(known[EXPERIMENT], where), sweep)
 
 

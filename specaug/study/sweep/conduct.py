@@ -1,24 +1,27 @@
 """A sweep from end to end on one command: search, confirm on fresh seeds, say what came out."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import optuna
 
 from specaug.errors import UserError
+from specaug.study.ablation import Failed, ready
 from specaug.study.choice import PolicyChoice
 from specaug.study.places import Places
 from specaug.study.recipe import Recipe
 from specaug.study.run import Run, check
 from specaug.study.screen import Screen
 from specaug.study.sweep.book import Plan, listing, opened
-from specaug.study.sweep.launch import local
 from specaug.study.sweep.objective import Search, runs_of
 from specaug.study.sweep.options import Sweep
 from specaug.study.sweep.progress import Follower, standing
 from specaug.study.sweep.samplers import sampler_name
-from specaug.study.sweep.storage import network_disk, open_storage
+from specaug.study.sweep.slots import FAILURE, SLOT
+from specaug.study.sweep.storage import STORAGE, network_disk, open_storage
 
 Launch = Callable[
     [Sequence[str], Path, Callable[[], None]], None
@@ -47,24 +50,23 @@ def conduct(plan: Plan, desk: Desk) -> tuple[optuna.Study, list[Path]]:
     if sweep is None:
         raise ValueError(f"plan {plan.name} has no sweep; expected one")
     say = desk.screen.say
-    check(runs_of(plan, sweep.policy, sweep.seeds, desk.places)[0], desk.screen.loading)
-    say(
-        f"{plan.name}: {sweep.trials} trials of {len(sweep.seeds)} runs at least, sampler {sampler_name(sweep)}"
-    )
+    runs = runs_of(plan, sweep.policy, sweep.seeds, desk.places)
+    check(runs[0], desk.screen.loading)
+    say(f"{plan.name}: {sweep.trials} trials, runs in each: {len(runs)}; sampler {sampler_name(sweep)}")
     study = worked_at(plan, desk)
     best = standing(study).finished
     if not best:
-        why = [str(trial.user_attrs.get("failure")) for trial in standing(study).failed[:1]]
-        raise UserError(f"study {plan.name}: all {sweep.trials} trials failed; the first: {why}")
+        raise UserError(
+            f"study {plan.name}: all {sweep.trials} trials failed; the first: {first_failure(study)}"
+        )
     if not sweep.confirm.top:
         return study, []
     recipe = confirming(plan, sweep, best, desk.places)
     say(
         f"{plan.name}: confirming the best {sweep.confirm.top} on seeds {', '.join(map(str, sweep.confirm.seeds))}"
     )
-    name = f"{plan.name}-confirm"
-    worked_at(listing(name, recipe), desk)
-    return study, finished_runs(name, recipe, desk.places)
+    worked_at(listing(f"{plan.name}-confirm", recipe), desk)
+    return study, confirm_runs(study, plan, desk.places)
 
 
 def worked_at(plan: Plan, desk: Desk) -> optuna.Study:
@@ -77,9 +79,41 @@ def worked_at(plan: Plan, desk: Desk) -> optuna.Study:
     study, left = opened(plan, open_storage(desk.url, desk.beat, desk.grace), desk.url)
     for line in left:
         desk.screen.say(line)
-    command = ["sweep", "worker", plan.name, "--storage", desk.url, *desk.options]
-    desk.launch(command, desk.places.runs / plan.name / "workers", Follower(study, desk.screen))
+    command = ["sweep", "worker", plan.name, *desk.options]
+    with told(desk.url):
+        desk.launch(command, desk.places.runs / plan.name / "workers", Follower(study, desk.screen))
     return study
+
+
+@contextmanager
+def told(url: str) -> Iterator[None]:
+    """While it lasts, workers that are started find the storage; not by a word that everybody on the machine can read."""
+    before = os.environ.get(STORAGE)
+    os.environ[STORAGE] = url
+    try:
+        yield
+    finally:
+        del os.environ[STORAGE]
+        if before is not None:
+            os.environ[STORAGE] = before
+
+
+def first_failure(study: optuna.Study) -> str:
+    """Why the first of the failed trials failed."""
+    for trial in standing(study).failed:
+        if told := trial.user_attrs.get(FAILURE):
+            return f"{told['kind']}: {told['why']}"
+    return "its workers died too often"
+
+
+def runs_through_a_study(name: str, recipe: Recipe, desk: Desk) -> tuple[list[Run], list[Failed]]:
+    """Every run of a recipe, made by workers that find their work in a study, and those that failed."""
+    runs = ready(name, recipe, desk.places, desk.screen)
+    study = worked_at(listing(name, recipe), desk)
+    failed = {trial.user_attrs[SLOT]: trial.user_attrs.get(FAILURE) for trial in standing(study).failed}
+    return runs, [
+        Failed(runs[slot], str((why or {}).get("why", "its workers died"))) for slot, why in failed.items()
+    ]
 
 
 def confirming(plan: Plan, sweep: Sweep, best: Sequence[optuna.trial.FrozenTrial], places: Places) -> Recipe:
@@ -102,12 +136,11 @@ def scaled(plan: Plan, sweep: Sweep) -> list[PolicyChoice]:
     ]
 
 
-def finished_runs(name: str, recipe: Recipe, places: Places) -> list[Path]:
-    """The folders of an experiment's finished runs."""
-    runs = [Run(name, run, places) for run in recipe.runs()]
+def confirm_runs(study: optuna.Study, plan: Plan, places: Places) -> list[Path]:
+    """The folders of the finished runs that confirm the best of a search."""
+    best = standing(study).finished
+    if plan.sweep is None or not plan.sweep.confirm.top or not best:
+        return []
+    recipe = confirming(plan, plan.sweep, best, places)
+    runs = [Run(f"{plan.name}-confirm", run, places) for run in recipe.runs()]
     return [run.folder for run in runs if run.finished]
-
-
-def on_this_machine(workers: int) -> Launch:
-    """Workers as processes here."""
-    return lambda command, logs, look: local(command, workers, logs, look)

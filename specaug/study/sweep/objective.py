@@ -123,7 +123,7 @@ class Watch:
         self, trial: optuna.Trial, attempt: Attempt, run: Run, number: int = 0, among: int = 1
     ) -> None:
         self.trial, self.attempt, self.run, self.number, self.among = trial, attempt, run, number, among
-        self.reported = 0
+        self.reported: float | None = None
 
     def __call__(self, at: Progress) -> None:
         """After a step, twice a second at most."""
@@ -131,9 +131,10 @@ class Watch:
         share = (self.number + at.step / max(1, at.steps)) / self.among
         wer = "" if at.wer is None else f", dev WER {100 * at.wer:.1f} %"
         self.attempt.tell(f"{self.run.name}: epoch {at.epoch} of {at.epochs}{wer}", share)
-        if self.number == 0 and at.wer is not None and at.epoch > self.reported:
-            self.reported = at.epoch
-            self.trial.report(at.wer, at.epoch)
+        percent = 100 * at.step // max(1, at.steps)
+        if self.number == 0 and at.wer is not None and at.wer != self.reported and percent > 0:
+            self.reported = at.wer
+            self.trial.report(at.wer, percent)
             if self.trial.should_prune():
                 raise optuna.TrialPruned
 

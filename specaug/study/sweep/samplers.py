@@ -9,7 +9,7 @@ from specaug.study.sweep.options import Sweep
 
 SMOOTH = 200  # trials up to which a Gaussian process is the better model, and fast enough
 STARTUP = 10  # trials before the first suggestion that has learned something
-FLOOR = 0.25  # of the epochs, before which Hyperband ends nothing: heavier masks start slower
+FLOOR = 25  # percent of the training, before which Hyperband ends nothing: heavier masks start slower
 
 
 def sampler_name(sweep: Sweep) -> str:
@@ -39,8 +39,8 @@ def sampler_of(sweep: Sweep | None) -> Callable[[int], BaseSampler]:
     return make
 
 
-def pruner_of(sweep: Sweep, epochs: int) -> BasePruner:
-    """The pruner: none, or Hyperband with a floor."""
-    if sweep.pruner == "none":
+def pruner_of(sweep: Sweep | None) -> BasePruner:
+    """The pruner: none (Optuna's own default prunes), or Hyperband with a floor; steps are percent of the training."""
+    if sweep is None or sweep.pruner == "none":
         return NopPruner()
-    return HyperbandPruner(min_resource=max(1, round(FLOOR * epochs)), max_resource=max(1, epochs))
+    return HyperbandPruner(min_resource=FLOOR, max_resource=100)

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL, make_url
 
 from specaug.errors import UserError
 
+STORAGE = "SPECAUG_STORAGE"  # the variable that names the storage where no option does
 BEAT, GRACE = 20, 60  # seconds between two signs of life, and after which a worker is taken for dead
 PATIENT = 60  # seconds that SQLite waits for another's writing
 NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "lustre", "gpfs", "beegfs", "ceph", "fuse.sshfs")

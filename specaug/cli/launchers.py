@@ -1,0 +1,84 @@
+"""Where workers run, and where they find their work: what `sweep` and `ablate` have in common."""
+
+import argparse
+import os
+from typing import Any
+
+from specaug.errors import UserError
+
+LAUNCHERS = ("local", "ray", "slurm")
+
+
+def add_launcher(verb: argparse.ArgumentParser) -> None:
+    """The options of launchers."""
+    verb.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes of one thread each (%(default)s)"
+    )
+    verb.add_argument("--launcher", choices=LAUNCHERS, default="local", help="where the workers run")
+    verb.add_argument(
+        "--gpus", type=float, default=0.0, metavar="N", help="of each worker; on Ray also a share, as 0.25"
+    )
+    verb.add_argument("--partition", default="", help="of SLURM")
+    verb.add_argument("--minutes", type=int, default=240, help="of a SLURM job until it makes room (240)")
+    verb.add_argument("--memory", default="", metavar="8G", help="of a SLURM job")
+
+
+def add_storage(verb: argparse.ArgumentParser) -> None:
+    """The options of storages."""
+    verb.add_argument(
+        "--storage",
+        metavar="URL",
+        help="sqlite:///FILE or postgresql://... (SPECAUG_STORAGE, else runs/STUDY/study.db)",
+    )
+    verb.add_argument("--beat", type=int, default=20, help=argparse.SUPPRESS)  # for tests
+    verb.add_argument("--grace", type=int, default=60, help=argparse.SUPPRESS)
+
+
+def url(arguments: argparse.Namespace, at: Any, study: str) -> str:
+    """The storage that is meant."""
+    from specaug.study.sweep.storage import STORAGE, default_storage
+
+    return str(arguments.storage or os.environ.get(STORAGE) or default_storage(at.runs / study))
+
+
+def desk(arguments: argparse.Namespace, at: Any, study: str, screen: Any) -> Any:
+    """What a study's launcher needs to know."""
+    from specaug.study.sweep.conduct import Desk
+
+    if arguments.workers < 1:
+        raise UserError(f"--workers is {arguments.workers}; expected at least 1")
+    places = ["--laboratory", str(at.laboratory), "--data", str(at.data), "--runs", str(at.runs)]
+    beats = ["--beat", str(arguments.beat), "--grace", str(arguments.grace)]
+    return Desk(
+        places=at,
+        url=url(arguments, at, study),
+        options=[*places, *beats, *(["--online"] if arguments.online else [])],
+        launch=launch(arguments),
+        screen=screen,
+        beat=arguments.beat,
+        grace=arguments.grace,
+    )
+
+
+def launch(arguments: argparse.Namespace) -> Any:
+    """The launcher that is meant: it takes a command, a folder for logs, and what to do meanwhile."""
+    workers = arguments.workers
+    if arguments.launcher == "ray":
+        from specaug.study.sweep.on_ray import on_ray
+
+        return lambda command, logs, look: on_ray(command, workers, logs, look, gpus=arguments.gpus)
+    if arguments.launcher == "slurm":
+        from specaug.study.sweep.on_slurm import Wanted, on_slurm
+
+        if arguments.gpus != int(arguments.gpus):
+            raise UserError(f"--gpus is {arguments.gpus}; expected a whole number for SLURM")
+        wanted = Wanted(
+            partition=arguments.partition,
+            minutes=arguments.minutes,
+            gpus=int(arguments.gpus),
+            memory=arguments.memory,
+        )
+        return lambda command, logs, look: on_slurm(command, workers, logs, look, wanted=wanted)
+    from specaug.study.sweep.launch import local
+
+    return lambda command, logs, look: local(command, workers, logs, look)

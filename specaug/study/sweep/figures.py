@@ -1,0 +1,178 @@
+"""What a sweep found, as figures: for a page, for a dashboard, for W&B."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+from optuna.trial import FrozenTrial
+
+from specaug.study.sweep.diagnosis import SAFE, Agreement
+from specaug.study.sweep.importance import Importance
+from specaug.study.sweep.objective import POLICY
+from specaug.study.sweep.options import Axis
+from specaug.study.sweep.response import Curve, named
+from specaug.study.sweep.slots import SLOT
+
+BLUE, ORANGE, GREY = "#3d7ec2", "#d9732f", "#8a8a8a"  # all three can be read on white and on black
+FEW = 9  # whole numbers that are all written below an axis
+VEIL = "rgba(61, 126, 194, 0.22)"
+MARGIN = {"l": 52, "r": 12, "t": 12, "b": 44}
+
+
+def plain(traces: Sequence[Any], x: str, y: str, height: int, **more: Any) -> Any:
+    """A figure without colours of its own around what is shown, so that it suits any page."""
+    axis = {"gridcolor": "#dddddd", "zeroline": False, "automargin": True, "fixedrange": True}
+    return go.Figure(
+        list(traces),
+        {
+            "template": "none",
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "height": height,
+            "margin": MARGIN,
+            "showlegend": False,
+            "hovermode": "closest",
+            "hoverlabel": {"bgcolor": "#ffffff", "font": {"color": "#111111"}},
+            "xaxis": {"title": {"text": x}, **axis},
+            "yaxis": {"title": {"text": y}, **axis},
+            **more,
+        },
+    )
+
+
+def hovers(trials: Sequence[FrozenTrial], metric: str) -> list[str]:
+    """What is said of each trial under the pointer."""
+    return [
+        f"trial {trial.user_attrs[SLOT]}: {metric} {100 * (trial.value or 0.0):.2f} %<br>"
+        f"{escape(str(trial.user_attrs.get(POLICY, '')))}"
+        for trial in trials
+    ]
+
+
+def dots(trials: Sequence[FrozenTrial], x: Sequence[Any], metric: str, colour: str = GREY) -> Any:
+    """The trials as dots, at the places that are given."""
+    rates = [100 * (trial.value or 0.0) for trial in trials]
+    look = {"color": colour, "size": 7, "opacity": 0.75}
+    told = hovers(trials, metric)
+    return go.Scatter(x=list(x), y=rates, mode="markers", marker=look, text=told, hoverinfo="text")
+
+
+def history(finished: Sequence[FrozenTrial], first: Mapping[int, str], metric: str) -> Any:
+    """The error rate of each trial by its slot, the best so far, and the first policies by name."""
+    trials = sorted(finished, key=lambda trial: trial.user_attrs[SLOT])
+    slots = [trial.user_attrs[SLOT] for trial in trials]
+    best = [100 * min(trial.value or 0.0 for trial in trials[: place + 1]) for place in range(len(trials))]
+    known = [trial for trial in trials if trial.user_attrs[SLOT] in first]
+    line = {"color": BLUE, "width": 2, "shape": "hv"}
+    traces = [
+        go.Scatter(x=slots, y=best, mode="lines", line=line, hoverinfo="skip", name="best so far"),
+        dots(trials, slots, metric),
+        dots(known, [trial.user_attrs[SLOT] for trial in known], metric, ORANGE),
+    ]
+    names = [
+        {
+            "x": trial.user_attrs[SLOT],
+            "y": 100 * (trial.value or 0.0),
+            "text": escape(first[trial.user_attrs[SLOT]]),
+            "textangle": -90,
+            "showarrow": False,
+            "yanchor": "bottom",
+            "yshift": 7,
+            "font": {"size": 11},
+        }
+        for trial in known
+    ]
+    rates = [100 * (trial.value or 0.0) for trial in trials]
+    room = 0.08 * (max(rates) - min(rates)) or 1.0
+    top = max([max(rates), *(one["y"] + 3 * room for one in names)]) + room  # for the names
+    figure = plain(traces, "trial", f"{metric} on dev, %", 340, annotations=names)
+    return figure.update_yaxes(range=[min(rates) - room, top])
+
+
+def response(curve: Curve, axis: Axis, trials: Sequence[FrozenTrial], metric: str) -> Any:
+    """The error rate by one symbol: the curve in its band, and the trials."""
+    there = [trial for trial in trials if curve.symbol in trial.params]
+    even = bool(axis.choices)  # choices stand side by side
+    places = [str(value) if even else value for value in curve.values]
+    at = [trial.params[curve.symbol] for trial in there]
+    up, down = curve.high - curve.mean, curve.mean - curve.low
+    told = [
+        f"{curve.symbol} = {escape(str(value))}: {mean:.2f} % [{low:.2f}, {high:.2f}]"
+        for value, mean, low, high in zip(
+            [f"{v:.4g}" if isinstance(v, float) else v for v in curve.values],
+            curve.mean,
+            curve.low,
+            curve.high,
+            strict=True,
+        )
+    ]
+    joined = "markers" if named(axis) else "lines+markers"
+    line = {"color": BLUE, "width": 2}
+    mean = go.Scatter(
+        x=places,
+        y=curve.mean.tolist(),
+        mode=joined,
+        line=line,
+        marker={"size": 4},
+        text=told,
+        hoverinfo="text",
+    )
+    if named(axis):
+        mean.error_y = {"array": up.tolist(), "arrayminus": down.tolist(), "color": BLUE}
+        band = []
+    else:
+        edge = {"x": places, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+        low = go.Scatter(y=curve.low.tolist(), **edge)
+        band = [low, go.Scatter(y=curve.high.tolist(), fill="tonexty", fillcolor=VEIL, **edge)]
+    raw = dots(there, [str(value) if even else value for value in at], metric)
+    figure = plain([*band, raw, mean], curve.symbol, f"{metric} on dev, %", 270)
+    if even:
+        figure.update_xaxes(type="category", categoryorder="array", categoryarray=places)
+    else:
+        figure.update_xaxes(type="log" if axis.log else "linear")
+        if len(places) < FEW and axis.whole:
+            figure.update_xaxes(tickvals=places)
+    return figure
+
+
+def importance(found: Sequence[Importance]) -> Any:
+    """How much each symbol matters, and how much chance would make of it."""
+    rows = list(reversed(found))
+    names = [one.symbol for one in rows]
+    told = [
+        f"{one.symbol}: error times {one.factor:.2f}, by chance up to {one.chance:.2f}, p {one.p:.3f}"
+        for one in rows
+    ]
+    colours = [BLUE if one.seen else GREY for one in rows]
+    bars = go.Bar(
+        x=[one.factor - 1 for one in rows],
+        base=1,
+        y=names,
+        orientation="h",
+        marker={"color": colours},
+        text=told,
+        textposition="none",
+        hoverinfo="text",
+    )
+    mark = {"symbol": "line-ns-open", "size": 20, "color": ORANGE, "line": {"width": 3}}
+    chance = go.Scatter(
+        x=[one.chance for one in rows], y=names, mode="markers", marker=mark, hoverinfo="skip"
+    )
+    return plain([bars, chance], "prediction error grows by the factor", "", 90 + 34 * len(rows))
+
+
+def pruning(found: Sequence[Agreement]) -> Any:
+    """How each epoch orders the trials, compared with the end."""
+    epochs = [one.epoch for one in found]
+    up = [one.high - one.tau for one in found]
+    down = [one.tau - one.low for one in found]
+    taus = go.Scatter(
+        x=epochs,
+        y=[one.tau for one in found],
+        mode="lines+markers",
+        line={"color": BLUE},
+        error_y={"array": up, "arrayminus": down, "color": BLUE},
+    )
+    figure = plain([taus], "epoch", "Kendall's tau", 270)
+    return figure.add_hline(y=SAFE, line={"color": ORANGE, "dash": "dot"}).update_yaxes(range=[-0.4, 1.05])

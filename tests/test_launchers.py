@@ -1,0 +1,64 @@
+import json
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from specaug import cli
+
+
+def ablated(laboratory: Path, runs: Path, *arguments: str) -> int:
+    recipe = str(laboratory / "experiments" / "tiny.yaml")
+    return cli.main(["ablate", recipe, "--runs", str(runs), "--workers", "1", *arguments])
+
+
+def scores(runs: Path) -> dict[str, object]:
+    found = {}
+    for path in sorted((runs / "tiny").glob("*/result.json")):
+        result = json.loads(path.read_text())
+        del result["wall_seconds"]
+        found[path.parent.name] = result
+    return found
+
+
+@pytest.mark.slow
+def test_an_ablation_through_a_study_makes_the_same_runs(laboratory, tmp_path, capfd):
+    assert ablated(laboratory, tmp_path / "a") == 0
+    direct = capfd.readouterr().out.replace(str(tmp_path / "a"), "")
+    assert ablated(laboratory, tmp_path / "b", "--storage", f"sqlite:///{tmp_path / 'study.db'}") == 0
+    assert capfd.readouterr().out.replace(str(tmp_path / "b"), "") == direct
+    assert scores(tmp_path / "a") == scores(tmp_path / "b")
+    assert len(scores(tmp_path / "a")) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        pytest.param(
+            ["--launcher", "slurm", "--gpus", "0.5"],
+            "--gpus is 0.5; expected a whole number",
+            id="half a GPU",
+        ),
+        pytest.param(["--storage", "sqlite:////proc/x/y.db"], "specaug: /proc/x: ", id="no storage"),
+        pytest.param(
+            ["--launcher", "ray", "--workers", "0"], "--workers is 0; expected at least 1", id="no workers"
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(laboratory, tmp_path, capfd, arguments, complaint):
+    assert ablated(laboratory, tmp_path, *arguments) == 2
+    told = capfd.readouterr().err.splitlines()
+    assert complaint in told[-1]
+
+
+@pytest.mark.skipif(shutil.which("sbatch") is not None, reason="SLURM is here")
+def test_without_slurm_that_is_said(laboratory, tmp_path, capfd):
+    assert ablated(laboratory, tmp_path, "--launcher", "slurm") == 2
+    assert "no sbatch on the PATH; expected a machine" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(find_spec("ray") is not None, reason="Ray is here")
+def test_without_ray_that_is_said(laboratory, tmp_path, capfd):
+    assert ablated(laboratory, tmp_path, "--launcher", "ray") == 2
+    assert "ray is not installed; expected it (pip install specaug[ray])" in capfd.readouterr().err

@@ -1,0 +1,46 @@
+from collections.abc import Iterator
+from typing import Any
+
+import chaos
+import pytest
+from servers import postgres
+
+from specaug.study.sweep.on_ray import on_ray
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def cluster(monkeypatch) -> Iterator[Any]:
+    """A Ray cluster of one node with two cores, on this machine."""
+    ray = pytest.importorskip("ray", reason="no ray (pip install specaug[ray])")
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # it listens on this machine alone
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    ray.init(address=made.address, log_to_driver=False)
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+@pytest.mark.filterwarnings("ignore")  # Ray's own
+def test_a_sweep_that_loses_a_node_comes_to_what_an_undisturbed_one_comes_to(
+    tiny, cluster, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    plan = chaos.planned(tiny, "trials=4", "seeds=[0]")
+    second = [cluster.add_node(num_cpus=1)]
+    with postgres() as server:
+        study = chaos.begun(plan, server.url)
+
+        def look() -> None:
+            if second and chaos.at_work(study) == 3:
+                cluster.remove_node(second.pop(), allow_graceful=False)
+
+        words = chaos.command(plan, server.url, tiny, tmp_path / "runs")
+        on_ray(words, 3, tmp_path / "words", look)
+        found = chaos.finished_once(study, tmp_path / "runs" / plan.name)
+        assert not second
+        assert chaos.deaths(study) >= 1
+    assert found == chaos.undisturbed(plan, tiny, tmp_path / "plain")

@@ -2,10 +2,9 @@ import subprocess
 
 import chaos
 import pytest
-from servers import slurm
+from servers import postgres, slurm
 
 from specaug.study.sweep.on_slurm import Wanted, on_slurm
-from specaug.study.sweep.storage import default_storage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -18,11 +17,11 @@ def test_a_sweep_whose_jobs_are_sent_back_and_killed_comes_to_what_an_undisturbe
     tiny, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    plan, url, logs = chaos.planned(tiny), default_storage(tmp_path), tmp_path / "words"
+    plan, logs = chaos.planned(tiny), tmp_path / "words"
     strikes = [("--signal=USR2",), ("--signal=KILL",)]
     struck: list[str] = []
-    with slurm():
-        study = chaos.begun(plan, url)
+    with postgres() as server, slurm():
+        study = chaos.begun(plan, server.url)
 
         def look() -> None:
             if struck:  # or it would wait for two minutes before it starts again
@@ -34,11 +33,10 @@ def test_a_sweep_whose_jobs_are_sent_back_and_killed_comes_to_what_an_undisturbe
                 struck.append(fresh[0])
                 said("scancel", *strikes.pop(0), fresh[0])
 
-        words = chaos.command(plan, url, tiny, tmp_path / "runs")
+        words = chaos.command(plan, server.url, tiny, tmp_path / "runs")
         on_slurm(words, 3, logs, look, wanted=Wanted(partition="bench", minutes=30))
-    found = chaos.finished_once(study, tmp_path / "runs" / plan.name)
-    assert chaos.deaths(study) >= 2
+        found = chaos.finished_once(study, tmp_path / "runs" / plan.name)
+        assert chaos.deaths(study) >= 2
     (sent_back,) = (logs / "slurm").glob(f"{struck[0]}_0_log.err")
     assert "DUE TO JOB REQUEUE" in sent_back.read_text()
-    assert "interrupted" in (logs / f"worker-{struck[0][-1]}.log").read_text()
     assert found == chaos.undisturbed(plan, tiny, tmp_path / "plain")

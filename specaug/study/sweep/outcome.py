@@ -1,5 +1,6 @@
 """What a finished sweep came to, in words: the best of the search, the winner of the confirm runs, how sure that is."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ def outcome(study: optuna.Study, folders: Sequence[Path]) -> str:
     """The text below a sweep; `folders` are the finished runs of the confirm stage."""
     now = standing(study)
     lines = [f"{len(now.finished)} of {len(now.slots)} trials finished; the best on {CHOOSING}:"]
-    lines += [f"  {place}. {scored(trial)}" for place, trial in enumerate(now.finished[:TOP], 1)]
+    lines += [f"  {place}. {scored(trial)}" for place, trial in enumerate(now.best[:TOP], 1)]
     lines += ["", *said(now.finished)]
     blocks = ["\n".join(lines)]
     if folders:
@@ -74,6 +75,8 @@ def difference(row: Row, part: str) -> str:
     told = row.scores[part].difference
     if told is None:
         return "it is the same"
+    if math.isnan(told.value):
+        return "they have no seed in common"
     interval = (
         "" if told.low is None or told.high is None else f" [{100 * told.low:+.1f}, {100 * told.high:+.1f}]"
     )

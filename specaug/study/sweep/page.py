@@ -94,7 +94,7 @@ def page(study: optuna.Study, found: Findings, compared: Comparison | None, fold
         ),
         *answers(found, shown),
         *matters(found, shown),
-        f"<h2>Best {min(TOP, len(found.now.finished))} trials</h2>",
+        f"<h2>Best {min(TOP, len(found.now.best))} policies</h2>",
         tabled(best(found)),
         *confirmed(study, compared, folders),
         "<h2>Would pruning be safe here?</h2>",
@@ -219,7 +219,7 @@ def measured(one: Importance) -> list[str]:
 def best(found: Findings) -> Table:
     """The best trials."""
     header = ["policy", f"{found.metric}, %", "by run", "hidden, %", "seconds", "runs"]
-    return [header] + [trial_row(trial, found.sweep.metric) for trial in found.now.finished[:TOP]]
+    return [header] + [trial_row(trial, found.sweep.metric) for trial in found.now.best[:TOP]]
 
 
 def trial_row(trial: FrozenTrial, metric: str) -> list[str]:

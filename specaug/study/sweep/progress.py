@@ -29,6 +29,14 @@ class Standing:
         return sorted(complete, key=lambda trial: (trial.value or 0.0, trial.number))
 
     @property
+    def best(self) -> list[FrozenTrial]:
+        """The finished trials, best first, each policy once: a search comes back to what was good."""
+        seen: dict[str, FrozenTrial] = {}
+        for trial in self.finished:
+            seen.setdefault(trial.user_attrs.get(POLICY, str(trial.number)), trial)
+        return list(seen.values())
+
+    @property
     def over(self) -> int:
         """Slots that need nobody any more."""
         return sum(slot.done is not None or slot.failed is not None for slot in self.slots)

@@ -29,7 +29,7 @@ def text(now: Standing, plan: Plan, url: str, stopping: bool) -> str:
         f"{len(now.slots)} trials: {now.over - len(now.failed)} finished, {len(now.running)} under way, "
         f"{waiting} waiting, {len(now.failed)} failed{'; told to stop' if stopping else ''}",
     ]
-    lines += [f"  {place}. {scored(trial)}" for place, trial in enumerate(now.finished[:TOP], 1)]
+    lines += [f"  {place}. {scored(trial)}" for place, trial in enumerate(now.best[:TOP], 1)]
     for trial in now.running:
         where = trial.user_attrs.get(AT, ["starting", 0.0])[0]
         lines.append(f"  under way at {trial.user_attrs.get(WORKER, '?')}: {where}")

@@ -153,10 +153,21 @@ def slurm() -> Iterator[Path]:
             nodes_idle(there)
             yield conf
         finally:
+            nothing_left(user)
             for daemon in reversed(started):
                 daemon.terminate()
             for daemon in reversed(started):
                 daemon.wait(30)
+
+
+def nothing_left(user: str) -> None:
+    """Kill what jobs are left by a test that has failed: they would outlive the daemons."""
+    end = time.monotonic() + 20
+    while (
+        subprocess.run(["squeue", "-h"], capture_output=True, check=False).stdout and time.monotonic() < end
+    ):
+        subprocess.run(["scancel", "--signal=KILL", "--user", user], capture_output=True, check=False)
+        time.sleep(1)
 
 
 def munge(folder: Path) -> list[list[str]]:

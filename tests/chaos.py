@@ -75,6 +75,18 @@ def begun(plan: Plan, url: str) -> optuna.Study:
     return opened(plan, open_storage(url, BEAT, GRACE), url)[0]
 
 
+@contextmanager
+def begun_at(plan: Plan, url: str) -> Iterator[optuna.Study]:
+    """The same, with every connection closed in the end: psycopg warns of those that are not."""
+    study = begun(plan, url)
+    try:
+        yield study
+    finally:
+        storage = getattr(study._storage, "_backend", study._storage)
+        storage.remove_session()
+        storage.engine.dispose()
+
+
 def command(plan: Plan, url: str, laboratory: Path, runs: Path) -> list[str]:
     """What a worker of the sweep is told."""
     places = ["--laboratory", str(laboratory), "--runs", str(runs)]

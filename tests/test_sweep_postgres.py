@@ -37,36 +37,36 @@ def named(tiny, name: str) -> chaos.Plan:
 
 def test_workers_that_are_killed_and_stopped_come_to_the_same_to_the_bit(tiny, server, unharmed, tmp_path):
     plan = named(tiny, "killed")
-    study = chaos.begun(plan, server.url)
     words = chaos.command(plan, server.url, tiny, tmp_path / "runs")
-    with chaos.team_of(3, words, tmp_path / "words") as team:
-        chaos.chaos(study, team, seed=1)
-        chaos.done(team)
-    assert chaos.deaths(study) >= 3
-    assert chaos.finished_once(study, tmp_path / "runs" / plan.name) == unharmed
+    with chaos.begun_at(plan, server.url) as study:
+        with chaos.team_of(3, words, tmp_path / "words") as team:
+            chaos.chaos(study, team, seed=1)
+            chaos.done(team)
+        assert chaos.deaths(study) >= 3
+        assert chaos.finished_once(study, tmp_path / "runs" / plan.name) == unharmed
 
 
 def test_a_server_that_crashes_and_comes_back_costs_nothing(tiny, server, unharmed, tmp_path):
     plan = named(tiny, "crashed")
-    study = chaos.begun(plan, server.url)
     words = chaos.command(plan, server.url, tiny, tmp_path / "runs")
-    with chaos.team_of(3, words, tmp_path / "words") as team:
-        assert chaos.until(lambda: len(chaos.running(study, team)) == 3, team)
-        server.stop("immediate")
-        time.sleep(4)
-        server.start()
-        chaos.done(team)
-    assert chaos.finished_once(study, tmp_path / "runs" / plan.name) == unharmed
+    with chaos.begun_at(plan, server.url) as study:
+        with chaos.team_of(3, words, tmp_path / "words") as team:
+            assert chaos.until(lambda: len(chaos.running(study, team)) == 3, team)
+            server.stop("immediate")
+            time.sleep(4)
+            server.start()
+            chaos.done(team)
+        assert chaos.finished_once(study, tmp_path / "runs" / plan.name) == unharmed
 
 
 def test_three_workers_may_start_at_one_moment(tiny, server, tmp_path):
     plan = chaos.renamed(chaos.planned(tiny, "trials=3", "seeds=[0]"), "together")
-    study = chaos.begun(plan, server.url)
     words = chaos.command(plan, server.url, tiny, tmp_path / "runs")
-    with chaos.team_of(3, words, tmp_path / "words") as team:
-        chaos.done(team)
-    assert team.left == [0, 0, 0], team.words()
-    assert len(chaos.finished_once(study, tmp_path / "runs" / plan.name)) == 3
+    with chaos.begun_at(plan, server.url) as study:
+        with chaos.team_of(3, words, tmp_path / "words") as team:
+            chaos.done(team)
+        assert team.left == [0, 0, 0], team.words()
+        assert len(chaos.finished_once(study, tmp_path / "runs" / plan.name)) == 3
 
 
 def test_a_server_that_does_not_answer_is_named_without_its_password():

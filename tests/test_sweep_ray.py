@@ -31,8 +31,7 @@ def test_a_sweep_that_loses_a_node_comes_to_what_an_undisturbed_one_comes_to(
     monkeypatch.setenv("WANDB_MODE", "disabled")
     plan = chaos.planned(tiny, "trials=4", "seeds=[0]")
     second = [cluster.add_node(num_cpus=1)]
-    with postgres() as server:
-        study = chaos.begun(plan, server.url)
+    with postgres() as server, chaos.begun_at(plan, server.url) as study:
 
         def look() -> None:
             if second and chaos.at_work(study) == 3:

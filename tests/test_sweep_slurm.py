@@ -20,8 +20,7 @@ def test_a_sweep_whose_jobs_are_sent_back_and_killed_comes_to_what_an_undisturbe
     plan, logs = chaos.planned(tiny), tmp_path / "words"
     strikes = [("--signal=USR2",), ("--signal=KILL",)]
     struck: list[str] = []
-    with postgres() as server, slurm():
-        study = chaos.begun(plan, server.url)
+    with postgres() as server, slurm(), chaos.begun_at(plan, server.url) as study:
 
         def look() -> None:
             if struck:  # or it would wait for two minutes before it starts again

@@ -47,6 +47,7 @@ def test_a_node_that_does_not_share_the_disk_is_named(tmp_path):
         served(["init", "there"], str(tmp_path / "log"), str(tmp_path / "elsewhere"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 def test_a_worker_ends_with_its_task_however_that_ends(tmp_path):
     pipe, log = pipe_in(tmp_path), tmp_path / "log"

@@ -49,11 +49,12 @@ def test_a_job_says_how_its_worker_failed(tmp_path):
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.slow
 def test_a_job_that_makes_room_ends_its_worker_as_by_ctrl_c_and_is_the_same_job_again(tmp_path):
     pytest.importorskip("submitit", reason="no submitit (pip install specaug[cluster])")
     pipe = pipe_in(tmp_path)
     serve = Serve(["train", str(pipe)], tmp_path / "log")
-    again, held = [], []
+    again, held, ended = [], [], []
 
     def strike() -> None:
         held.append(writer(pipe))
@@ -63,6 +64,7 @@ def test_a_job_that_makes_room_ends_its_worker_as_by_ctrl_c_and_is_the_same_job_
 
     def make_room(*_: object) -> None:
         again.append(serve.checkpoint())
+        ended.append(serve.process and serve.process.returncode)
         raise SystemExit
 
     before = signal.signal(signal.SIGUSR2, make_room)
@@ -75,8 +77,7 @@ def test_a_job_that_makes_room_ends_its_worker_as_by_ctrl_c_and_is_the_same_job_
     finally:
         os.close(held[0])
         signal.signal(signal.SIGUSR2, before)
-    assert serve.process is not None
-    assert serve.process.poll() == 130
+    assert ended == [130]  # before SLURM takes the job from its node
     assert "interrupted" in (tmp_path / "log").read_text()
     assert again[0].function.command == serve.command
     assert again[0].function.log == tmp_path / "log"

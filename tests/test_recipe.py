@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from specaug.augment.policy import LB, LD, NAMED
@@ -56,8 +56,16 @@ OTHER = {  # a value of each field that is neither its default nor out of range
     },
     Schedule: {"s_r": 100, "s_i": 1000, "s_f": 4000},
 }
-FSDD = {"strings": "long", "fold": 2, "train": 7, "dev": 7, "test": 7}
-SPOKEN = {"vocabulary": "small", "voices": 3, "train": 7, "dev": 7, "test": 7, "test_voices": 3}
+FSDD = {"strings": "long", "fold": 2, "train": 7, "dev": 7, "test": 7, "dev_speaker": True}
+SPOKEN = {
+    "vocabulary": "small",
+    "voices": 3,
+    "train": 7,
+    "dev": 7,
+    "test": 7,
+    "test_voices": 3,
+    "dev_voices": 2,
+}
 LIBRISPEECH = {"train": ("a",), "dev": ("b",), "test": ("c",)}
 MANIFESTS = {"train": "a", "dev": "b", "test": ("c",), "title": "d", "synthetic": True}
 CORPORA = dict(zip(get_args(CorpusOptions), (FSDD, SPOKEN, LIBRISPEECH, MANIFESTS), strict=True))
@@ -126,6 +134,7 @@ def test_a_run_of_a_run_is_itself():
     assert run.run() == run
 
 
+@settings(max_examples=12)
 @given(
     policies=st.lists(st.sampled_from(sorted(NAMED)), min_size=1, unique=True),
     seeds=st.lists(st.integers(0, 50), min_size=1, max_size=4, unique=True),

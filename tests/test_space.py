@@ -53,6 +53,13 @@ def test_why_a_policy_lies_outside_is_said(changes, why):
 
 
 def test_a_symbol_that_is_not_searched_must_be_the_base_policys():
+    idle = replace(SWEEP, space={symbol: SPACE[symbol] for symbol in ("W", "m_F", "F", "m_T", "T")})
+    masked = replace(idle, policy=PolicyChoice(p=0.5))
+    assert point_of(masked, PolicyChoice(name="None")) == {
+        "W": 0,
+        "m_F": 0,
+        "m_T": 0,
+    }  # where p means nothing
     narrow = replace(SWEEP, space={symbol: SPACE[symbol] for symbol in ("m_F", "F")})
     assert point_of(narrow, PolicyChoice(name="LB")) == "W is 80 and not searched"
     based = replace(narrow, policy=PolicyChoice(name="LB"))

@@ -8,6 +8,8 @@ from specaug.study.sweep.storage import default_storage, first_line, hidden, net
 MOUNTS = """/dev/vda / ext4 rw 0 0
 server:/home /home nfs4 rw 0 0
 /dev/vdb /home/me/local ext4 rw 0 0
+server:/all /home/me/local/far nfs rw 0 0
+/dev/vdc /home/me ext4 rw 0 0
 """
 
 
@@ -57,7 +59,9 @@ def test_a_study_has_a_file_of_its_own_and_its_folder_is_made(tmp_path):
 @pytest.mark.parametrize(
     ("url", "kind"),
     [
-        ("sqlite:////home/me/study.db", "nfs4"),
+        ("sqlite:////home/you/study.db", "nfs4"),
+        ("sqlite:////home/me/local/far/study.db", "nfs"),
+        ("sqlite:////home/me/study.db", ""),
         ("sqlite:////home/me/local/study.db", ""),
         ("sqlite:////homework/study.db", ""),
         ("sqlite:////tmp/study.db", ""),

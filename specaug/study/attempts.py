@@ -22,7 +22,7 @@ def begin(folder: Path, attempt: str) -> Path:
     own = writable(folder.with_name(f"{folder.name}.{attempt}"))
     if (own / LAST).is_file():
         return own
-    others = [path for path in (folder, *attempts(folder)) if path != own and (path / LAST).is_file()]
+    others = [path for path in (folder, *attempts(folder)) if (path / LAST).is_file()]
     with suppress(FileNotFoundError):  # an attempt that goes meanwhile leaves a finished run
         for other in sorted(others, key=lambda path: (path / LAST).stat().st_mtime)[-1:]:
             take_over(other, own)

@@ -107,6 +107,15 @@ def test_a_slot_whose_workers_keep_dying_is_given_up():
     assert slot.failed.user_attrs[TRIES] == MOST_TRIES
 
 
+def test_to_make_room_is_no_failure_however_often():
+    study = study_of(1)
+    for _ in range(MOST_TRIES + 3):
+        trial = study.ask()
+        give_back(study, trial)
+        study.tell(trial, state=TrialState.FAIL)
+    assert slots(study)[0].waiting
+
+
 def test_a_slot_is_not_lost_where_he_who_found_its_worker_dead_has_died_too():
     study = study_of(1)
     study.tell(study.ask(), state=TrialState.FAIL)

@@ -1,8 +1,14 @@
+import multiprocessing
 import re
+import warnings
+from pathlib import Path
 
+import optuna
 import pytest
+from optuna.trial import TrialState
 
 from specaug.errors import UserError
+from specaug.study.sweep.slots import SLOT, fill
 from specaug.study.sweep.storage import default_storage, first_line, hidden, network_disk, open_storage
 
 MOUNTS = """/dev/vda / ext4 rw 0 0
@@ -49,6 +55,31 @@ def test_a_password_in_what_a_database_says_is_hidden():
     assert first_line(ValueError(f"bad {url}\nmore"), url) == f"bad {hidden(url)}"
     assert first_line(ValueError("password s3cret is wrong"), url) == "password *** is wrong"
     assert first_line(ValueError(""), url) == "ValueError"
+
+
+def take(url: str, taken: str) -> None:
+    """Take trials until none is left, and write down which."""
+    study = optuna.load_study(study_name="s", storage=open_storage(url))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        while study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            trial = study.ask()
+            if SLOT in trial.user_attrs:
+                with Path(taken).open("a") as file:
+                    file.write(f"{trial.user_attrs[SLOT]}\n")
+
+
+def test_sqlite_gives_no_trial_to_two_workers(tmp_path):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    fill(optuna.create_study(study_name="s", storage=open_storage(url)), [{} for _ in range(40)])
+    spawn = multiprocessing.get_context("spawn")
+    workers = [spawn.Process(target=take, args=(url, str(tmp_path / f"{n}.txt"))) for n in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+    taken = [line for path in tmp_path.glob("*.txt") for line in path.read_text().splitlines()]
+    assert sorted(map(int, taken)) == list(range(40))
 
 
 def test_a_study_has_a_file_of_its_own_and_its_folder_is_made(tmp_path):

@@ -13,6 +13,7 @@ from typing import IO
 from specaug.errors import UserError
 
 PROGRAM = "import sys; from specaug.cli import main; sys.exit(main(sys.argv[1:]))"
+OWN = ("WANDB_SERVICE",)  # variables of this process alone
 GRACE = 15.0  # seconds that workers have, after Ctrl-C, to put their slots back
 QUICK, MOST = (
     20.0,
@@ -66,7 +67,9 @@ def hire(command: Sequence[str], folder: Path, place: int) -> Hired:
 
 def start(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     """A worker of one thread in a session of its own: Ctrl-C reaches it from here alone."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {name: value for name, value in os.environ.items() if name not in OWN} | {
+        "OMP_NUM_THREADS": "1"
+    }
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *command],
         stdin=subprocess.DEVNULL,

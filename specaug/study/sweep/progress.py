@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from specaug.errors import UserError
 from specaug.study.screen import Screen
 from specaug.study.sweep.objective import POLICY, RUNS
 from specaug.study.sweep.slots import FAILURE, OVER, Slot, slots
+from specaug.study.sweep.storage import reaching
 from specaug.study.sweep.worker import AT, WORKER
 
 EVERY = 1.0  # seconds between two looks at the storage
@@ -95,7 +97,12 @@ class Follower:
         if time.monotonic() - self.looked < EVERY:
             return
         self.looked = time.monotonic()
-        now = standing(self.study)
+        try:
+            with reaching(""):
+                now = standing(self.study)
+        except UserError as error:
+            self.screen.say(f"{error}; waiting")
+            return
         if self.then < 0:
             self.then = now.share
             self.ended = {slot.number for slot in now.slots if slot.done or slot.failed}

@@ -85,12 +85,12 @@ def claim(study: optuna.Study, trial: optuna.Trial) -> None:
         raise Surplus
 
 
-def requeue(study: optuna.Study, trial: FrozenTrial) -> None:
+def requeue(study: optuna.Study, trial: FrozenTrial, counted: int = 1) -> None:
     """Queue a trial's slot again, with what it had drawn so far; given up after too many tries."""
     attributes = dict(trial.user_attrs)
     if SLOT not in attributes:
         return
-    attributes[TRIES] = attributes.get(TRIES, 0) + 1
+    attributes[TRIES] = attributes.get(TRIES, 0) + counted
     if attributes[TRIES] > MOST_TRIES:
         return
     kept = {FAILURE: None} if FAILURE in attributes else {}
@@ -116,7 +116,7 @@ def give_back(study: optuna.Study, trial: optuna.Trial) -> None:
     """Queue the slot of a trial that stops halfway; nothing where it is no longer ours."""
     frozen = current(study, trial.number)
     if frozen.state == TrialState.RUNNING:
-        requeue(study, frozen)
+        requeue(study, frozen, counted=0)  # to make room is no failure
 
 
 def current(study: optuna.Study, number: int) -> FrozenTrial:

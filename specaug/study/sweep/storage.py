@@ -41,13 +41,30 @@ def open_storage(url: str, beat: int = BEAT, grace: int = GRACE) -> RDBStorage:
                 Path(at.database).parent.mkdir(parents=True, exist_ok=True)
         from specaug.study.sweep.slots import requeue
 
-        return RDBStorage(
+        storage = RDBStorage(
             url,
             engine_kwargs=options,
             heartbeat_interval=beat,
             grace_period=grace,
             heartbeat_stale_trial_callback=requeue,
         )
+        if at.get_backend_name() == "sqlite":
+            one_at_a_time(storage.engine)
+        return storage
+
+
+def one_at_a_time(engine: sqlalchemy.Engine) -> None:
+    """Have SQLite lock before it reads: it knows no SELECT ... FOR UPDATE, and would give one trial to two workers."""
+
+    def by_hand(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+
+    def locked(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    sqlalchemy.event.listen(engine, "connect", by_hand)
+    sqlalchemy.event.listen(engine, "begin", locked)
+    engine.dispose()  # connections that were made before
 
 
 @contextlib.contextmanager

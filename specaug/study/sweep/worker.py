@@ -28,6 +28,7 @@ from specaug.study.sweep.slots import (
 from specaug.study.sweep.storage import reaching
 
 AT, WORKER = "at", "worker"  # where a trial is, and who is at it
+OUTAGE = 600.0  # seconds that a storage may be away
 POLL = 1.0  # seconds between two looks where all slots are taken
 LOOK, TELL = 2.0, 5.0  # seconds between two looks whether a trial is still ours, and two lines about it
 MEMORY_TRIES = 2  # of a slot that ran out of memory, which may have been another's fault
@@ -84,20 +85,41 @@ def work(
     An error in a trial is written down and stops nothing. KeyboardInterrupt goes on, after the slot was queued again.
     """
     torch.set_num_threads(1)  # also what makes the GP's suggestions fast
+    lost: float | None = None  # since when the storage does not answer
     while True:
-        with reaching(url):
-            optuna.storages.fail_stale_trials(study)
-            rescue(study)
-            seen = slots(study)
-            if study.user_attrs.get(STOP):
+        try:
+            if not step(study, url, objective, sampler, poll):
                 return
-            if not any(slot.waiting for slot in seen):
-                if not any(slot.running for slot in seen):
-                    return
-                time.sleep(poll)
-                continue
+            lost = None
+        except UserError:  # of the storage: a trial's own are written down
+            lost = lost or time.monotonic()
+            if time.monotonic() - lost > OUTAGE:
+                raise
+            time.sleep(poll)
+
+
+def step(
+    study: optuna.Study,
+    url: str,
+    objective: Objective,
+    sampler: Callable[[int], optuna.samplers.BaseSampler],
+    poll: float,
+) -> bool:
+    """Take a slot, or wait for one; False where none will come. Raises UserError where the storage does not answer."""
+    with reaching(url):
+        optuna.storages.fail_stale_trials(study)
+        rescue(study)
+        seen = slots(study)
+        if study.user_attrs.get(STOP):
+            return False
+        if any(slot.waiting for slot in seen):
             study.sampler = sampler(sum(slot.done is not None for slot in seen))
             one(study, objective)
+            return True
+        if any(slot.running for slot in seen):
+            time.sleep(poll)
+            return True
+    return False
 
 
 def one(study: optuna.Study, objective: Objective) -> None:

@@ -1,8 +1,7 @@
 import pytest
 
 from specaug.errors import UserError
-from specaug.study.sweep.launch import MOST, QUICK
-from specaug.study.sweep.patience import Patience
+from specaug.study.sweep.patience import MOST, QUICK, Patience
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ class Recipe:
 
     def run(self) -> "Recipe":
         """The recipe of one run: its own policy and seed with every field written out, and no others."""
-        return replace(self, policy=self._scaled(self.policy).resolved(), scale=1.0, **SINGLE)
+        return replace(self, policy=self.scaled(self.policy).resolved(), scale=1.0, **SINGLE)
 
     def runs(self) -> Iterator["Recipe"]:
         """The runs of an ablation, seed by seed, so that a table of all policies fills early."""
@@ -98,7 +98,8 @@ class Recipe:
             return self.corpus
         return replace(self.corpus, fold=fold)
 
-    def _scaled(self, choice: PolicyChoice) -> PolicyChoice:
+    def scaled(self, choice: PolicyChoice) -> PolicyChoice:
+        """A policy as this experiment means it, unless it says its own scale."""
         return replace(choice, scale=self.scale) if choice.scale == 1.0 else choice
 
 

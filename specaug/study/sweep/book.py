@@ -1,7 +1,7 @@
 """A study's beginning: made once, filled with slots, taken up again, refused where its recipe has changed since."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ def queued(plan: Plan) -> tuple[list[dict[str, Value]], list[str]]:
     if plan.sweep is None:
         return [{} for _ in range(plan.trials)], left
     for choice in plan.sweep.first:
-        scaled = choice if choice.scale != 1.0 else replace(choice, scale=plan.recipe.scale)
+        scaled = plan.recipe.scaled(choice)
         point = point_of(plan.sweep, scaled)
         if isinstance(point, str):
             left.append(f"{scaled.title()} lies outside the space and is not tried: {point}")

@@ -65,8 +65,9 @@ def conduct(plan: Plan, desk: Desk) -> tuple[optuna.Study, list[Path]]:
     say(
         f"{plan.name}: confirming the best {sweep.confirm.top} on seeds {', '.join(map(str, sweep.confirm.seeds))}"
     )
-    worked_at(listing(f"{plan.name}-confirm", recipe), desk)
-    return study, confirm_runs(study, plan, desk.places)
+    name = f"{plan.name}-confirm"
+    worked_at(listing(name, recipe), desk)
+    return study, finished(name, recipe, desk.places)
 
 
 def worked_at(plan: Plan, desk: Desk) -> optuna.Study:
@@ -119,21 +120,14 @@ def runs_through_a_study(name: str, recipe: Recipe, desk: Desk) -> tuple[list[Ru
 def confirming(plan: Plan, sweep: Sweep, best: Sequence[optuna.trial.FrozenTrial], places: Places) -> Recipe:
     """The experiment of the confirm stage: the known policies, and the best of the search, each once."""
     search = Search(plan, sweep, places)
+    known = [plan.recipe.scaled(choice) for choice in sweep.confirm.policies]
     found: list[PolicyChoice] = []
     for trial in best:
         choice = search.policy(trial.params)
-        if all(choice.policy() != other.policy() for other in (*found, *scaled(plan, sweep))):
+        if all(choice.policy() != other.policy() for other in (*found, *known)):
             found.append(choice)
     policies = (*sweep.confirm.policies, *found[: sweep.confirm.top])
     return replace(plan.recipe, policies=policies, seeds=sweep.confirm.seeds)
-
-
-def scaled(plan: Plan, sweep: Sweep) -> list[PolicyChoice]:
-    """The known policies as the experiment scales them."""
-    return [
-        replace(choice, scale=plan.recipe.scale) if choice.scale == 1.0 else choice
-        for choice in sweep.confirm.policies
-    ]
 
 
 def confirm_runs(study: optuna.Study, plan: Plan, places: Places) -> list[Path]:
@@ -141,6 +135,10 @@ def confirm_runs(study: optuna.Study, plan: Plan, places: Places) -> list[Path]:
     best = standing(study).finished
     if plan.sweep is None or not plan.sweep.confirm.top or not best:
         return []
-    recipe = confirming(plan, plan.sweep, best, places)
-    runs = [Run(f"{plan.name}-confirm", run, places) for run in recipe.runs()]
+    return finished(f"{plan.name}-confirm", confirming(plan, plan.sweep, best, places), places)
+
+
+def finished(name: str, recipe: Recipe, places: Places) -> list[Path]:
+    """The folders of an experiment's finished runs."""
+    runs = [Run(name, run, places) for run in recipe.runs()]
     return [run.folder for run in runs if run.finished]

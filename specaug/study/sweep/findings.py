@@ -1,7 +1,7 @@
 """What the finished trials of a sweep say, worked out once for the page and whatever else shows it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,7 @@ def queued_by_name(plan: Plan, now: Standing) -> dict[int, str]:
         return {}
     names: dict[int, str] = {}
     for choice in plan.sweep.first:
-        scaled = choice if choice.scale != 1.0 else replace(choice, scale=plan.recipe.scale)
+        scaled = plan.recipe.scaled(choice)
         point = point_of(plan.sweep, scaled)
         for slot in now.slots[: len(plan.sweep.first)]:
             if slot.trials[0].system_attrs.get("fixed_params") == point:

@@ -10,15 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from specaug.errors import UserError
+from specaug.study.sweep.patience import Patience
 
 PROGRAM = "import sys; from specaug.cli import main; sys.exit(main(sys.argv[1:]))"
 OWN = ("WANDB_SERVICE",)  # variables of this process alone
 GRACE = 15.0  # seconds that workers have, after Ctrl-C, to put their slots back
-QUICK, MOST = (
-    20.0,
-    5,
-)  # a worker that lives shorter has died at its start; after so many of them no more are started
 EVERY = 0.5  # seconds between two looks
 
 
@@ -40,16 +36,14 @@ def local(
     """
     folder.mkdir(parents=True, exist_ok=True)
     team = [hire(command, folder, place) for place in range(workers)]
-    quick = 0
+    patience = Patience()
     try:
         while any(worker.process.poll() is None for worker in team):
             for place, worker in enumerate(team):
                 if worker.process.poll() in (None, 0):
                     continue
                 lived = time.monotonic() - worker.started
-                quick = quick + 1 if lived < QUICK else 0
-                if quick >= MOST or worker.process.returncode == 2:
-                    raise UserError(f"{worker.log}: workers die at their start ({last_line(worker.log)})")
+                patience.died(worker.process.returncode, lived, worker.log)
                 team[place] = hire(command, folder, place)
             look()
             time.sleep(EVERY)
@@ -94,7 +88,13 @@ def dismiss(team: Sequence[Hired]) -> None:
             worker.process.wait()
 
 
-def last_line(log: Path) -> str:
-    """The last line of a log."""
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "no word"
+def put_back(process: subprocess.Popen[bytes]) -> None:
+    """End a worker as by Ctrl-C, so that its slot is queued again."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -5,7 +5,6 @@ folders of data and runs; what is not finished when a node is lost goes stale in
 """
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from specaug.errors import UserError
-from specaug.study.sweep.launch import EVERY, GRACE, PROGRAM
+from specaug.study.sweep.launch import EVERY, GRACE, OWN, PROGRAM, put_back
 from specaug.study.sweep.patience import Patience
 
 PASSED_ON = (
@@ -25,7 +24,6 @@ PASSED_ON = (
     "HF_",
     "PYTHONPATH",
 )  # the beginnings of the variables that workers are told
-OWN = ("WANDB_SERVICE",)  # of this process alone
 WITH_ITS_TASK = (  # on a lost node nobody else would end the worker: the system sends it SIGINT (PR_SET_PDEATHSIG)
     "import ctypes, sys; sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, 2); "
 )
@@ -174,18 +172,6 @@ def started_in(where: str, command: Sequence[str], log: Path) -> subprocess.Pope
             env={**os.environ, **environment},
             start_new_session=True,
         )
-
-
-def put_back(process: subprocess.Popen[bytes]) -> None:
-    """End a worker as by Ctrl-C, so that its slot is queued again."""
-    if process.poll() is not None:
-        return
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def dismiss(ray: Any, team: list[Any]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from specaug.errors import UserError
-from specaug.study.sweep.launch import EVERY, GRACE, start
+from specaug.study.sweep.launch import EVERY, GRACE, put_back, start
 from specaug.study.sweep.patience import Patience
 
 MINUTES = 240  # of a job before it makes room and is queued again
@@ -70,13 +70,8 @@ class Serve:
 
     def put_back(self) -> None:
         """End the worker as by Ctrl-C, so that its slot is queued again."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+        if self.process is not None:
+            put_back(self.process)
 
     def checkpoint(self) -> Any:
         """What the job does when it is started again; called by submitit at SIGUSR2."""

@@ -21,7 +21,7 @@ from specaug.study.sweep.objective import POLICY, RUNS
 from specaug.study.sweep.options import HIDING, Axis
 from specaug.study.sweep.outcome import named, winner
 from specaug.study.sweep.samplers import sampler_name
-from specaug.study.sweep.slots import FAILURE, SLOT
+from specaug.study.sweep.slots import SLOT, why
 from specaug.study.table import SHORT
 
 TOP = 10  # trials in the table
@@ -177,8 +177,7 @@ def spelled(symbol: str, axis: Axis) -> str:
 def failures(found: Findings) -> Iterator[str]:
     """Why trials failed."""
     for trial in found.now.failed:
-        why = trial.user_attrs.get(FAILURE) or {"kind": "given up", "why": "its workers died too often"}
-        line = f"trial {trial.user_attrs[SLOT]} failed ({why['kind']}): {why['why']}"
+        line = f"trial {trial.user_attrs[SLOT]} failed {why(trial)}"
         yield f'<p class="soft">{escape(line)}</p>'
 
 

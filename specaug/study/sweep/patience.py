@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specaug.errors import UserError
-from specaug.study.sweep.launch import MOST, QUICK, last_line
 
+QUICK, MOST = (
+    20.0,
+    5,
+)  # seconds below which a worker has died at its start; after so many in a row no more are started
 MISTAKE = 2  # the exit status of a user's mistake, which another worker would make again
 
 
@@ -21,3 +24,9 @@ class Patience:
         if self.quick >= MOST or status == MISTAKE:
             said = last_line(log) if log.is_file() else "no word"
             raise UserError(f"{log}: workers die at their start ({said})")
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log."""
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "no word"

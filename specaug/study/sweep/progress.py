@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from specaug.errors import UserError
 from specaug.study.screen import Screen
 from specaug.study.sweep.objective import POLICY, RUNS
-from specaug.study.sweep.slots import FAILURE, OVER, Slot, slots
+from specaug.study.sweep.slots import OVER, Slot, slots, why
 from specaug.study.sweep.storage import reaching
 from specaug.study.sweep.worker import AT, WORKER
 
@@ -123,5 +123,4 @@ class Follower:
         if trial.state in OVER:
             how = "pruned" if trial.state == TrialState.PRUNED else scored(trial)
             return f"trial {number}: {how}"
-        why = trial.user_attrs.get(FAILURE) or {"kind": "given up", "why": "its workers died too often"}
-        return f"trial {number} failed ({why['kind']}): {why['why']}"
+        return f"trial {number} failed {why(trial)}"

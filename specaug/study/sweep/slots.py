@@ -119,6 +119,12 @@ def give_back(study: optuna.Study, trial: optuna.Trial) -> None:
         requeue(study, frozen, counted=0)  # to make room is no failure
 
 
+def why(trial: FrozenTrial) -> str:
+    """Why a slot was given up, as what follows "failed"."""
+    told = trial.user_attrs.get(FAILURE) or {"kind": "given up", "why": "its workers died too often"}
+    return f"({told['kind']}): {told['why']}"
+
+
 def current(study: optuna.Study, number: int) -> FrozenTrial:
     """The trial as the storage has it now."""
     trials = study.get_trials(deepcopy=False)

@@ -5,7 +5,7 @@ import optuna
 from specaug.study.sweep.book import Plan
 from specaug.study.sweep.objective import POLICY
 from specaug.study.sweep.progress import Standing, scored, standing
-from specaug.study.sweep.slots import FAILURE, STOP
+from specaug.study.sweep.slots import STOP, why
 from specaug.study.sweep.storage import hidden, reaching
 from specaug.study.sweep.worker import AT, WORKER
 
@@ -34,8 +34,7 @@ def text(now: Standing, plan: Plan, url: str, stopping: bool) -> str:
         where = trial.user_attrs.get(AT, ["starting", 0.0])[0]
         lines.append(f"  under way at {trial.user_attrs.get(WORKER, '?')}: {where}")
     for trial in now.failed:
-        why = trial.user_attrs.get(FAILURE) or {"kind": "given up", "why": "its workers died too often"}
-        lines.append(f"  failed ({why['kind']}): {why['why']}")
+        lines.append(f"  failed {why(trial)}")
     return "".join(f"{line}\n" for line in lines)
 
 

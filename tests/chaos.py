@@ -10,7 +10,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -98,7 +98,7 @@ def undisturbed(plan: Plan, laboratory: Path, runs: Path) -> dict[int, Row]:
     """What the sweep comes to where one worker does it from end to end, in this process."""
     url, places = default_storage(runs), Places.of(laboratory, None, runs)
     study = begun(plan, url)
-    work(study, url, objective_of(plan, places, online=False), sampler_of(plan.sweep))
+    work(study, url, objective_of(plan, places), sampler_of(plan.sweep))
     return finished_once(study, runs / plan.name)
 
 
@@ -203,10 +203,8 @@ def done(team: Team) -> None:
 
 def running(study: optuna.Study, team: Team) -> dict[int, BaseProcess]:
     """The trials that the team is at, by number, each with its worker."""
-    there = {str(worker.pid): worker for worker in team.workers}
-    trials = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    at = {trial.number: trial.user_attrs.get(WORKER, "").rpartition(":")[2] for trial in trials}
-    return {number: there[pid] for number, pid in at.items() if pid in there}
+    there = {worker.pid: worker for worker in team.workers}
+    return {number: there[process] for number, process in at_work(study).items() if process in there}
 
 
 def chaos(study: optuna.Study, team: Team, seed: int, kills: int = 6) -> None:
@@ -232,13 +230,34 @@ def put_to_sleep(study: optuna.Study, team: Team, rng: random.Random) -> None:
     os.kill(worker.pid or 0, signal.SIGSTOP)
     # nobody can, while it holds a lock of the database
     until(lambda: study.get_trials(deepcopy=False)[number].state != TrialState.RUNNING, team, 30)
-    with suppress(ProcessLookupError):  # it was done before it could be stopped
-        os.kill(worker.pid or 0, signal.SIGCONT)
+    signalled(worker.pid or 0, signal.SIGCONT)  # unless it was done before it could be stopped
 
 
-def at_work(study: optuna.Study) -> int:
-    """How many trials somebody is at."""
-    return len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+def at_work(study: optuna.Study) -> dict[int, int]:
+    """The trials that somebody is at, by number, each with the process of its worker."""
+    trials = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    told = {trial.number: trial.user_attrs.get(WORKER, "").rpartition(":")[2] for trial in trials}
+    return {number: int(process) for number, process in told.items() if process}
+
+
+@contextmanager
+def held(study: optuna.Study) -> Iterator[dict[int, int]]:
+    """The trials that somebody is at, none of which is finished before the block ends."""
+    stopped = [process for process in at_work(study).values() if signalled(process, signal.SIGSTOP)]
+    try:
+        yield {number: process for number, process in at_work(study).items() if process in stopped}
+    finally:
+        for process in stopped:
+            signalled(process, signal.SIGCONT)
+
+
+def signalled(process: int, sign: signal.Signals) -> bool:
+    """Whether the process was there to be told."""
+    try:
+        os.kill(process, sign)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def deaths(study: optuna.Study) -> int:

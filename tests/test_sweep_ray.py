@@ -34,8 +34,10 @@ def test_a_sweep_that_loses_a_node_comes_to_what_an_undisturbed_one_comes_to(
     with postgres() as server, chaos.begun_at(plan, server.url) as study:
 
         def look() -> None:
-            if second and chaos.at_work(study) == 3:
-                cluster.remove_node(second.pop(), allow_graceful=False)
+            if second and len(chaos.at_work(study)) == 3:
+                with chaos.held(study) as at:
+                    if len(at) == 3:
+                        cluster.remove_node(second.pop(), allow_graceful=False)
 
         words = chaos.command(plan, server.url, tiny, tmp_path / "runs")
         on_ray(words, 3, tmp_path / "words", look)

@@ -1,11 +1,15 @@
-"""Trains somebody's module on two processes and writes what each of them saw: `python ranks.py FOLDER WORKERS`."""
+"""What ranks do in tests: they import it. As a command, somebody's module on two processes: `ranks.py FOLDER WORKERS`."""
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
+from standins import OneLayer
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from specaug.augment.policy import LD
@@ -45,6 +49,38 @@ class Seeing(L.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class Noting(OneLayer):
+    """Writes what it is trained on into a folder, a file for each step and rank."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(dropout=0)
+        self.folder = folder
+
+    def loss(self, features: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
+        loss = super().loss(features, lengths, targets, target_lengths)
+        if self.training:
+            rank = os.environ.get("RANK", "alone")
+            seen = {"features": features, "lengths": lengths, "targets": targets}
+            torch.save(seen, self.folder / f"{len(self.steps) - 1}-{rank}.pt")
+        return loss
+
+
+class Normed(OneLayer):
+    """With dropout, running statistics and a layer that is never used; rank 1 may be killed in a step."""
+
+    def __init__(self, killed_at: int | None = None) -> None:
+        super().__init__(dropout=0.2)
+        self.norm = nn.BatchNorm1d(16)
+        self.unused = nn.LayerNorm(3)
+        self.killed_at = killed_at
+
+    def loss(self, features: Tensor, lengths: Tensor, targets: Tensor, target_lengths: Tensor) -> Tensor:
+        if self.training and len(self.steps) == self.killed_at and os.environ.get("RANK") == "1":
+            os.kill(os.getpid(), signal.SIGKILL)
+        normed = self.norm(features.transpose(1, 2)).transpose(1, 2)
+        return super().loss(normed, lengths, targets, target_lengths)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specaug.speech.batching import Batch, bucketed, by_length, chance, collate
+from specaug.speech.batching import Batch, bucketed, by_length, chance, collate, dealt, share, weight
 
 lengths = st.lists(st.integers(0, 500), max_size=60)
 
@@ -132,3 +132,33 @@ def test_the_parts_of_a_batch_have_the_kinds_that_networks_expect():
         torch.int64,
         torch.int64,
     ]
+
+
+@given(batch=st.lists(st.integers(0, 99), max_size=12), ranks=st.integers(1, 6))
+def test_the_shares_of_the_ranks_are_the_batch_and_differ_by_one_utterance_at_most(batch, ranks):
+    shares = [share(batch, rank, ranks) for rank in range(ranks)]
+    assert sorted(place for mine in shares for place in mine) == sorted(batch)
+    sizes = [len(mine) for mine in shares]
+    assert max(sizes) - min(sizes) <= 1
+
+
+@given(
+    labels=st.lists(st.integers(0, 9), min_size=1, max_size=12), ranks=st.integers(1, 6), chances=st.randoms()
+)
+def test_weighted_losses_per_label_have_the_mean_of_the_whole_batch(labels, ranks, chances):
+    losses = [chances.uniform(0, 50) for _ in labels]
+    total = 0.0
+    for rank in range(ranks):
+        mine = share(range(len(labels)), rank, ranks)
+        per_label = sum(losses[place] for place in mine) / max(1, sum(labels[place] for place in mine))
+        total += weight(labels, rank, ranks) * per_label
+    assert total / ranks == pytest.approx(sum(losses) / max(1, sum(labels)))
+
+
+@given(count=st.integers(0, 20), ranks=st.integers(1, 6))
+def test_an_evaluation_is_dealt_evenly_and_leaves_no_batch_out(count, ranks):
+    batches = [[place, place + 100] for place in range(count)]
+    hands = [dealt(batches, rank, ranks) for rank in range(ranks)]
+    assert {len(hand) for hand in hands} == {-(-count // ranks)}
+    assert {batch[0] for hand in hands for batch in hand} == set(range(count))
+    assert dealt(batches, 0, 1) == batches

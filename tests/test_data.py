@@ -5,6 +5,7 @@ from standins import quiet_trainer
 
 from specaug.speech.batching import Batch, bucketed
 from specaug.training.data import evaluation_loader, training_loader
+from specaug.training.ranks import Rank
 
 
 def lists(loader: object) -> list[list[str]]:
@@ -73,3 +74,25 @@ def test_lightning_tells_the_epoch(tone_corpus):
     for epoch in range(3):
         expected = bucketed(part.ids, part.frames, 2, 7, epoch)
         assert module.epochs[epoch] == [[part.ids[place] for place in batch] for batch in expected]
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_the_ranks_take_shares_of_the_very_batches_of_one_process(tone_corpus, ranks):
+    part = tone_corpus.parts["train"]
+    loaders = [training_loader(part, 4, 7, Rank(number, ranks)) for number in range(ranks)]
+    assert {len(loader) for loader in loaders} == {2}  # four utterances and one
+    for epoch in (0, 3):
+        for loader in loaders:
+            loader.sampler.set_epoch(epoch)
+        for batch, *shares in zip(bucketed(part.ids, part.frames, 4, 7, epoch), *loaders, strict=True):
+            seen = [name for mine in shares if mine.weight for name in mine.ids]
+            assert sorted(seen) == sorted(part.ids[place] for place in batch)
+            idle = [mine.ids for mine in shares if not mine.weight]
+            assert idle == [[part.ids[batch[0]]]] * max(0, ranks - len(batch))
+
+
+def test_the_ranks_evaluate_whole_batches_as_many_each(tone_corpus):
+    part = tone_corpus.parts["train"]
+    whole = lists(evaluation_loader(part, 2))
+    shares = [lists(evaluation_loader(part, 2, Rank(number, 2))) for number in (0, 1)]
+    assert shares == [[whole[0], whole[2]], [whole[1], whole[0]]]

@@ -4,10 +4,12 @@ import lightning as L
 import pytest
 import torch
 from standins import ALPHABET, OneLayer, quiet_trainer
+from torch import Tensor
 
 from specaug.training.data import evaluation_loader, training_loader
 from specaug.training.module import Evaluated, Recognizer
 from specaug.training.options import Training
+from specaug.training.ranks import ALONE, Rank
 from specaug.training.schedule import Schedule
 
 pytestmark = [
@@ -46,7 +48,7 @@ def test_one_step_moves_the_weights_as_adamw_would(tone_corpus):
     quiet_trainer(1).fit(Recognizer(network, options), loader)
     batch = next(iter(loader))
     optimizer = torch.optim.AdamW(twin.parameters(), lr=0.02, weight_decay=0.5)
-    twin.loss(*batch[1:]).backward()
+    twin.loss(*batch[1:5]).backward()
     optimizer.step()
     assert torch.allclose(network.layer.weight, twin.layer.weight, atol=1e-6)
     assert not torch.allclose(network.layer.weight, OneLayer().layer.weight, atol=1e-3)
@@ -60,8 +62,25 @@ def test_evaluation_gives_the_loss_the_labels_and_what_the_network_wrote(tone_co
     assert isinstance(got, Evaluated)
     assert got.ids == ["dev-0", "dev-1"]
     assert got.labels == len("dad") + len("a cab b")
-    assert float(got.loss.detach()) == float(network.loss(*batch[1:]).detach())
+    assert float(got.loss.detach()) == float(network.loss(*batch[1:5]).detach())
     assert got.transcripts == network.transcribe(batch.features, batch.lengths)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 5, 7])
+def test_the_mean_of_the_ranks_losses_and_gradients_is_that_of_the_whole_batch(tone_corpus, ranks):
+    def loss_and_gradient(rank: Rank) -> tuple[Tensor, Tensor]:
+        module = Recognizer(OneLayer(dropout=0), OPTIONS)
+        batch = next(iter(training_loader(tone_corpus.parts["train"], 5, 0, rank)))
+        loss = module.training_step(batch, 0)
+        loss.backward()
+        gradient = module.network.layer.weight.grad
+        assert gradient is not None
+        return loss.detach(), gradient
+
+    shares = [loss_and_gradient(Rank(number, ranks)) for number in range(ranks)]
+    loss, gradient = loss_and_gradient(ALONE)
+    assert torch.allclose(torch.stack([share[0] for share in shares]).mean(), loss, rtol=1e-5)
+    assert torch.allclose(torch.stack([share[1] for share in shares]).mean(dim=0), gradient, atol=1e-5)
 
 
 def test_the_weights_of_the_network_are_those_of_the_module():

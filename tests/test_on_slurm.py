@@ -14,12 +14,12 @@ def test_what_is_not_asked_for_is_left_to_slurm():
 
 
 def test_what_is_asked_for_reaches_slurm():
-    asked = Wanted(partition="big", minutes=7, gpus=2, memory="8G").parameters
+    asked = Wanted(partition="big", minutes=7, cpus=3, gpus=2, memory="8G").parameters
     assert asked["slurm_partition"] == "big"
     assert asked["slurm_time"] == 7
     assert asked["gpus_per_node"] == 2
     assert asked["slurm_mem"] == "8G"
-    assert asked["cpus_per_task"] == 1
+    assert asked["cpus_per_task"] == 3
 
 
 def test_submitit_knows_every_word_that_it_is_told():

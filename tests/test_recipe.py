@@ -45,6 +45,7 @@ OTHER = {  # a value of each field that is neither its default nor out of range
         "clip": 0.5,
         "evaluate_every": 2,
         "report": "best",
+        "devices": 2,
     },
     Strength: {
         "of": "counts",

@@ -49,7 +49,16 @@ def test_steps_out_of_order_are_named(steps):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("batch", 0), ("batch", -1), ("peak", 0.0), ("clip", -1.0), ("evaluate_every", 0)]
+    ("name", "value"),
+    [
+        ("batch", 0),
+        ("batch", -1),
+        ("peak", 0.0),
+        ("clip", -1.0),
+        ("evaluate_every", 0),
+        ("devices", 0),
+        ("devices", -2),
+    ],
 )
 def test_an_option_that_is_not_more_than_0_is_named(name, value):
     with pytest.raises(ValueError, match=f"{name} is {value}; expected more than 0"):
@@ -60,3 +69,9 @@ def test_an_option_that_is_not_more_than_0_is_named(name, value):
 def test_a_weight_decay_below_0_is_named(value):
     with pytest.raises(ValueError, match=f"weight_decay is {value}; expected 0 or more"):
         Training(weight_decay=value)
+
+
+def test_more_devices_than_a_batch_has_utterances_are_refused():
+    assert Training(batch=3, devices=3).devices == 3
+    with pytest.raises(ValueError, match="devices is 4; expected at most the 3 utterances of a batch"):
+        Training(batch=3, devices=4)

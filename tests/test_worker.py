@@ -11,6 +11,7 @@ from specaug.study.sweep.failures import BUG, DATA, DIVERGED, MEMORY, Diverged, 
 from specaug.study.sweep.slots import FAILURE, STOP, current, fill, slots
 from specaug.study.sweep.storage import open_storage
 from specaug.study.sweep.worker import AT, Attempt, Fenced, Stopped, work
+from specaug.training.ranks import Died
 
 
 @pytest.fixture
@@ -98,6 +99,7 @@ def test_a_slot_that_always_runs_out_of_memory_is_given_up(study, url):
         (RuntimeError("CUDA out of memory. Tried"), MEMORY),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), MEMORY),
         (torch.cuda.OutOfMemoryError("x"), MEMORY),
+        (Died("rank 1 ended (SIGKILL)"), MEMORY),
         (RuntimeError("shapes do not fit"), BUG),
         (ValueError("F is 99"), DATA),
     ],

@@ -19,6 +19,7 @@ class Batch(NamedTuple):
     lengths: Int[Tensor, " batch"]  # frames
     targets: Int[Tensor, "batch label"]
     target_lengths: Int[Tensor, " batch"]  # labels
+    weight: float = 1.0  # of its loss in that of the step, times the ranks; 0 says that it only stands in
 
 
 def chance(*words: str | int) -> float:
@@ -40,6 +41,41 @@ def bucketed(ids: Sequence[str], frames: Sequence[int], size: int, seed: int, ep
     order = sorted(range(len(ids)), key=lambda i: (jittered[i], ids[i]))
     batches = [order[start : start + size] for start in range(0, len(order), size)]
     return sorted(batches, key=lambda batch: chance("order", seed, epoch, ids[batch[0]]))
+
+
+def share(batch: Sequence[int], rank: int, ranks: int) -> list[int]:
+    """A rank's places of a batch: every so manieth, so that the shares are alike in number and in length.
+
+    Empty where there are fewer utterances than ranks.
+
+    >>> [share([7, 3, 5, 1, 4], rank, 3) for rank in range(3)]
+    [[7, 1], [3, 4], [5]]
+    """
+    return list(batch[rank::ranks])
+
+
+def weight(labels: Sequence[int], rank: int, ranks: int) -> float:
+    """What a rank multiplies its loss per label by, so that the mean over the ranks is that of the whole batch.
+
+    `labels` are the numbers of labels of the batch's utterances. Shares differ in labels even where they are alike in
+    utterances, and a plain mean over ranks would count the labels of a small share more. A batch without a label
+    counts as one with one, as in the networks' loss.
+
+    >>> [weight([3, 1, 0, 2, 6], rank, 3) for rank in range(3)]
+    [1.25, 1.75, 0.25]
+    """
+    mine = share(labels, rank, ranks)
+    return ranks * max(1, sum(mine)) / max(1, sum(labels)) if mine else 0.0
+
+
+def dealt(batches: Sequence[list[int]], rank: int, ranks: int) -> list[list[int]]:
+    """A rank's batches of an evaluation: as many as any other's, the first ones again where they do not come out even.
+
+    >>> [dealt([[1], [2], [3], [4]], rank, 3) for rank in range(3)]
+    [[[1], [4]], [[2], [1]], [[3], [2]]]
+    """
+    rounds = -(-len(batches) // ranks)
+    return [batches[place % len(batches)] for place in range(rank, rounds * ranks, ranks)]
 
 
 def by_length(frames: Sequence[int], size: int) -> list[list[int]]:

@@ -25,7 +25,7 @@ class Augment(L.Callback):
 
     `features`, `lengths` and `ids` name the fields of the batch. With `ids`, the masks of an utterance depend
     on (seed, epoch, its id) and on nothing else; without, on (seed, epoch, its place in the epoch, the rank).
-    Without `lengths` every frame counts as speech. Evaluation is left alone. `strength` says how strong the policy
+    Without `lengths` every frame counts as speech. At the end of an epoch `masked` is that of all ranks. Evaluation is left alone. `strength` says how strong the policy
     is as training goes on; its closed loop hears the logged metric `watched` after each validation.
     """
 
@@ -74,12 +74,23 @@ class Augment(L.Callback):
         self.teardown(trainer, pl_module, "fit")
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Count batches from 0."""
+        """Count batches from 0; of several ranks the first one carries the sums of all."""
         self.batches = 0
+        if trainer.global_rank:
+            self.hidden, self.utterances = torch.zeros_like(self.hidden), 0
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Each rank gets the sums of all, and so does the checkpoint."""
+        if trainer.world_size > 1:
+            sums = torch.tensor([*self.hidden.tolist(), self.utterances], dtype=torch.float64)
+            *hidden, utterances = trainer.strategy.reduce(sums.to(pl_module.device), reduce_op="sum").tolist()
+            self.hidden, self.utterances = torch.tensor(hidden, dtype=torch.float64), round(utterances)
 
     def augmented(self, batch: Any, trainer: L.Trainer) -> Any:
         """The batch with its features warped and masked."""
         features: Tensor = get(batch, self.features)
+        if getattr(batch, "weight", 1.0) == 0:  # it stands in for what a rank has no share of
+            return batch
         self.utterances += len(features)
         policy = self.policy_at(trainer)
         if policy.idle:

@@ -13,6 +13,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from torch import distributed
 
 from specaug.speech.prepare import Part
 from specaug.speech.scoring import Errors, add, character_errors, word_errors
@@ -107,9 +108,10 @@ class Scoring(L.Callback):
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Score the part."""
-        labels = sum(p.labels for p in self.passes)
-        loss = math.fsum(float(p.loss) * p.labels for p in self.passes) / max(1, labels)
-        written = {name: ids for p in self.passes for name, ids in zip(p.ids, p.transcripts, strict=True)}
+        passes = of_all_ranks(self.passes)
+        labels = sum(p.labels for p in passes)
+        loss = math.fsum(float(p.loss) * p.labels for p in passes) / max(1, labels)
+        written = {name: ids for p in passes for name, ids in zip(p.ids, p.transcripts, strict=True)}
         self.scores = Scores([self.transcript(name, written[name]) for name in sorted(written)], loss)
         for key, value in (
             ("wer", self.scores.words.rate),
@@ -125,6 +127,15 @@ class Scoring(L.Callback):
         return Transcript(name, reference, hypothesis, words, characters)
 
 
+def of_all_ranks(mine: list[Evaluated]) -> list[Evaluated]:
+    """The passes of all ranks, each batch once: afterwards each rank knows the whole, and all decide alike."""
+    if not distributed.is_initialized():
+        return mine
+    gathered: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(gathered, [p._replace(loss=p.loss.cpu()) for p in mine])
+    return list({p.ids[0]: p for passes in gathered for p in passes}.values())
+
+
 class Curves(L.Callback):
     """One row an epoch: to `curves.csv` in the run folder first, then to the loggers."""
 
@@ -138,6 +149,8 @@ class Curves(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Keep the rows of the epochs that the checkpoint holds; a killed run may have written more."""
+        if not trainer.is_global_zero:
+            return
         rows = [row for row in read_curves(self.path) if int(row["epoch"]) <= trainer.current_epoch]
         partial = self.path.with_suffix(".partial")
         with partial.open("w", newline="", encoding="utf-8") as file:
@@ -163,12 +176,15 @@ class Curves(L.Callback):
         self.measured = {key: float(metrics[key]) for key in self.COLUMNS if key in metrics}
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write the row."""
+        """Write the row; of several ranks the first one does."""
+        total = trainer.strategy.reduce(self.total, reduce_op="mean")  # their losses are weighted for it
+        if not trainer.is_global_zero:
+            return
         row: dict[str, float] = {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-            "train/loss": float(self.total) / max(1, self.batches),
+            "train/loss": float(total) / max(1, self.batches),
             **self.measured,
         }
         with self.path.open("a", newline="", encoding="utf-8") as file:
@@ -190,7 +206,8 @@ def read_curves(path: Path) -> list[dict[str, str]]:
 class Checkpoints(L.Callback):
     """`last.ckpt` after every epoch, and `best.ckpt` where no WER on dev was lower; each renamed into place.
 
-    Of equals the later is the better: it has seen more of the schedule.
+    Of equals the later is the better: it has seen more of the schedule. Only rank 0 writes; the others wait, so that
+    they find what it wrote.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -208,11 +225,17 @@ class Checkpoints(L.Callback):
         """Save: the best first, so that a run killed in between finds it again."""
         partial = self.folder / "partial.ckpt"
         trainer.save_checkpoint(partial)
+        if trainer.is_global_zero:
+            self.put_in_place(partial)
+        trainer.strategy.barrier()
+        self.improved = False
+
+    def put_in_place(self, partial: Path) -> None:
+        """Give a whole checkpoint its names."""
         if self.improved:
             shutil.copyfile(partial, partial.with_suffix(".best"))
             partial.with_suffix(".best").replace(self.folder / BEST)
         partial.replace(self.folder / LAST)
-        self.improved = False
 
     def state_dict(self) -> dict[str, Any]:
         """The best WER so far."""
@@ -231,7 +254,7 @@ class Progress:
     steps: int
     epoch: int
     epochs: int
-    loss: float  # of the last batch, nats per label
+    loss: float  # of the last batch (of rank 0's share of it), nats per label
     wer: float | None  # on dev, the last measured
 
 

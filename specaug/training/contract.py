@@ -11,7 +11,8 @@ class Network(Protocol):
     """A `torch.nn.Module` that is built from plain values and answers two calls.
 
     It may also have `frames_out(frames) -> int`, the frames left after subsampling; then utterances that are
-    too short for their transcript are found before training (decision D11).
+    too short for their transcript are found before training (decision D11). A CTC network may have `emissions`
+    (see `Emitting`); then its errors can be shown at their places in time.
     """
 
     def loss(
@@ -28,6 +29,17 @@ class Network(Protocol):
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"], **decoding: Any
     ) -> list[list[int]]:
         """Label ids of each utterance, without blanks and padding."""
+        ...
+
+
+@runtime_checkable
+class Emitting(Protocol):
+    """A CTC network's optional third answer, for alignment alone: training and scoring never ask for it."""
+
+    def emissions(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> tuple[Float[Tensor, "batch frames vocab"], Int[Tensor, " batch"]]:
+        """Log-probabilities of the labels (0 is the blank), and the frames that are valid of each utterance."""
         ...
 
 

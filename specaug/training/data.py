@@ -7,20 +7,28 @@ from dataclasses import dataclass
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from specaug.speech.batching import Batch, bucketed, by_length, collate
+from specaug.speech.batching import Batch, bucketed, by_length, collate, dealt, share, weight
 from specaug.speech.prepare import Part
+from specaug.training.ranks import ALONE, Rank
 
 
 class Utterances(Dataset[Batch]):
-    """A part of a corpus, indexed by lists of places, each of which gives one batch."""
+    """A part of a corpus, indexed by lists of places, each of which gives one batch: a rank's share of it.
 
-    def __init__(self, part: Part) -> None:
+    A rank for which nothing is left gets the batch's first utterance with weight 0: networks may wait for each other
+    inside a step, and so each has to make all steps.
+    """
+
+    def __init__(self, part: Part, rank: Rank = ALONE) -> None:
         self.part = part
+        self.rank = rank
 
     def __getitem__(self, places: list[int]) -> Batch:
-        part = self.part
-        features = [torch.from_numpy(part.features(place)) for place in places]
-        return collate([part.ids[p] for p in places], features, [part.labels[p] for p in places])
+        part, number, ranks = self.part, self.rank.number, self.rank.of
+        mine = share(places, number, ranks) or places[:1]
+        features = [torch.from_numpy(part.features(place)) for place in mine]
+        batch = collate([part.ids[p] for p in mine], features, [part.labels[p] for p in mine])
+        return batch._replace(weight=weight([len(part.labels[p]) for p in places], number, ranks))
 
 
 @dataclass
@@ -44,13 +52,15 @@ class Bucketed(Sampler[list[int]]):
         return math.ceil(len(self.part.ids) / self.size)
 
 
-def training_loader(part: Part, size: int, seed: int) -> DataLoader[Batch]:
-    """Batches for training, `size` utterances each."""
+def training_loader(part: Part, size: int, seed: int, rank: Rank = ALONE) -> DataLoader[Batch]:
+    """Batches for training, `size` utterances each over all ranks."""
     own = torch.Generator()  # for the number that an iterator draws: torch's is for dropout
-    return DataLoader(Utterances(part), sampler=Bucketed(part, size, seed), batch_size=None, generator=own)
+    utterances = Utterances(part, rank)
+    return DataLoader(utterances, sampler=Bucketed(part, size, seed), batch_size=None, generator=own)
 
 
-def evaluation_loader(part: Part, size: int) -> DataLoader[Batch]:
-    """Batches for evaluation, in the order of length."""
+def evaluation_loader(part: Part, size: int, rank: Rank = ALONE) -> DataLoader[Batch]:
+    """Batches for evaluation, in the order of length; each goes to one rank whole, and so comes out as it would alone."""
     own = torch.Generator()
-    return DataLoader(Utterances(part), sampler=by_length(part.frames, size), batch_size=None, generator=own)
+    batches = dealt(by_length(part.frames, size), rank.number, rank.of)
+    return DataLoader(Utterances(part), sampler=batches, batch_size=None, generator=own)

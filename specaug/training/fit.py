@@ -5,8 +5,9 @@ import logging
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -32,9 +33,11 @@ from specaug.training.callbacks import (
 )
 from specaug.training.contract import answering
 from specaug.training.data import Utterances, evaluation_loader, training_loader
+from specaug.training.ddp import Logged, Telling, spread
 from specaug.training.files import BEST, LAST
 from specaug.training.module import Recognizer
 from specaug.training.options import Training
+from specaug.training.ranks import ALONE, Rank, nothing, together
 from specaug.training.strength import Strength
 
 
@@ -51,7 +54,7 @@ class Job:
     folder: Path
     loggers: Sequence[Logger] = ()
     strength: Strength = Strength()  # noqa: RUF009 (frozen)
-    report: Callable[[Progress], None] = lambda progress: None
+    report: Callable[[Progress], None] = nothing
 
     @property
     def epochs(self) -> int:
@@ -72,7 +75,49 @@ class Outcome:
 
 
 def train(job: Job) -> Outcome:
-    """Train, or continue from `last.ckpt` in the run's folder, then test the checkpoint the recipe names."""
+    """Train, or continue from `last.ckpt` in the run's folder, then test the checkpoint the recipe names.
+
+    With several devices as many processes share the work, and this one waits for them and passes on what they tell.
+    They take shares of the very batches that one process would see, with the same masks, and step by the gradient of
+    the whole batch, up to rounding. Their number changes rounding and dropout, and so is part of what a run is. In the
+    end the network has the weights that were tested.
+    """
+    if job.options.devices == 1:
+        return trained(job)
+    status = "failed"
+    try:
+        outcome: Outcome = together(
+            as_rank,
+            replace(job, loggers=(), report=nothing),
+            job.options.devices,
+            lambda news: hear(job, news),
+        )
+        Recognizer(job.network, job.options).load_state_dict(tested(job))
+        status = "success"
+    finally:
+        for logger in job.loggers:
+            logger.finalize(status)
+    return outcome
+
+
+def hear(job: Job, news: Any) -> None:
+    """What rank 0 tells: how far it is, and rows for the loggers."""
+    if isinstance(news, Progress):
+        job.report(news)
+    if isinstance(news, Logged):
+        for logger in job.loggers:
+            logger.log_metrics(dict(news.metrics), news.step)
+
+
+def as_rank(job: Job, rank: Rank) -> Outcome:
+    """One rank's part of a job; the first one tells how it goes."""
+    if rank.number == 0:
+        job = replace(job, loggers=[Telling(rank)], report=rank.tell)
+    return trained(job, rank)
+
+
+def trained(job: Job, rank: Rank = ALONE) -> Outcome:
+    """Train and test in this process, alone or as one of several ranks; only the first of them writes."""
     quieten()
     module = Recognizer(job.network, job.options)
     augment = Augment(job.policy, job.seed, strength=job.strength)
@@ -82,26 +127,34 @@ def train(job: Job) -> Outcome:
         job,
         [Reseed(job.seed), LastEvaluated(), augment, scoring, curves, checkpoints, Report(job.report)],
         job.loggers,
+        rank,
     )
     last = job.folder / LAST
     try:
         trainer.fit(
             module,
-            training_loader(job.prepared.parts[TRAIN], job.options.batch, job.seed),
-            evaluation_loader(job.prepared.parts[DEV], job.options.batch),
+            training_loader(job.prepared.parts[TRAIN], job.options.batch, job.seed, rank),
+            evaluation_loader(job.prepared.parts[DEV], job.options.batch, rank),
             ckpt_path=last if last.is_file() else None,
             weights_only=True,
         )
-        reported = job.folder / (BEST if job.options.report == "best" else LAST)
-        state = torch.load(reported, weights_only=True, map_location="cpu")
-        module.load_state_dict(state["state_dict"])
-        parts = {name: evaluate(job, module, name) for name in job.prepared.parts if name != TRAIN}
+        module.load_state_dict(tested(job))
+        parts = {name: evaluate(job, module, name, rank) for name in job.prepared.parts if name != TRAIN}
     except SystemExit:
         raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into exit(1)
     return Outcome(parts, augment.masked, augment.in_force, trainer.current_epoch, trainer.global_step)
 
 
-def make_trainer(job: Job, callbacks: list[L.Callback], loggers: Sequence[Logger]) -> L.Trainer:
+def tested(job: Job) -> dict[str, Any]:
+    """The weights that the recipe wants tested."""
+    reported = job.folder / (BEST if job.options.report == "best" else LAST)
+    state: dict[str, Any] = torch.load(reported, weights_only=True, map_location="cpu")["state_dict"]
+    return state
+
+
+def make_trainer(
+    job: Job, callbacks: list[L.Callback], loggers: Sequence[Logger], rank: Rank = ALONE
+) -> L.Trainer:
     """A Lightning trainer that leaves files, bars and logs to our callbacks."""
     return L.Trainer(
         max_epochs=job.epochs,
@@ -110,7 +163,7 @@ def make_trainer(job: Job, callbacks: list[L.Callback], loggers: Sequence[Logger
         callbacks=callbacks,
         logger=list(loggers) or False,
         default_root_dir=job.folder,
-        devices=1,
+        **spread(rank),
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         enable_checkpointing=False,
@@ -119,12 +172,12 @@ def make_trainer(job: Job, callbacks: list[L.Callback], loggers: Sequence[Logger
     )
 
 
-def evaluate(job: Job, module: Recognizer, name: str) -> Scores:
-    """One pass over a part, without augmentation."""
+def evaluate(job: Job, module: Recognizer, name: str, rank: Rank = ALONE) -> Scores:
+    """One pass over a part, without augmentation; the ranks share its batches, and each gets the scores of all."""
     part = job.prepared.parts[name]
     scoring = Scoring(name, part, job.alphabet)
-    trainer = make_trainer(job, [scoring], ())
-    trainer.validate(module, evaluation_loader(part, job.options.batch), verbose=False)
+    trainer = make_trainer(job, [scoring], (), rank)
+    trainer.validate(module, evaluation_loader(part, job.options.batch, rank), verbose=False)
     assert scoring.scores is not None
     return scoring.scores
 

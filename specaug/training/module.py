@@ -30,7 +30,8 @@ class Recognizer(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         network = answering(self.network)
-        return network.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
+        loss = network.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
+        return loss * batch.weight
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Any:
         network = answering(self.network)

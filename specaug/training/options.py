@@ -17,10 +17,15 @@ class Training:
     clip: float = 1.0  # norm of the gradient
     evaluate_every: int = 1  # epochs between two passes over dev; the last epoch always has one
     report: Literal["last", "best"] = "last"  # the checkpoint that is tested; best by WER on dev
+    devices: int = 1  # processes that share each batch, each with a GPU or, where there is none, a CPU thread
 
     def __post_init__(self) -> None:
-        for name in ("batch", "peak", "clip", "evaluate_every"):
+        for name in ("batch", "peak", "clip", "evaluate_every", "devices"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected more than 0")
         if not self.weight_decay >= 0:
             raise ValueError(f"weight_decay is {self.weight_decay}; expected 0 or more")
+        if self.devices > self.batch:
+            raise ValueError(
+                f"devices is {self.devices}; expected at most the {self.batch} utterances of a batch"
+            )

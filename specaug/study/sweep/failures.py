@@ -3,6 +3,7 @@
 import torch
 
 from specaug.errors import UserError
+from specaug.training.ranks import Died
 
 MEMORY, DATA, DIVERGED, BUG = "out of memory", "data", "diverged", "bug"
 
@@ -12,8 +13,11 @@ class Diverged(Exception):  # noqa: N818 (a state of training)
 
 
 def kind_of(error: BaseException) -> str:
-    """Memory (worth another try), data or policy (the user's), divergence (the policy's), or a bug (ours)."""
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
+    """Memory (worth another try), data or policy (the user's), divergence (the policy's), or a bug (ours).
+
+    A process of a run that ends without a word was most likely killed for its memory.
+    """
+    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError | Died):
         return MEMORY
     if isinstance(error, RuntimeError) and any(
         word in str(error).lower()

@@ -37,19 +37,22 @@ def on_ray(
     folder: Path,
     look: Callable[[], None] = lambda: None,
     *,
+    cpus: int = 1,
     gpus: float = 0.0,
 ) -> None:
     """Run so many workers on a Ray cluster until all of them say that nothing is left; `look` is called meanwhile.
 
-    `gpus` is each worker's share, as 0.25 where four are to share one. The cluster is the one that RAY_ADDRESS names,
+    `cpus` and `gpus` are each worker's; a share of a GPU, as 0.25, where four are to share one. The cluster is the one that RAY_ADDRESS names,
     or that this machine is a node of; without one it is this machine. Raises UserError, with the last line of its
     log, where workers die as soon as they start.
     """
     ray = imported()
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    with connected(ray, workers, gpus):
-        task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=-1, runtime_env={"env_vars": told()})(served)
+    with connected(ray, workers * cpus, gpus):
+        task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=-1, runtime_env={"env_vars": told()})(
+            served
+        )
 
         def hire(place: int) -> Any:
             return task.remote(list(command), str(log_of(folder, place)), str(Path.cwd()))
@@ -83,7 +86,7 @@ def imported() -> Any:
 
 
 @contextmanager
-def connected(ray: Any, workers: int, gpus: float) -> Iterator[None]:
+def connected(ray: Any, cpus: int, gpus: float) -> Iterator[None]:
     """While it lasts, this process speaks to a cluster; left alone where somebody has connected it before."""
     if ray.is_initialized():
         yield
@@ -97,7 +100,7 @@ def connected(ray: Any, workers: int, gpus: float) -> Iterator[None]:
             if address:
                 raise
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # it listens on this machine alone
-            ray.init(num_cpus=workers, include_dashboard=False, **quiet)
+            ray.init(num_cpus=cpus, include_dashboard=False, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(f"RAY_ADDRESS is {address!r}: {first}; expected a Ray cluster that answers") from None

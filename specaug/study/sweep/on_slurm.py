@@ -30,6 +30,7 @@ class Wanted:
 
     partition: str = ""
     minutes: int = MINUTES
+    cpus: int = 1
     gpus: int = 0
     memory: str = ""  # as SLURM writes it: 8G
 
@@ -42,7 +43,7 @@ class Wanted:
             "gpus_per_node": self.gpus,
             "slurm_time": self.minutes,
             "slurm_job_name": "specaug",
-            "cpus_per_task": 1,
+            "cpus_per_task": self.cpus,
         }
         return {name: value for name, value in asked.items() if value}
 

@@ -17,9 +17,8 @@ from specaug.study.statistics import (
     estimates,
     holm,
     pooled_rate,
-    standard_error,
-    student_quantile,
 )
+from specaug.study.variance import standard_error, student_quantile
 
 WORDS = np.array([40.0, 90.0, 60.0, 120.0, 75.0])
 
@@ -59,7 +58,9 @@ def standard_error_by_hand(errors, words):
     rest = sum((z[s][k] - row[s] - column[k] + grand) ** 2 for s in range(S) for k in range(K))
     rest /= (S - 1) * (K - 1)
     total = max(seeds + units - rest, seeds, units)
-    freedom = total**2 / (seeds**2 / (S - 1) + units**2 / (K - 1) + rest**2 / ((S - 1) * (K - 1)))
+    bold = (seeds**2 / (S - 1) + units**2 / (K - 1) + rest**2 / ((S - 1) * (K - 1))) / total**2
+    careful = (seeds / (S - 1) + units / (K - 1)) / total
+    freedom = 2 / (bold + careful)
     return (total * K / S) ** 0.5 / sum(words), max(freedom, min(S, K) - 1)
 
 
@@ -76,6 +77,21 @@ def interval_by_hand(errors, words, replicates=6000):
     error, freedom = standard_error_by_hand(errors, words)
     stretch = error / plain.pstdev(found) * scipy.stats.t.ppf(0.975, freedom) / scipy.stats.norm.ppf(0.975)
     return value, value - stretch * (value - low), value + stretch * (high - value)
+
+
+def share_below_by_hand(errors, words, replicates=6000):
+    """Every replicate is moved by its own rank, and those below 0 are counted."""
+    chance, S, K = random.Random(2), len(errors), len(words)
+    found = sorted(
+        rate_by_hand(errors, words, chance.choices(range(S), k=S), chance.choices(range(K), k=K))
+        for _ in range(replicates)
+    )
+    value = rate_by_hand(errors, words, range(S), range(K))
+    error, freedom = standard_error_by_hand(errors, words)
+    ranks = (np.arange(replicates) + 0.5) / replicates
+    student = scipy.stats.t.ppf(ranks, freedom) / scipy.stats.norm.ppf(ranks)
+    moved = value + error / plain.pstdev(found) * student * (np.array(found) - value)
+    return float((moved < 0).mean())
 
 
 def test_a_rate_is_errors_over_words_of_all_utterances():
@@ -136,6 +152,27 @@ def test_fewer_errors_are_better_and_more_are_worse():
     assert differences["b", "a"].high < 0 < differences["a", "b"].low
 
 
+@pytest.mark.parametrize("gain", [-0.02, 0.005, 0.02])
+def test_better_is_the_share_of_stretched_replicates_below_0(gain):
+    runs = toy(7, run=0.02, run_speaker=0.01, policy_speaker=0.02, gain=gain)
+    got = estimates(runs, [("b", "a")])[1]["b", "a"]
+    errors = (runs["b"].errors - runs["a"].errors).tolist()
+    assert got.better == pytest.approx(share_below_by_hand(errors, WORDS.tolist()), abs=0.02)
+
+
+def test_better_and_p_agree():
+    for seed, gain in enumerate([0.0, 0.01, 0.02, 0.03]):
+        got = estimates(toy(seed, gain=gain), [("b", "a"), ("a", "b")])[1]
+        for one in got.values():
+            assert 2 * min(one.better, 1 - one.better) == pytest.approx(one.p, abs=2e-3)
+        assert got["b", "a"].better + got["a", "b"].better == pytest.approx(1, abs=1e-3)
+
+
+def test_of_identical_policies_neither_is_better():
+    runs = toy(3)
+    assert estimates(runs | {"b": runs["a"]}, [("b", "a")])[1]["b", "a"].better == pytest.approx(0.5)
+
+
 def test_no_rate_is_below_zero():
     errors = np.zeros((5, 5))
     errors[2, 3] = 4
@@ -178,7 +215,8 @@ def test_too_few_seeds_or_units_give_no_interval_and_no_verdict(seeds, units):
     rates, differences = estimates(runs, [("b", "a")])
     got = differences["b", "a"]
     assert (rates["a"].low, rates["a"].high) == (None, None)
-    assert (got.low, got.high, got.p, got.adjusted, got.margin, got.verdict) == (None,) * 6
+    said = (got.low, got.high, got.p, got.adjusted, got.margin, got.detectable, got.verdict, got.better)
+    assert said == (None,) * 8
 
 
 SIX = simulated(np.random.default_rng(9), WORDS, seeds=6, gain=0.03)
@@ -221,18 +259,19 @@ def test_the_detectable_difference_is_seen_about_as_often_as_promised():
 
 
 @pytest.mark.parametrize(
-    ("speakers", "words", "deviations"),
+    ("seeds", "speakers", "words", "deviations"),
     [
-        pytest.param(100, 520, {"run_speaker": 0.01}, id="many speakers"),
+        pytest.param(5, 100, 520, {"run_speaker": 0.01}, id="many speakers"),
         pytest.param(
-            6, 3000, {"run_speaker": 0.01, "policy_speaker": 0.03}, id="six speakers with favourites"
+            5, 6, 3000, {"run_speaker": 0.01, "policy_speaker": 0.03}, id="six speakers with favourites"
         ),
+        pytest.param(3, 100, 520, {"run": 0.01, "policy_speaker": 0.03}, id="three seeds that differ"),
     ],
 )
-def test_identical_policies_are_told_apart_in_about_5_percent(speakers, words, deviations):
+def test_identical_policies_are_told_apart_in_about_5_percent(seeds, speakers, words, deviations):
     chance, trials = np.random.default_rng(11), 300
     told = 0
     for _ in range(trials):
-        runs = simulated(chance, np.full(speakers, float(words)), **deviations)
+        runs = simulated(chance, np.full(speakers, float(words)), seeds, **deviations)
         told += estimates(runs, [("b", "a")], 300)[1]["b", "a"].verdict != NO_DIFFERENCE
     assert 0.01 <= told / trials <= 0.09  # standard error 1.3 %

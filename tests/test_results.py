@@ -12,9 +12,13 @@ from specaug.study.results import find_runs, read_lines, read_result, read_utter
 KINDS = ("substitutions", "deletions", "insertions")
 
 
-def utterance(part, name, speaker, words, substitutions=0, deletions=0, insertions=0):
+def utterance(part, name, speaker, words, substitutions=0, deletions=0, insertions=0, **columns):
+    """A row whose texts have these errors: the words of the reference differ, the wrong ones are in none."""
     counts = dict(zip(("words", *KINDS), (words, substitutions, deletions, insertions), strict=True))
-    return {"part": part, "id": name, "speaker": speaker, "reference": "a", "hypothesis": "b"} | counts
+    said = [f"w{place}" for place in range(words)]
+    heard = ["wrong"] * substitutions + said[substitutions : words - deletions] + ["more"] * insertions
+    texts = {"reference": " ".join(said), "hypothesis": " ".join(heard)}
+    return {"part": part, "id": name, "speaker": speaker} | texts | counts | columns
 
 
 SOME = [
@@ -22,6 +26,7 @@ SOME = [
     utterance("unseen", "u2", "carl", 5, 0, 2, 0),
     utterance("unseen", "u1", "bert", 3, 1, 0, 1),
 ]
+SHORTER = utterance("unseen", "u1", "bert", 2, 1, 0, 1)
 
 
 def totals(rows):
@@ -128,6 +133,12 @@ def test_compressed_hypotheses_read_as_plain_ones(tmp_path, ending, write):
         pytest.param(("policy",), "LD", "field policy is 'LD'; expected an object", id="text for an object"),
         pytest.param(("parts", "dev", "wer", "errors"), 7, "parts.dev.wer.errors is 7; expected 1", id="sum"),
         pytest.param(("parts", "dev", "wer", "words"), 0, "parts.dev.wer.words is 0", id="no words"),
+        pytest.param(
+            ("wall_seconds",), float("inf"), "field wall_seconds is inf; expected a finite", id="inf"
+        ),
+        pytest.param(
+            ("wall_seconds",), 10**400, "field wall_seconds is 10{79}; expected a finite", id="huge"
+        ),
         pytest.param(("parts", "dev", "cer"), {}, "parts.dev.cer.substitutions is missing", id="missing"),
     ],
 )
@@ -138,7 +149,7 @@ def test_a_damaged_result_is_named_with_its_field(tmp_path, path, value, said):
         read_result(folder)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '"text"', "\x00"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '"text"', "\x00", "[" * 100_000])
 def test_what_is_no_json_object_is_no_result(tmp_path, text):
     folder = write_run(tmp_path / "run")
     (folder / "result.json").write_text(text, encoding="utf-8")
@@ -168,12 +179,10 @@ def test_a_damaged_line_is_named_with_its_number(tmp_path, line, said):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        pytest.param(SOME[:2], "part unseen: 5 words; result.json says 8", id="a line is lost"),
+        pytest.param(SOME[:2], "part unseen: 1 utterances; result.json says 2", id="a line is lost"),
+        pytest.param([*SOME[:2], SHORTER], "part unseen: 7 words; result.json says 8", id="other words"),
         pytest.param([*SOME, SOME[0]], "part dev: id 'd1' occurs twice", id="a line is doubled"),
         pytest.param([*SOME, utterance("test", "t", "s", 1)], "part 'test' is not in result.json", id="part"),
-        pytest.param(
-            [SOME[0], SOME[1] | {"insertions": 1}, SOME[2]], "part unseen: 2 insertions", id="count"
-        ),
     ],
 )
 def test_hypotheses_must_add_up_to_the_result(tmp_path, rows, said):
@@ -181,6 +190,15 @@ def test_hypotheses_must_add_up_to_the_result(tmp_path, rows, said):
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (folder / "hypotheses.jsonl").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=said):
+        read_utterances(read_result(folder))
+
+
+def test_kinds_of_error_must_add_up_to_the_result(tmp_path):
+    row = utterance("dev", "d1", "anna", 4, substitutions=2)
+    folder = write_run(tmp_path / "run", [row])
+    otherwise = row | {"substitutions": 0, "deletions": 1, "insertions": 1}  # as many errors, as many words
+    (folder / "hypotheses.jsonl").write_text(json.dumps(otherwise), encoding="utf-8")
+    with pytest.raises(UserError, match=r"part dev: 0 substitutions; result\.json says 2"):
         read_utterances(read_result(folder))
 
 
@@ -210,3 +228,16 @@ def test_runs_are_found_at_any_depth_and_once(tmp_path):
 def test_a_path_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match="nowhere: no such folder"):
         find_runs([tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("title", "synthetic", "heading"),
+    [
+        pytest.param("Toy", False, "Toy", id="real"),
+        pytest.param("Toy", True, "Toy (synthetic speech)", id="synthetic"),
+        pytest.param("Toy: Synthetic Speech", True, "Toy: Synthetic Speech", id="said already"),
+    ],
+)
+def test_a_heading_says_where_speech_is_synthetic(tmp_path, title, synthetic, heading):
+    corpus = {"name": "toy", "title": title, "synthetic": synthetic, "fingerprint": "f"}
+    assert read_result(write_run(tmp_path / "run", corpus=corpus)).heading == heading

@@ -8,6 +8,7 @@ import gzip
 import json
 import lzma
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,12 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specaug.errors import UserError
+from specaug.speech.manifest import Value
+from specaug.study.fields import Fields
+from specaug.study.rows import KINDS as KINDS
+from specaug.study.rows import OWN, parsed
 
 Counts = NDArray[np.int64]
 
 RESULT, RECIPE, HYPOTHESES = "result.json", "recipe.yaml", "hypotheses.jsonl"
 OPEN: dict[str, Callable[..., Any]] = {"": Path.open, ".xz": lzma.open, ".gz": gzip.open}
-KINDS = ("substitutions", "deletions", "insertions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,12 @@ class Result:
     skipped: Sequence[Any]
     commit: str
 
+    @property
+    def heading(self) -> str:
+        """The corpus's title, which says "synthetic speech" where it is."""
+        said = "synthetic speech" in self.title.lower() or not self.synthetic
+        return self.title if said else f"{self.title} (synthetic speech)"
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Utterances:
@@ -94,6 +104,9 @@ class Utterances:
 
     ids: tuple[str, ...]
     speakers: tuple[str, ...]
+    references: tuple[str, ...]
+    hypotheses: tuple[str, ...]
+    columns: Mapping[str, tuple[Value, ...]]  # further fields of the manifest; None where a row has none
     words: Counts
     substitutions: Counts
     deletions: Counts
@@ -139,10 +152,10 @@ def read_result(folder: Path) -> Result:
     """The result in a finished run's folder. Raises UserError that names the file and the field at fault."""
     path = folder / RESULT
     try:
-        facts = _Fields(path, json.loads(path.read_text(encoding="utf-8")))
+        facts = Fields(path, json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; the run is not finished") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({error})") from None
     policy, corpus, network, parts = map(facts.at, ("policy", "corpus", "network", "parts"))
     masked = facts.at("masked")
@@ -179,17 +192,10 @@ def read_lines(folder: Path) -> list[dict[str, Any]]:
         raise UserError(f"{folder / HYPOTHESES}: no such file (nor with {' or '.join(list(OPEN)[1:])})")
     try:
         with OPEN[path.name.removeprefix(HYPOTHESES)](path, "rb") as file:
-            lines = file.read().decode().splitlines()
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
+            lines = file.read().decode().split("\n")  # a transcript may hold other ends of lines as they are
+    except (OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeDecodeError) as error:
         raise UserError(f"{path}: damaged ({error})") from None
-    rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            rows.append(json.loads(line))
-        except ValueError as error:
-            raise UserError(f"{path}:{number}: not JSON ({error})") from None
-        _check_line(rows[-1], f"{path}:{number}")
-    return rows
+    return list(parsed(lines[:-1] if lines[-1] == "" else lines, str(path)))
 
 
 def read_utterances(result: Result) -> dict[str, Utterances]:
@@ -208,34 +214,35 @@ def _utterances(result: Result, part: str, rows: list[dict[str, Any]]) -> Uttera
     for one, other in pairwise(rows):
         if one["id"] == other["id"]:
             raise UserError(f"{where}: id {one['id']!r} occurs twice; ids must be unique")
-    got = {name: np.array([row[name] for row in rows], dtype=np.int64) for name in ("words", *KINDS)}
     told = result.parts[part]
+    if len(rows) != told.utterances:
+        raise UserError(f"{where}: {len(rows)} utterances; {RESULT} says {told.utterances}")
     expected = {"words": told.wer.total} | {name: getattr(told.wer, name) for name in KINDS}
+    got = {name: np.array([row[name] for row in rows], dtype=np.int64) for name in expected}
     for name, counts in got.items():
         if counts.sum() != expected[name]:
             raise UserError(f"{where}: {counts.sum()} {name}; {RESULT} says {expected[name]}")
-    ids, speakers = (tuple(row[name] for row in rows) for name in ("id", "speaker"))
-    return Utterances(ids, speakers, **got)
+    further = dict.fromkeys(name for row in rows for name in row if name not in OWN)
+    return Utterances(
+        ids=_column(rows, "id"),
+        speakers=_column(rows, "speaker"),
+        references=_column(rows, "reference"),
+        hypotheses=_column(rows, "hypothesis"),
+        columns={name: _column(rows, name) for name in further},
+        **got,
+    )
 
 
-def _check_line(row: object, where: str) -> None:
-    if not isinstance(row, dict):
-        raise UserError(f"{where}: a {type(row).__name__}; expected one JSON object a line")
-    for name in ("part", "id", "speaker"):
-        if not isinstance(row.get(name), str):
-            raise UserError(f"{where}: field {name} is {row.get(name)!r}; expected text")
-    for name in ("words", *KINDS):
-        value = row.get(name)
-        if type(value) is not int or value < 0:
-            raise UserError(f"{where}: field {name} is {value!r}; expected a count, 0 or more")
+def _column(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[Any, ...]:
+    return tuple(row.get(name) for row in rows)
 
 
-def _part(facts: "_Fields") -> Part:
+def _part(facts: Fields) -> Part:
     wer, cer = _score(facts.at("wer"), "words"), _score(facts.at("cer"), "characters")
     return Part(facts.count("utterances"), wer, cer, facts.number_or_none("loss"))
 
 
-def _score(facts: "_Fields", unit: str) -> Score:
+def _score(facts: Fields, unit: str) -> Score:
     substitutions, deletions, insertions = map(facts.count, KINDS)
     score = Score(substitutions, deletions, insertions, facts.count(unit))
     if not score.total:
@@ -243,52 +250,3 @@ def _score(facts: "_Fields", unit: str) -> Score:
     if facts.count("errors") != score.errors:
         raise facts.wrong("errors", f"{score.errors}, the sum of the kinds")
     return score
-
-
-class _Fields:
-    """The fields of a JSON object; UserError where one is missing or of another kind."""
-
-    def __init__(self, file: Path, facts: object, path: str = "") -> None:
-        if not isinstance(facts, dict):
-            raise UserError(f"{file}: {path or 'the whole'} is {facts!r:.40}; expected an object")
-        self.file = file
-        self.facts = facts
-        self.path = path
-
-    def at(self, name: str) -> "_Fields":
-        return _Fields(self.file, self.get(name, dict, "an object"), f"{self.path}{name}.")
-
-    def get(self, name: str, kind: Any, expected: str) -> Any:
-        if name not in self.facts:
-            raise UserError(f"{self.file}: field {self.path}{name} is missing")
-        value = self.facts[name]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise self.wrong(name, expected)
-        return value
-
-    def text(self, name: str) -> str:
-        return str(self.get(name, str, "text"))
-
-    def mapping(self, name: str) -> dict[str, Any]:
-        return dict(self.get(name, dict, "an object"))
-
-    def number(self, name: str) -> float:
-        return float(self.get(name, int | float, "a number"))
-
-    def number_or_none(self, name: str) -> float | None:
-        return None if self.facts.get(name, 0) is None else self.number(name)
-
-    def count(self, name: str) -> int:
-        value = int(self.get(name, int, "a whole number, 0 or more"))
-        if value < 0:
-            raise self.wrong(name, "a whole number, 0 or more")
-        return value
-
-    def share(self, name: str) -> float:
-        value = self.number(name)
-        if not 0 <= value <= 1:
-            raise self.wrong(name, "a share in [0, 1]")
-        return value
-
-    def wrong(self, name: str, expected: str) -> UserError:
-        return UserError(f"{self.file}: field {self.path}{name} is {self.facts[name]!r}; expected {expected}")

@@ -6,6 +6,7 @@ from test_results import change, utterance, write_run
 
 from specaug.errors import UserError
 from specaug.study.compare import compare
+from specaug.study.statistics import Runs, estimates
 from specaug.study.table import as_text
 
 SPEAKERS = ("anna", "bert", "carl", "dora")
@@ -66,6 +67,45 @@ def test_a_rate_is_the_mean_over_seeds_of_what_all_folds_pool(runs, compared):
             assert score.wer.value == pytest.approx(wer_by_hand(runs, row.label, part))
             assert sum(score.kinds) == pytest.approx(score.wer.value)
             assert score.wer.low < score.wer.value < score.wer.high
+
+
+def test_a_character_error_rate_pools_all_characters_of_all_runs(runs, compared):
+    for row in compared.rows:
+        told = [json.loads(file.read_text()) for file in sorted(runs.glob(f"{row.label}-*/result.json"))]
+        found = [facts["parts"]["unseen"]["cer"] for facts in told]
+        expected = sum(cer["errors"] for cer in found) / sum(cer["characters"] for cer in found)
+        assert row.scores["unseen"].cer == pytest.approx(expected)
+
+
+def test_a_run_whose_count_of_characters_was_edited_is_refused(tmp_path):
+    study(tmp_path, seeds=1, folds=1)
+    change(tmp_path / "LD-0-0" / "result.json", ("parts", "dev", "cer", "characters"), 5000)
+    with pytest.raises(
+        UserError, match=r"LD-0-0: characters of part dev is 5000; expected 672 as in .*None-0-0"
+    ):
+        compare([tmp_path])
+
+
+def by_speaker(root, label, seed, kinds):
+    """Sums over both folds of the unseen part, one for each speaker."""
+    found = dict.fromkeys(SPEAKERS, 0.0)
+    for fold in range(2):
+        lines = (
+            (root / f"{label}-{seed}-{fold}" / "hypotheses.jsonl").read_text(encoding="utf-8").splitlines()
+        )
+        for row in map(json.loads, lines):
+            if row["part"] == "unseen":
+                found[row["speaker"]] += sum(row[kind] for kind in kinds)
+    return list(found.values())
+
+
+def test_an_interval_is_that_of_each_speaker_s_own_errors(runs, compared):
+    words = np.array(by_speaker(runs, "LD", 0, ["words"]))
+    kinds = ("substitutions", "deletions", "insertions")
+    errors = np.array([by_speaker(runs, "LD", seed, kinds) for seed in range(3)])
+    rates, _ = estimates({"LD": Runs((0, 1, 2), errors, words)}, [])
+    found = compared.rows[1].scores["unseen"].wer
+    assert (found.low, found.high) == pytest.approx((rates["LD"].low, rates["LD"].high))
 
 
 def test_a_difference_is_to_the_baseline_which_has_none(runs, compared):
@@ -131,8 +171,10 @@ def test_the_baseline_is_none_or_the_first_or_the_one_asked_for(tmp_path, runs, 
         pytest.param(("corpus", "name"), "other", "corpus is 'other'; expected 'toy'", id="corpus"),
         pytest.param(("corpus", "fingerprint"), "x", "corpus of fold 1 is 'x'; expected 'f1'", id="data"),
         pytest.param(("alphabet",), "abc ", "alphabet is 'abc '; expected 'ab '", id="alphabet"),
-        pytest.param(("network", "path"), "m.N", "network is 'm.N'; expected 'models.toy.Toy'", id="network"),
-        pytest.param(("network", "arguments"), {}, "network arguments is {}", id="arguments"),
+        pytest.param(
+            ("corpus", "synthetic"), True, "corpus.synthetic is True; expected False", id="synthetic"
+        ),
+        pytest.param(("network", "parameters"), 7, "parameters of Toy width=8 is 7; exp", id="parameters"),
         pytest.param(("policy", "F"), 3, "policy None is {.*'F': 3", id="policy"),
         pytest.param(("seed",), 0, "policy None, seed 0, fold 1 is also in", id="twin"),
     ],
@@ -152,18 +194,16 @@ def test_runs_with_other_parts_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("edit", "said"),
+    ("first", "said"),
     [
-        pytest.param({"id": "zoe-99"}, "ids of part dev", id="other utterances"),
-        pytest.param({"speaker": "zoe"}, "speakers of part dev", id="other speakers"),
-        pytest.param({"words": 99}, "words of part dev", id="other references"),
+        pytest.param(utterance("dev", "zoe-99", "anna", 2), "ids of part dev", id="other utterances"),
+        pytest.param(utterance("dev", "anna-00", "zoe", 2), "speakers of part dev", id="other speakers"),
+        pytest.param(utterance("dev", "anna-00", "anna", 9), "words of part dev", id="other references"),
     ],
 )
-def test_runs_with_other_utterances_are_refused(tmp_path, edit, said):
+def test_runs_with_other_utterances_are_refused(tmp_path, first, said):
     study(tmp_path, seeds=1, folds=1)
-    changed = rows()
-    changed[0] |= edit
-    write_run(tmp_path / "odd", changed, "SM")
+    write_run(tmp_path / "odd", [first, *rows()[1:]], "SM")
     with pytest.raises(UserError, match=said):
         compare([tmp_path])
 

@@ -1,64 +1,80 @@
-"""The comparison as text for a terminal, as Markdown and as tab-separated values; the tables of a document."""
+"""The comparison in every format, and the tables of a document."""
 
 import json
 import lzma
-import math
 import re
 import shutil
 import textwrap
-from collections.abc import Callable, Sequence
-from html import escape
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from statistics import median
 
 from specaug.errors import UserError
-from specaug.study.compare import CHOOSING, Comparison, PartFacts, PartScore, Row, compare
+from specaug.study.cells import (
+    EXTRAS,
+    earned,
+    extras_told,
+    header_above,
+    leading_header,
+    policies,
+    rate,
+    scores,
+    side_by_side,
+)
+from specaug.study.compare import Comparison, PartFacts, compare
+from specaug.study.flat import as_csv, as_tsv
+from specaug.study.latex import as_latex
+from specaug.study.remarks import best, footer, heading, headline
 from specaug.study.results import HYPOTHESES, RECIPE, RESULT, read_lines, read_result, read_utterances
-from specaug.study.statistics import MIN_SEEDS, MIN_UNITS, NO_DIFFERENCE, REPLICATES, Difference, Estimate
+from specaug.study.statistics import Difference, Estimate
+from specaug.study.systems import System
+from specaug.study.text_table import SHORT as SHORT
+from specaug.study.text_table import aligned as aligned
+from specaug.study.text_table import percent, piped, printable, safe
 from specaug.training.files import CURVES
 
 WIDTH = 110  # columns of a terminal
-SHORT = 8  # hex digits of a run's id
 MARKER = re.compile(r"^<!-- table: (?P<path>.+?) -->$")
 END = "<!-- end -->"
-
-Table = Sequence[Sequence[str]]  # rows of cells, the header first
-
-TSV = (
-    "part policy seeds folds runs masked_cells masked_frames masked_channels wer wer_low wer_high "
-    "substitutions deletions insertions difference difference_low difference_high p p_holm verdict"
-)
-
-TEXTS = ("verdict", "symbols")  # last columns that read better from the left
 
 
 def as_text(comparison: Comparison) -> str:
     """Aligned plain text, at most 110 columns wide where the labels are not long."""
-    blocks = [_headline(comparison), aligned(_policies(comparison))]
-    for part in comparison.parts:
-        blocks += [f"{_heading(part)}\n{aligned(_scores(comparison, part))}"]
-    blocks += ["\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in _footer(comparison))]
-    return "\n\n".join(_printable(block) for block in blocks) + "\n"
-
-
-def as_markdown(comparison: Comparison) -> str:
-    """Markdown with one table of policies and one per part; text from the data is escaped."""
-    blocks = [f"**{_safe(_headline(comparison))}**", _piped(_policies(comparison))]
-    for part in comparison.parts:
-        blocks += [_safe(_heading(part)), _piped(_scores(comparison, part))]
-    blocks += ["\n".join(f"- {_safe(line)}" for line in _footer(comparison))]
+    told, pairs = extras_told(comparison), list(_pairs(comparison))
+    for wanted in EXTRAS:
+        extras = [name for name in wanted if name in told]
+        tables = [aligned(scores(comparison, part, system, extras)) for part, system in pairs]
+        if all(_fits(table) for table in tables):
+            break
+    blocks = [printable(headline(comparison)), aligned(policies(comparison), len(leading_header(comparison)))]
+    if _beside(comparison):
+        blocks += _side_by_side(comparison)
+    for (part, system), table in zip(pairs, tables, strict=True):
+        blocks.append(f"{printable(heading(part, comparison.parts, system))}\n{table}")
+    lines = [printable(line) for line in footer(comparison, extras)]
+    blocks += ["\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in lines)]
     return "\n\n".join(blocks) + "\n"
 
 
-def as_tsv(comparison: Comparison) -> str:
-    """A line per part and policy under one header, rates in percent; lines that start with # are remarks."""
-    lines = [f"# {_printable(_headline(comparison))}", "\t".join(TSV.split())]
-    for part in comparison.parts:
-        lines += ["\t".join(map(_printable, _values(row, part.name))) for row in comparison.rows]
-    return "\n".join(lines + [f"# {_printable(line)}" for line in _footer(comparison)]) + "\n"
+def as_markdown(comparison: Comparison) -> str:
+    """Markdown with one table of policies and one per part and system; text from the data is escaped."""
+    left = len(leading_header(comparison))
+    blocks = [f"**{safe(headline(comparison))}**", piped(policies(comparison), left)]
+    if _beside(comparison):
+        bold = {(y + 1, x + left) for y, x in earned(comparison)}
+        blocks += [piped(side_by_side(comparison, rate), left, bold), safe(f"Bold: {best(comparison)}.")]
+    for part, system in _pairs(comparison):
+        blocks += [safe(heading(part, comparison.parts, system)), piped(scores(comparison, part, system))]
+    blocks += ["\n".join(f"- {safe(line)}" for line in footer(comparison))]
+    return "\n\n".join(blocks) + "\n"
 
 
-FORMATS: dict[str, Callable[[Comparison], str]] = {"text": as_text, "markdown": as_markdown, "tsv": as_tsv}
+FORMATS: dict[str, Callable[[Comparison], str]] = {
+    "text": as_text,
+    "markdown": as_markdown,
+    "tsv": as_tsv,
+    "csv": as_csv,
+    "latex": as_latex,
+}
 
 
 def results_table(folder: Path) -> str:
@@ -122,153 +138,37 @@ def _regenerated(folder: Path, where: str) -> list[str]:
         raise UserError(f"{where}: {error}") from None
 
 
-def _headline(comparison: Comparison) -> str:
-    return f"{comparison.title}: word error rates by policy, in percent"
-
-
-def _heading(part: PartFacts) -> str:
-    use = " (used for choosing, not for reporting)" if part.name == CHOOSING else ""
-    return f"{part.name}{use}: {part.words:,} words in {part.utterances:,} utterances"
-
-
-def _policies(comparison: Comparison) -> Table:
-    header = ("policy", "seeds", "folds", "runs", "masked %: cells", "frames", "channels")
-    return [header] + [
-        (
-            row.label,
-            *map(str, (len(row.seeds), len(row.folds), len(row.runs))),
-            *(f"{100 * share:.1f}" for share in (row.masked.cells, row.masked.frames, row.masked.channels)),
-        )
-        for row in comparison.rows
-    ]
-
-
-def _scores(comparison: Comparison, part: PartFacts) -> Table:
-    header = ("policy", "WER [95 %]", "S/D/I", f"minus {comparison.baseline} [95 %]", "verdict")
-    return [header] + [(row.label, *_cells(row.scores[part.name])) for row in comparison.rows]
-
-
-def _cells(score: PartScore) -> tuple[str, ...]:
-    kinds = "/".join(f"{100 * kind:.1f}" for kind in score.kinds)
-    rate = f"{_percent(score.wer.value)}{_bounds(score.wer)}"
-    if score.difference is None:
-        return rate, kinds, "", ""
-    difference = f"{_percent(score.difference.value, '+')}{_bounds(score.difference, '+')}"
-    return rate, kinds, difference, _verdict(score.difference)
-
-
-def _verdict(difference: Difference) -> str:
-    if difference.adjusted is None:
-        return "too few to say"
-    if difference.verdict == NO_DIFFERENCE:
-        return f"{NO_DIFFERENCE} (± {_percent(difference.margin)})"
-    shown = f"= {difference.adjusted:.3f}" if difference.adjusted >= 0.001 else "< 0.001"
-    return f"{difference.verdict} (p {shown})"
-
-
-def _bounds(given: Estimate | Difference, sign: str = "") -> str:
-    return "" if given.low is None else f" [{_percent(given.low, sign)}, {_percent(given.high, sign)}]"
-
-
-def _percent(share: float | None, sign: str = "") -> str:
-    return "-" if share is None or math.isnan(share) else f"{100 * share:{sign}.2f}"
-
-
-def _values(row: Row, part: str) -> list[str]:
-    score, masked = row.scores[part], row.masked
-    difference = score.difference or Difference(math.nan)
-    rates = (masked.cells, masked.frames, masked.channels, score.wer.value, score.wer.low, score.wer.high)
-    differences = (difference.value, difference.low, difference.high)
-    counts = (len(row.seeds), len(row.folds), len(row.runs))
-    return [
-        part,
-        row.label,
-        *map(str, counts),
-        *(_exact(rate, 100) for rate in (*rates, *score.kinds, *differences)),
-        *(_exact(p) for p in (difference.p, difference.adjusted)),
-        difference.verdict or "",
-    ]
-
-
-def _exact(value: float | None, unit: int = 1) -> str:
-    return "" if value is None or math.isnan(value) else f"{unit * value:.6g}"
-
-
-def _footer(comparison: Comparison) -> list[str]:
-    """What the numbers are, what they come from, and what stands against them."""
-    lines = [*_about_intervals(comparison), *_about_refusals(comparison)]
-    if seen := _detectable(comparison):
-        lines.append(f"Smallest true difference that 8 of 10 such comparisons would see: {seen}.")
-    lines.append(f"Network: {comparison.network}, {comparison.parameters:,} parameters.")
-    lines += [f"Runs of {row.label}: {' '.join(run[:SHORT] for run in row.runs)}" for row in comparison.rows]
-    if comparison.unfinished:
-        lines.append(f"Unfinished, not counted: {' '.join(map(str, comparison.unfinished))}")
-    return lines + [f"Note: {note}." for note in comparison.notes]
-
-
-def _about_intervals(comparison: Comparison) -> list[str]:
-    lines = ["WER: mean over seeds; S/D/I: substitutions, deletions, insertions per 100 words."]
-    seeds = sorted({len(row.seeds) for row in comparison.rows})
-    if seeds[-1] >= MIN_SEEDS:
-        count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"{seeds[0]}"
-        drawn = ", ".join(f"{part.units} {part.unit} ({part.name})" for part in comparison.parts)
-        lines.append(
-            f"[95 %]: bootstrap of {count} seeds together with {drawn}, {REPLICATES:,} replicates, stretched to "
-            "the standard error and the Student quantiles of so few."
-        )
-    if len(comparison.rows) > 1:
-        lines.append(
-            f"minus {comparison.baseline}: on the same seeds and utterances; below 0 are fewer errors. Verdicts "
-            f"and p are corrected (Holm) for the {len(comparison.rows) - 1} compared with it in each part."
-        )
-    return lines
-
-
-def _about_refusals(comparison: Comparison) -> list[str]:
-    scores = [row.scores[part.name] for row in comparison.rows for part in comparison.parts]
-    given: list[Estimate | Difference] = [score.wer for score in scores]
-    given += [score.difference for score in scores if score.difference is not None]
-    if all(number.low is not None for number in given):
-        return []
-    return [
-        f"Too few to say: an interval and a verdict take {MIN_SEEDS} seeds that both policies have, and "
-        f"{MIN_UNITS} speakers or utterances; two seeds of one policy can differ as much as two policies."
-    ]
-
-
-def _detectable(comparison: Comparison) -> str:
-    seen = []
+def _pairs(comparison: Comparison) -> Iterator[tuple[PartFacts, System | None]]:
+    """Each part with each system, or with None where there is only one system."""
     for part in comparison.parts:
-        found = [row.scores[part.name].difference for row in comparison.rows]
-        sizes = [d.detectable for d in found if d is not None and d.detectable is not None]
-        if sizes:
-            seen.append(f"{_percent(median(sizes))} ({part.name})")
-    return ", ".join(seen)
+        for system in comparison.systems if len(comparison.systems) > 1 else (None,):
+            yield part, system
 
 
-def aligned(table: Table) -> str:
-    """Columns under each other: the first and the last to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    last = len(widths) - 1
-    sides = ["<" if i == 0 or (i == last and table[0][i] in TEXTS) else ">" for i in range(len(widths))]
-    return "\n".join(
-        "  ".join(
-            f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
-        ).rstrip()
-        for row in table
-    )
+def _beside(comparison: Comparison) -> bool:
+    """Whether there are several systems or decodings to be seen beside each other."""
+    return len(comparison.systems) > 1 or any(part.decoding for part in comparison.parts)
 
 
-def _piped(table: Table) -> str:
-    rule = ["---"] + ["---:"] * (len(table[0]) - 1)
-    rows = [table[0], rule, *table[1:]]
-    return "\n".join(f"| {' | '.join(map(_safe, row))} |" for row in rows)
+def _side_by_side(comparison: Comparison) -> list[str]:
+    """The systems beside each other, with the intervals where these fit, and what the mark says."""
+    marked = earned(comparison)
+    table = _marked(comparison, rate)
+    if not _fits(table):
+        table = _marked(comparison, lambda given: percent(given.value))
+    return [table, f"*: {printable(best(comparison))}."] if marked else [table]
 
 
-def _printable(text: str) -> str:
-    """No control characters: a title or a label comes from a file and goes to a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+def _marked(comparison: Comparison, number: Callable[[Estimate | Difference], str]) -> str:
+    marked, left = earned(comparison), len(leading_header(comparison))
+    rows = side_by_side(comparison, number)[1:]
+    shown = [
+        [*row[:left], *(f"{cell}{'*' if (y, x) in marked else ' '}" for x, cell in enumerate(row[left:]))]
+        for y, row in enumerate(rows)
+    ]
+    header = [[*row[:left], *(f"{cell} " for cell in row[left:])] for row in header_above(comparison)]
+    return aligned([*header, *shown], left)
 
 
-def _safe(text: str) -> str:
-    return re.sub(r"([|\\`*_]|(?<=\])\()", r"\\\1", escape(_printable(text), quote=False))
+def _fits(table: str) -> bool:
+    return max(map(len, table.splitlines())) <= WIDTH

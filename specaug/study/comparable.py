@@ -1,0 +1,75 @@
+"""What runs must share so that they may stand in one table, and what may be in it only once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from specaug.errors import UserError
+from specaug.study.choice import USUAL
+from specaug.study.results import Result, Utterances
+
+LATER = ("p_S", "p_M", "warp", "bounds", "fill")  # symbols that older results say nothing of
+SAID = {**{symbol: USUAL[symbol] for symbol in LATER}, "operations": []}
+PLUS = "+"  # between a part's name and the way in which it was decoded
+
+
+def same(one: Result, other: Result, what: str, expected: object, found: object) -> None:
+    """Raise UserError that names both runs, unless what was found in `other` is what `one` has."""
+    if found != expected:
+        raise UserError(f"{other.folder}: {what} is {found!r}; expected {expected!r} as in {one.folder}")
+
+
+def check_comparable(results: Sequence[Result]) -> None:
+    """Raise UserError where runs differ in their data, or call different policies by one label."""
+    first = results[0]
+    meaning: dict[str, Result] = {}
+    data: dict[int, Result] = {}
+    for result in results:
+        same(first, result, "corpus", first.corpus, result.corpus)
+        same(first, result, "corpus.synthetic", first.synthetic, result.synthetic)
+        same(first, result, "parts", sorted(first.parts), sorted(result.parts))
+        same(first, result, "alphabet", first.alphabet, result.alphabet)
+        named = meaning.setdefault(result.label, result)
+        same(named, result, f"policy {result.label}", {**SAID, **named.policy}, {**SAID, **result.policy})
+        fold = data.setdefault(result.fold, result)
+        same(fold, result, f"corpus of fold {result.fold}", fold.fingerprint, result.fingerprint)
+
+
+def check_once(results: Iterable[Result]) -> None:
+    """Raise UserError where two runs of one system do the same thing."""
+    done: dict[tuple[str, int, int], Result] = {}
+    for result in results:
+        twin = done.setdefault((result.label, result.seed, result.fold), result)
+        if twin is not result:
+            raise UserError(
+                f"{result.folder}: policy {result.label}, seed {result.seed}, fold {result.fold} is also in "
+                f"{twin.folder}; expected each once"
+            )
+
+
+def check_same_utterances(read: Iterable[tuple[Result, Mapping[str, Utterances]]]) -> None:
+    """Raise UserError where a part holds other utterances in another run, or when it is decoded otherwise."""
+    first: dict[tuple[int, str], tuple[Result, Utterances]] = {}
+    for result, parts in read:
+        for part, found in parts.items():
+            other, expected = first.setdefault((result.fold, part), (result, found))
+            _equal(result, part, found, expected, str(other.folder))
+            characters = other.parts[part].cer.total
+            same(other, result, f"characters of part {part}", characters, result.parts[part].cer.total)
+            plain, _ = decoded(part, parts)
+            _equal(result, part, found, parts[plain], f"part {plain} of the same run")
+
+
+def _equal(result: Result, part: str, found: Utterances, expected: Utterances, where: str) -> None:
+    for name in ("ids", "speakers", "words"):
+        if not np.array_equal(getattr(found, name), getattr(expected, name)):
+            raise UserError(f"{result.folder}: {name} of part {part} differ from {where}")
+
+
+def decoded(part: str, parts: Iterable[str]) -> tuple[str, str]:
+    """The part whose utterances these are, and how they were decoded: `unseen+lm` gives unseen and lm.
+
+    The second is empty for a part that was decoded plainly, and where no plain part of that name is in `parts`.
+    """
+    plain, _, decoding = part.partition(PLUS)
+    return (plain, decoding) if decoding and plain in set(parts) else (part, "")

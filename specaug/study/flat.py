@@ -1,0 +1,81 @@
+"""The comparison as values, one line per part, system and policy: for spreadsheets and programs."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator
+
+from specaug.study.cells import better
+from specaug.study.compare import Comparison, Row
+from specaug.study.remarks import footer, headline
+from specaug.study.statistics import Difference
+from specaug.study.systems import System
+from specaug.study.text_table import printable
+
+COLUMNS = (
+    "part policy seeds folds runs masked_cells masked_frames masked_channels wer wer_low wer_high "
+    "substitutions deletions insertions difference difference_low difference_high p p_holm verdict "
+    "cer p_better baseline system network arguments parameters schedule corpus run_ids"
+)
+
+
+def as_tsv(comparison: Comparison) -> str:
+    """A line per part and policy under one header, rates in percent; lines that start with # are remarks."""
+    lines = [f"# {printable(headline(comparison))}", *("\t".join(row) for row in _table(comparison))]
+    return "\n".join(lines + [f"# {printable(line)}" for line in footer(comparison)]) + "\n"
+
+
+def as_csv(comparison: Comparison) -> str:
+    """The same lines separated by commas (RFC 4180), and nothing else: every line names its corpus and its runs."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(_table(comparison))
+    return text.getvalue()
+
+
+def _table(comparison: Comparison) -> Iterator[list[str]]:
+    systems = {system.name: system for system in comparison.systems}
+    yield COLUMNS.split()
+    for part in comparison.parts:
+        for row in comparison.rows:
+            values = [*_scores(row, part.name), *_origin(comparison, row, systems.get(row.system))]
+            yield [printable(value) for value in values]
+
+
+def _scores(row: Row, part: str) -> list[str]:
+    score, masked = row.scores[part], row.masked
+    difference = score.difference or Difference(math.nan)
+    rates = (masked.cells, masked.frames, masked.channels, score.wer.value, score.wer.low, score.wer.high)
+    differences = (difference.value, difference.low, difference.high)
+    return [
+        part,
+        row.label,
+        *(str(len(given)) for given in (row.seeds, row.folds, row.runs)),
+        *(_exact(rate, 100) for rate in (*rates, *score.kinds, *differences)),
+        *(_exact(p) for p in (difference.p, difference.adjusted)),
+        difference.verdict or "",
+        _exact(score.cer, 100),
+        _exact(better(score.difference)),
+    ]
+
+
+def _origin(comparison: Comparison, row: Row, system: System | None) -> list[str]:
+    network, parameters = comparison.network, comparison.parameters
+    arguments = schedule = ""
+    if system:
+        network, parameters, schedule = system.network, system.parameters, system.schedule
+        arguments = json.dumps(system.arguments, ensure_ascii=False)
+    return [
+        comparison.baseline,
+        row.system,
+        network,
+        arguments,
+        str(parameters),
+        schedule,
+        comparison.title,
+        " ".join(row.runs),
+    ]
+
+
+def _exact(value: float | None, unit: int = 1) -> str:
+    return "" if value is None or math.isnan(value) else f"{unit * value:.6g}"

@@ -1,0 +1,120 @@
+"""What is written around the tables: what the numbers are, what they come from, and what stands against them."""
+
+from collections.abc import Collection, Sequence
+from statistics import median
+
+from specaug.study.cells import CER, CHANCE, titled
+from specaug.study.compare import CHOOSING, Comparison, PartFacts
+from specaug.study.statistics import MIN_SEEDS, MIN_UNITS, REPLICATES, Difference, Estimate
+from specaug.study.systems import System
+from specaug.study.text_table import SHORT, percent
+
+
+def headline(comparison: Comparison) -> str:
+    """What the tables are of."""
+    return f"{comparison.title}: word error rates by policy, in percent"
+
+
+def heading(part: PartFacts, parts: Sequence[PartFacts], system: System | None = None) -> str:
+    """What stands above a part's table: its name, the system's where there are several, and how much it holds."""
+    use = " (used for choosing, not for reporting)" if part.plain == CHOOSING else ""
+    name = f"{titled(part, parts)}{use}{f', {system.name}' if system else ''}"
+    return f"{name}: {part.words:,} words in {part.utterances:,} utterances"
+
+
+def best(comparison: Comparison) -> str:
+    """What a rate that is marked as the best is: lowest is not enough."""
+    whose = "network, schedule and " if len(comparison.systems) > 1 else ""
+    return f"the lowest rate of its {whose}part, where it is told apart from {comparison.baseline} after correction"
+
+
+def footer(comparison: Comparison, extras: Collection[str] = ()) -> list[str]:
+    """The lines below the tables; `extras` are the optional columns that these have."""
+    lines = [*_about_columns(extras), *_about_intervals(comparison), *_about_refusals(comparison)]
+    if seen := _detectable(comparison):
+        lines.append(f"Smallest true difference that 8 of 10 such comparisons would see: {seen}.")
+    lines += _about_systems(comparison)
+    lines += runs(comparison)
+    if comparison.unfinished:
+        lines.append(f"Unfinished, not counted: {' '.join(map(str, comparison.unfinished))}")
+    return lines + [f"Note: {note}." for note in comparison.notes]
+
+
+def runs(comparison: Comparison) -> list[str]:
+    """For each row the ids of its runs."""
+    several = len(comparison.systems) > 1
+    return [
+        f"Runs of {f'{row.system}, ' if several else ''}{row.label}: {' '.join(run[:SHORT] for run in row.runs)}"
+        for row in comparison.rows
+    ]
+
+
+def seeds(comparison: Comparison) -> str:
+    """How many seeds a policy has."""
+    counts = sorted({len(row.seeds) for row in comparison.rows})
+    return f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+
+
+def family(comparison: Comparison) -> int:
+    """How many policies are compared with a baseline on each part."""
+    return sum(row.scores[comparison.parts[0].name].difference is not None for row in comparison.rows)
+
+
+def sizes(parts: Sequence[PartFacts]) -> str:
+    """What the bootstrap draws from in each part, beside seeds; it is the same however a part is decoded."""
+    return ", ".join(f"{part.units} {part.unit} ({part.name})" for part in parts if not part.decoding)
+
+
+def _about_columns(extras: Collection[str]) -> list[str]:
+    lines = ["WER: mean over seeds; S/D/I: substitutions, deletions, insertions per 100 words."]
+    told = [f"{CER}: character error rate, mean over seeds"] if CER in extras else []
+    if CHANCE in extras:
+        told.append(f"{CHANCE}: how probable a truly lower WER than the baseline's is, by this pair alone")
+    return [*lines, f"{'; '.join(told)}."] if told else lines
+
+
+def _about_systems(comparison: Comparison) -> list[str]:
+    if len(comparison.systems) < 2:
+        return [f"Network: {comparison.network}, {comparison.parameters:,} parameters."]
+    return [
+        f"{system.name}: {system.network}, {system.parameters:,} parameters; trained with {system.schedule}."
+        for system in comparison.systems
+    ]
+
+
+def _about_intervals(comparison: Comparison) -> list[str]:
+    lines = []
+    if max(len(row.seeds) for row in comparison.rows) >= MIN_SEEDS:
+        lines.append(
+            f"[95 %]: bootstrap of {seeds(comparison)} seeds together with {sizes(comparison.parts)}, "
+            f"{REPLICATES:,} replicates, stretched to the standard error and the Student quantiles of so few."
+        )
+    if count := family(comparison):
+        same = "network, schedule, seeds" if len(comparison.systems) > 1 else "seeds"
+        lines.append(
+            f"minus {comparison.baseline}: on the same {same} and utterances; below 0 are fewer errors. Verdicts "
+            f"and p are corrected (Holm) for the {count} compared with it in each part."
+        )
+    return lines
+
+
+def _about_refusals(comparison: Comparison) -> list[str]:
+    scores = [row.scores[part.name] for row in comparison.rows for part in comparison.parts]
+    given: list[Estimate | Difference] = [score.wer for score in scores]
+    given += [score.difference for score in scores if score.difference is not None]
+    if all(number.low is not None for number in given):
+        return []
+    return [
+        f"Too few to say: an interval and a verdict take {MIN_SEEDS} seeds that both policies have, and "
+        f"{MIN_UNITS} speakers or utterances; two seeds of one policy can differ as much as two policies."
+    ]
+
+
+def _detectable(comparison: Comparison) -> str:
+    seen = []
+    for part in comparison.parts:
+        found = [row.scores[part.name].difference for row in comparison.rows]
+        sizes = [d.detectable for d in found if d is not None and d.detectable is not None]
+        if sizes:
+            seen.append(f"{percent(median(sizes))} ({part.name})")
+    return ", ".join(seen)

@@ -1,0 +1,120 @@
+"""Systems: a network with the way in which it is trained. Policies are compared within one system."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+from specaug.errors import UserError
+from specaug.study.comparable import same
+from specaug.study.load import read, validated
+from specaug.study.results import RECIPE, Result
+
+Settings = Mapping[str, int | float | str]
+
+SCHEDULE = ("s_r", "s_i", "s_f", "batch", "peak")  # as they are printed together
+NAMING = (
+    "s_f",
+    "s_i",
+    "s_r",
+    "peak",
+    "batch",
+)  # the order in which they tell two systems apart; others follow
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A network and how it was trained: the same for all runs of the system, whatever the policy."""
+
+    short: str  # the network as printed: its class and its arguments
+    told: str  # the settings by which systems with one network are told apart; empty where none need be
+    network: str  # dotted path
+    arguments: Mapping[str, Any]
+    parameters: int
+    settings: Settings  # of training and features; empty where no run holds a recipe that tells them
+
+    @property
+    def name(self) -> str:
+        """As printed, and no other system of the table has it."""
+        return f"{self.short}, {self.told}" if self.told else self.short
+
+    @property
+    def schedule(self) -> str:
+        """The schedule under the paper's symbols (Park et al. 2019, 3.2), with the batch and the peak."""
+        told = [f"{key}={self.settings[key]}" for key in SCHEDULE if key in self.settings]
+        return " ".join(told) or UNKNOWN
+
+
+def systems(results: Sequence[Result]) -> list[tuple[System, list[Result]]]:
+    """The systems of some runs, each with its runs: the smaller network first, then the shorter schedule.
+
+    Raises UserError where a recipe cannot be read, or one network has different numbers of parameters.
+    """
+    groups: dict[str, tuple[Settings, list[Result]]] = {}
+    for result in results:
+        settings = settings_of(result)
+        key = json.dumps([result.network, result.arguments, settings], sort_keys=True)
+        groups.setdefault(key, (settings, []))[1].append(result)
+    ordered = sorted(groups.values(), key=lambda group: _place(*group))
+    found = []
+    for names, (settings, runs) in zip(_names(ordered), ordered, strict=True):
+        first = runs[0]
+        system = System(*names, first.network, first.arguments, first.parameters, settings)
+        for run in runs:
+            same(first, run, f"parameters of {system.name}", first.parameters, run.parameters)
+        found.append((system, runs))
+    return found
+
+
+def settings_of(result: Result) -> Settings:
+    """How a run was trained, by the recipe in its folder; empty where there is none."""
+    path = result.folder / RECIPE
+    if not path.is_file() or not path.stat().st_size:
+        return {}
+    raw = read(path)
+    recipe = validated({key: raw[key] for key in ("training", "features") if key in raw}, str(path))
+    training = asdict(recipe.training)
+    schedule = training.pop("schedule")
+    if recipe.training.report == "last":
+        del training["evaluate_every"]  # what is tested does not depend on it
+    return {**schedule, **training, **asdict(recipe.features)}
+
+
+def _place(settings: Settings, runs: Sequence[Result]) -> tuple[object, ...]:
+    first, steps = runs[0], settings.get("s_f", 0)
+    rest = json.dumps([first.arguments, settings], sort_keys=True)
+    return first.parameters, first.network, steps, rest
+
+
+def _names(groups: Sequence[tuple[Settings, Sequence[Result]]]) -> Iterator[tuple[str, str]]:
+    """For each the network with its arguments, and the settings that tell systems with one network apart."""
+    networks = [runs[0].network for _, runs in groups]
+    bases = [_base(runs[0], networks) for _, runs in groups]
+    telling: set[str] = set()
+    for base in bases:
+        alike = [settings for name, (settings, _) in zip(bases, groups, strict=True) if name == base]
+        telling |= set(_telling(base, alike))
+    keys = [*(key for key in NAMING if key in telling), *sorted(telling - set(NAMING))]
+    for base, (settings, _) in zip(bases, groups, strict=True):
+        yield base, " ".join(f"{key}={settings.get(key, UNKNOWN)}" for key in keys)
+
+
+def _base(result: Result, networks: Sequence[str]) -> str:
+    """The class of the network, by its whole path where another network's class is called the same."""
+    name = result.network.rpartition(".")[2]
+    if len({path for path in networks if path.rpartition(".")[2] == name}) > 1:
+        name = result.network
+    return " ".join([name, *(f"{key}={value}" for key, value in result.arguments.items())])
+
+
+def _telling(base: str, alike: Sequence[Settings]) -> tuple[str, ...]:
+    """The fewest settings that tell all of these apart."""
+    known = [*NAMING, *sorted({key for settings in alike for key in settings} - set(NAMING))]
+    varying = [key for key in known if len({settings.get(key, UNKNOWN) for settings in alike}) > 1]
+    for count in range(len(varying) + 1):
+        for keys in combinations(varying, count):
+            if len({tuple(settings.get(key) for key in keys) for settings in alike}) == len(alike):
+                return keys
+    raise UserError(f"two networks are both called {base}; expected arguments that are printed differently")

@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from specaug.cli.common import add_verb, complain, show
+from specaug.errors import UserError
+
+FORMATS = ("text", "markdown", "tsv", "csv", "latex")  # table.FORMATS, which is slow to import
+GROUPED = ("text", "markdown", "tsv")  # groups_table.FORMATS
+WORDS = 10
 
 
 def add_tables(verbs: Any) -> None:
@@ -14,8 +19,12 @@ def add_tables(verbs: Any) -> None:
         verbs, "compare", "print the table of finished runs", compare, "specaug compare runs/fsdd"
     )
     verb.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="folders with runs in them")
-    verb.add_argument("--format", choices=("text", "markdown", "tsv"), default="text")
+    verb.add_argument("--format", choices=FORMATS, default="text")
     verb.add_argument("--baseline", metavar="POLICY", help="the policy compared with (None, else the first)")
+    by = "by the values of a column instead: speaker, words, or a further column of the manifest; repeatable"
+    verb.add_argument("--by", action="append", default=[], metavar="COLUMN", help=by)
+    words = f"the words and confusions that a policy changed most; so many of each ({WORDS})"
+    verb.add_argument("--words", nargs="?", type=_count, const=WORDS, default=0, metavar="N", help=words)
     example = "specaug keep runs/fsdd docs/results/fsdd"
     verb = add_verb(verbs, "keep", "copy what a table needs of finished runs", keep, example)
     verb.add_argument("runs", type=Path, metavar="RUNS")
@@ -27,8 +36,18 @@ def add_tables(verbs: Any) -> None:
 
 
 def compare(arguments: argparse.Namespace) -> int:
-    """Print the table."""
-    return show(arguments.runs, arguments.format, arguments.baseline)
+    """Print the table, or what is asked about groups and words."""
+    if not (arguments.by or arguments.words):
+        return show(arguments.runs, arguments.format, arguments.baseline)
+    if arguments.format not in GROUPED:
+        expected = " or ".join(GROUPED)
+        raise UserError(f"--format {arguments.format} with --by or --words; expected {expected}")
+    from specaug.study.gathered import gathered
+    from specaug.study.groups_table import FORMATS, Report
+
+    found = gathered(arguments.runs, arguments.baseline)
+    sys.stdout.write(FORMATS[arguments.format](Report.of(found, arguments.by, arguments.words)))
+    return 0
 
 
 def keep(arguments: argparse.Namespace) -> int:
@@ -51,3 +70,11 @@ def tables(arguments: argparse.Namespace) -> int:
             f"{arguments.document}: its tables are not those of the kept runs; see `make tables`", 1
         )
     return 0
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(
+            f"expected a number from 1 on, got {text!r}; folders come before --words"
+        )
+    return int(text)

@@ -1,0 +1,141 @@
+"""The utterances of finished runs beside each other: what every policy and seed made of each of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from specaug.errors import UserError
+from specaug.speech.manifest import Value
+from specaug.study.comparable import check_comparable, check_once, check_same_utterances, decoded
+from specaug.study.compare import CHOOSING
+from specaug.study.pairing import Entry, chosen_baseline, pairing_notes, training_notes, whole_seeds
+from specaug.study.results import Counts, Result, Utterances, find_runs, read_utterances
+from specaug.study.systems import systems
+
+Parts = Mapping[str, Utterances]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Tested:
+    """One part of the corpus over all folds; every sequence has one entry per utterance, in the same order."""
+
+    name: str
+    choosing: bool  # everything is chosen on it, so that it is not for reporting
+    ids: tuple[str, ...]
+    speakers: tuple[str, ...]
+    references: tuple[str, ...]
+    words: Counts
+    columns: Mapping[str, tuple[Value, ...]]  # speaker, words and the manifest's further columns
+    errors: Mapping[str, Mapping[int, Counts]]  # by policy and seed
+    hypotheses: Mapping[str, Mapping[int, tuple[str, ...]]]  # by policy and seed
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Gathered:
+    """Some runs that differ in the policy alone, and the parts of the corpus they were tested on."""
+
+    title: str
+    baseline: str
+    seeds: Mapping[str, tuple[int, ...]]  # of each policy, in the order of the table
+    parts: Sequence[Tested]
+    notes: Sequence[str]
+    unfinished: Sequence[Path]
+
+    @property
+    def others(self) -> list[str]:
+        """The policies that are compared with the baseline."""
+        return [label for label in self.seeds if label != self.baseline]
+
+
+def gathered(paths: Iterable[Path], baseline: str | None = None) -> Gathered:
+    """What `compare` would count of the finished runs in and below `paths`; the baseline is chosen as there.
+
+    Raises UserError as `compare` does, and where the runs are of several systems.
+    """
+    paths = list(paths)
+    runs = find_runs(paths)
+    if not runs.finished:
+        raise UserError(f"{', '.join(map(str, paths))}: no finished run; expected folders with result.json")
+    check_comparable(runs.finished)
+    found = systems(runs.finished)
+    if len(found) > 1:
+        told = "; ".join(system.name for system, _ in found)
+        raise UserError(f"{', '.join(map(str, paths))}: runs of {len(found)} systems ({told}); expected one")
+    check_once(found[0][1])
+    whole, notes = whole_seeds(found)
+    entries = [
+        Entry(system, label, results, {(r.seed, r.fold): read_utterances(r) for r in results})
+        for system, label, results in whole
+    ]
+    baseline = chosen_baseline(entries, baseline)
+    read = [(result, entry.read[result.seed, result.fold]) for entry in entries for result in entry.results]
+    check_same_utterances(read)
+    names = list(runs.finished[0].parts)
+    choosing = {part: decoded(part, names)[0] == CHOOSING for part in names}
+    return Gathered(
+        title=runs.finished[0].heading,
+        baseline=baseline,
+        seeds={entry.label: entry.seeds for entry in entries},
+        parts=[
+            _tested(part, choosing[part], entries, read) for part in sorted(names, key=choosing.__getitem__)
+        ],
+        notes=notes + pairing_notes(entries, baseline) + training_notes(found),
+        unfinished=runs.unfinished,
+    )
+
+
+def _tested(
+    part: str, choosing: bool, entries: Sequence[Entry], read: Iterable[tuple[Result, Parts]]
+) -> Tested:
+    _check_same_corpus(part, read)
+    runs = {
+        (entry.label, seed): [parts[part] for (s, _), parts in sorted(entry.read.items()) if s == seed]
+        for entry in entries
+        for seed in entry.seeds
+    }
+    corpus = next(iter(runs.values()))
+    errors: dict[str, dict[int, Counts]] = {label: {} for label, _ in runs}
+    hypotheses: dict[str, dict[int, tuple[str, ...]]] = {label: {} for label, _ in runs}
+    for (label, seed), folds in runs.items():
+        errors[label][seed] = np.concatenate([u.errors for u in folds])
+        hypotheses[label][seed] = _joined([u.hypotheses for u in folds])
+    return Tested(
+        name=part,
+        choosing=choosing,
+        ids=_joined([u.ids for u in corpus]),
+        speakers=_joined([u.speakers for u in corpus]),
+        references=_joined([u.references for u in corpus]),
+        words=np.concatenate([u.words for u in corpus]),
+        columns=_columns(corpus),
+        errors=errors,
+        hypotheses=hypotheses,
+    )
+
+
+def _check_same_corpus(part: str, read: Iterable[tuple[Result, Parts]]) -> None:
+    first: dict[int, tuple[Result, Utterances]] = {}
+    for result, parts in read:
+        found = parts[part]
+        other, expected = first.setdefault(result.fold, (result, found))
+        for name in ("references", "columns"):
+            if getattr(found, name) != getattr(expected, name):
+                raise UserError(f"{result.folder}: {name} of part {part} differ from {other.folder}")
+
+
+def _columns(corpus: Sequence[Utterances]) -> dict[str, tuple[Value, ...]]:
+    columns: dict[str, tuple[Value, ...]] = {
+        "speaker": _joined([u.speakers for u in corpus]),
+        "words": _joined([tuple(u.words.tolist()) for u in corpus]),
+    }
+    for name in dict.fromkeys(name for u in corpus for name in u.columns):
+        columns[name] = _joined([u.columns.get(name, (None,) * len(u.ids)) for u in corpus])
+    return columns
+
+
+def _joined(folds: Iterable[tuple[T, ...]]) -> tuple[T, ...]:
+    return tuple(chain.from_iterable(folds))

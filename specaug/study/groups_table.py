@@ -1,0 +1,221 @@
+"""For whom, and in which words: groups and confusions as text for a terminal, as Markdown and as TSV."""
+
+import math
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from specaug.study import words_table
+from specaug.study.cells import bounds
+from specaug.study.gathered import Gathered
+from specaug.study.groups import ALL, GAP_WORDS, Grouped, GroupedPart, GroupFacts, GroupScore, grouped
+from specaug.study.statistics import MIN_SEEDS, MIN_UNITS, NO_DIFFERENCE, Difference
+from specaug.study.text_table import Table, aligned, percent, piped, printable, safe
+from specaug.study.words import Changed, changed
+from specaug.study.words_table import Told, one_line
+
+WIDTH = 110  # columns of a terminal
+GAP = "(gap)"
+
+COLUMNS = (
+    "column part group policy utterances words speakers units unit wer wer_low wer_high "
+    "difference difference_low difference_high p p_holm verdict agreeing seeds best worst"
+)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Report:
+    """What is asked of some runs: the groups of some columns, and words where they are wanted."""
+
+    found: Gathered
+    groups: Sequence[Grouped]
+    words: Sequence[Changed]
+
+    @classmethod
+    def of(cls, found: Gathered, columns: Sequence[str], words: int = 0) -> "Report":
+        """By each of `columns`, and with at most so many words and confusions; 0 for none."""
+        by = [grouped(found, column) for column in dict.fromkeys(columns)]
+        return cls(found, by, changed(found, words) if words else [])
+
+
+def as_text(report: Report) -> str:
+    """Aligned plain text, at most 110 columns wide where names and labels are not long."""
+    blocks = [printable(_headline(report))]
+    for heading, tables, examples in _sections(report):
+        first, *rest = [aligned(table, left) for table, left in tables]
+        blocks += [f"{printable(heading)}\n{first}", *rest]
+        for where, texts in examples:
+            width = max(len(name) for name, _ in texts)
+            lines = [where, *(f"  {name:{width}}  {text}" for name, text in texts)]
+            blocks.append("\n".join(map(printable, lines)))
+    lines = [printable(line) for line in _footer(report)]
+    blocks.append("\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def as_markdown(report: Report) -> str:
+    """Markdown with the same tables; text from the data is escaped."""
+    blocks = [f"**{safe(_headline(report))}**"]
+    for heading, tables, examples in _sections(report):
+        blocks += [safe(heading), *(piped(table, left) for table, left in tables)]
+        lines = [f"- {safe('; '.join((where, *map(': '.join, texts))))}" for where, texts in examples]
+        blocks += ["\n".join(lines)] if lines else []
+    blocks.append("\n".join(f"- {safe(line)}" for line in _footer(report)))
+    return "\n\n".join(blocks) + "\n"
+
+
+def as_tsv(report: Report) -> str:
+    """A table of the groups and one of the words, each under its header; lines that start with # are remarks."""
+    tables = []
+    if report.groups:
+        rows = [row for by in report.groups for part in by.parts for row in _values(by, part)]
+        tables.append([COLUMNS.split(), *rows])
+    if report.words:
+        rows = [row for change in report.words for row in words_table.values(change)]
+        tables.append([words_table.COLUMNS.split(), *rows])
+    lines = [f"# {printable(_headline(report))}"]
+    lines += ["\t".join(printable(one_line(cell)) for cell in row) for table in tables for row in table]
+    return "\n".join(lines + [f"# {printable(line)}" for line in _footer(report)]) + "\n"
+
+
+FORMATS: dict[str, Callable[[Report], str]] = {"text": as_text, "markdown": as_markdown, "tsv": as_tsv}
+
+
+def _sections(report: Report) -> Iterator[tuple[str, list[tuple[Table, int]], list[Told]]]:
+    """For every part its heading, its tables with how many of their columns stand to the left, and examples."""
+    for by in report.groups:
+        for part in by.parts:
+            tables = [(_scores(by, part), 2)]
+            if part.gaps:
+                tables.append((_gaps(by, part), 3))
+            yield _heading(by, part), tables, []
+    for change in report.words:
+        tables = [(words_table.words(change), 1), (words_table.confusions(change), 2)]
+        yield words_table.heading(change), tables, words_table.examples(change)
+
+
+def _headline(report: Report) -> str:
+    asked = [f"word error rates by {by.column}, in percent" for by in report.groups]
+    return one_line(f"{report.found.title}: {'; '.join(asked + ['words'] * bool(report.words))}")
+
+
+def _heading(by: Grouped, part: GroupedPart) -> str:
+    use = " (used for choosing, not for reporting)" if part.choosing else ""
+    whole = part.groups[0]
+    count = len(part.groups) - 1
+    return (
+        f"{part.name} by {by.column}{use}: {whole.words:,} words in {whole.utterances:,} utterances, "
+        f"{count} group{'s' if count > 1 else ''}"
+    )
+
+
+def _scores(by: Grouped, part: GroupedPart) -> Table:
+    header = (by.column, "policy", "words", "WER [95 %]", f"minus {by.baseline} [95 %]", "seeds", "verdict")
+    rows = []
+    for group in part.groups:
+        for place, (label, score) in enumerate(part.scores[group.name].items()):
+            name, words = ("", "") if place else (group.name, f"{group.words:,}")
+            rate = f"{percent(score.wer.value)}{bounds(score.wer)}"
+            rows.append((name, label, words, rate, *_contrast(score)))
+    return [header, *rows]
+
+
+def _contrast(score: GroupScore) -> tuple[str, str, str]:
+    if score.contrast is None:
+        return "", "", ""
+    agreeing = f"{score.contrast.agreeing} of {score.contrast.seeds}"
+    return _minus(score.contrast.difference), agreeing, _verdict(score.contrast.difference)
+
+
+def _gaps(by: Grouped, part: GroupedPart) -> Table:
+    header = ("policy", "best", "worst", "gap", f"minus {by.baseline} [95 %]", "verdict")
+    return [header] + [
+        (
+            label,
+            gap.best,
+            gap.worst,
+            percent(gap.value),
+            *((_minus(gap.change), _verdict(gap.change)) if gap.change else ("", "")),
+        )
+        for label, gap in part.gaps.items()
+    ]
+
+
+def _minus(difference: Difference) -> str:
+    return f"{percent(difference.value, '+')}{bounds(difference, '+')}"
+
+
+def _verdict(difference: Difference) -> str:
+    if difference.adjusted is None or difference.verdict is None:
+        return "too few to say"
+    if difference.verdict == NO_DIFFERENCE:
+        return NO_DIFFERENCE
+    shown = f"= {difference.adjusted:.3f}" if difference.adjusted >= 0.001 else "< 0.001"
+    return f"{difference.verdict} (p {shown})"
+
+
+def _values(by: Grouped, part: GroupedPart) -> Iterator[list[str]]:
+    for group in part.groups:
+        for label, score in part.scores[group.name].items():
+            contrast = score.contrast
+            counts = ["", ""] if contrast is None else [str(contrast.agreeing), str(contrast.seeds)]
+            rates = [_exact(rate, 100) for rate in (score.wer.value, score.wer.low, score.wer.high)]
+            told = _judged(contrast.difference if contrast else None)
+            yield [by.column, part.name, group.name, label, *_size(group), *rates, *told, *counts, "", ""]
+    for label, gap in part.gaps.items():
+        start = [by.column, part.name, GAP, label, *[""] * 5, _exact(gap.value, 100), "", ""]
+        yield [*start, *_judged(gap.change), "", "", gap.best, gap.worst]
+
+
+def _size(group: GroupFacts) -> list[str]:
+    return [*map(str, (group.utterances, group.words, group.speakers, group.units)), group.unit]
+
+
+def _judged(difference: Difference | None) -> list[str]:
+    given = difference or Difference(math.nan)
+    shares = (given.value, given.low, given.high)
+    told = [*(_exact(share, 100) for share in shares), _exact(given.p), _exact(given.adjusted)]
+    return [*told, given.verdict or ""]
+
+
+def _exact(value: float | None, unit: int = 1) -> str:
+    return "" if value is None or math.isnan(value) else f"{unit * value:.6g}"
+
+
+def _footer(report: Report) -> list[str]:
+    """What the numbers are, and what stands against them."""
+    lines = [*_about_groups(report), *_about_gaps(report), *words_table.about(report.words)]
+    if report.found.unfinished:
+        lines.append(f"Unfinished, not counted: {' '.join(map(str, report.found.unfinished))}")
+    notes = [note for by in report.groups for note in by.notes] + list(report.found.notes)
+    return lines + [f"Note: {one_line(note)}." for note in notes]
+
+
+def _about_groups(report: Report) -> Iterator[str]:
+    parts = [part for by in report.groups for part in by.parts]
+    if not parts:
+        return
+    yield (
+        f"WER: mean over seeds; minus {report.found.baseline}: on the same seeds and utterances, below 0 are fewer "
+        "errors; seeds: in how many of them the difference has this sign."
+    )
+    if any(group.unit == "utterances" for part in parts for group in part.groups):
+        yield (
+            "[95 %]: seeds resampled together with speakers or, in a group of one speaker, with utterances: what is "
+            "said of such a group holds for that voice, and need not for others like it."
+        )
+    else:
+        yield "[95 %]: seeds resampled together with the speakers of the group."
+    yield (
+        f"Verdicts and p are corrected (Holm) for all groups and policies of a part; {ALL} is judged by itself. "
+        f"Too few to say: fewer than {MIN_SEEDS} common seeds, or {MIN_UNITS} speakers or utterances."
+    )
+
+
+def _about_gaps(report: Report) -> Iterator[str]:
+    if any(part.gaps for by in report.groups for part in by.parts):
+        yield (
+            f"Gap: the worst group's WER minus the best's, of groups of {GAP_WORDS} words and more. Chance alone "
+            "makes a gap, so only its change is judged, corrected (Holm) for the policies. No difference seen does "
+            "not say that there is none."
+        )

@@ -4,7 +4,7 @@ import pytest
 from searched import plan_of, searched
 from test_compare import study as confirm_runs
 
-from specaug.study.sweep.figures import plain
+from specaug.study.page.theme import plain
 from specaug.study.sweep.progress import standing
 from specaug.study.sweep.push import note, push, to_dashboard, to_wandb
 

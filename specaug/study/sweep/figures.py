@@ -7,6 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 from optuna.trial import FrozenTrial
 
+from specaug.study.page.theme import BLUE, GREY, ORANGE, plain
 from specaug.study.sweep.diagnosis import SAFE, Agreement
 from specaug.study.sweep.importance import Importance
 from specaug.study.sweep.objective import POLICY
@@ -14,31 +15,8 @@ from specaug.study.sweep.options import Axis
 from specaug.study.sweep.response import Curve, named
 from specaug.study.sweep.slots import SLOT
 
-BLUE, ORANGE, GREY = "#3d7ec2", "#d9732f", "#8a8a8a"  # all three can be read on white and on black
 FEW = 9  # whole numbers that are all written below an axis
 VEIL = "rgba(61, 126, 194, 0.22)"
-MARGIN = {"l": 52, "r": 12, "t": 12, "b": 44}
-
-
-def plain(traces: Sequence[Any], x: str, y: str, height: int, **more: Any) -> Any:
-    """A figure without colours of its own around what is shown, so that it suits any page."""
-    axis = {"gridcolor": "#dddddd", "zeroline": False, "automargin": True, "fixedrange": True}
-    return go.Figure(
-        list(traces),
-        {
-            "template": "none",
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": "rgba(0,0,0,0)",
-            "height": height,
-            "margin": MARGIN,
-            "showlegend": False,
-            "hovermode": "closest",
-            "hoverlabel": {"bgcolor": "#ffffff", "font": {"color": "#111111"}},
-            "xaxis": {"title": {"text": x}, **axis},
-            "yaxis": {"title": {"text": y}, **axis},
-            **more,
-        },
-    )
 
 
 def hovers(trials: Sequence[FrozenTrial], metric: str) -> list[str]:

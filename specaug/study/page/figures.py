@@ -1,0 +1,124 @@
+"""What a comparison found, as figures."""
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from specaug.study.compare import Comparison
+from specaug.study.page.curves import DEV, TRAIN, WER, Band, Trained
+from specaug.study.page.theme import BLUE, GREEN, GREY, OCHRE, ORANGE, PURPLE, RED, TEAL, plain
+from specaug.study.statistics import NO_DIFFERENCE, Difference
+
+COLOURS = (GREY, BLUE, ORANGE, GREEN, PURPLE, OCHRE, RED, TEAL)
+DASHES = ("solid", "dash", "dot", "dashdot")  # for those who tell no colours apart
+VEIL = 0.16  # opacity of a band
+ROOM = {"l": 52, "r": 12, "t": 40, "b": 44}  # for a legend above
+
+
+def differences(comparison: Comparison) -> Any:
+    """The difference of every policy to the baseline, part by part, with its 95 % interval."""
+    places, names, shown = [], [], []
+    row = 0
+    for part in comparison.parts:
+        places.append(row)
+        names.append(f"<b>{escape(part.name)}</b>")
+        row -= 1
+        for one in comparison.rows:
+            difference = one.scores[part.name].difference
+            if difference is None or math.isnan(difference.value):
+                continue
+            places.append(row)
+            names.append(escape(one.label))
+            shown.append((row, f"{part.name}, {one.label}", difference))
+            row -= 1
+    traces = [dot(*one) for one in shown]
+    x = f"WER minus {escape(comparison.baseline)}'s, points"
+    figure = plain(traces, x, "", 70 + 26 * len(places), margin={"l": 90, "r": 12, "t": 8, "b": 44})
+    figure.update_yaxes(tickvals=places, ticktext=names, range=[row + 0.4, 0.6], showgrid=False)
+    return figure.add_vline(x=0, line={"color": GREY, "width": 1})
+
+
+def dot(row: int, name: str, difference: Difference) -> Any:
+    """One difference: a full dot where the policies are told apart, an open one where not."""
+    told = difference.verdict not in (None, NO_DIFFERENCE)
+    colour = BLUE if told and difference.value < 0 else ORANGE if told else GREY
+    look = {"color": colour, "size": 9, "symbol": "circle" if told else "circle-open", "line": {"width": 2}}
+    text = f"{escape(name)}: {100 * difference.value:+.2f}"
+    trace = go.Scatter(x=[100 * difference.value], y=[row], mode="markers", marker=look, hoverinfo="text")
+    if difference.low is not None and difference.high is not None:
+        text += f" [{100 * difference.low:+.2f}, {100 * difference.high:+.2f}]"
+        trace.error_x = {
+            "array": [100 * (difference.high - difference.value)],
+            "arrayminus": [100 * (difference.value - difference.low)],
+            "color": colour,
+            "thickness": 2,
+            "width": 4,
+        }
+    trace.text = [f"{text}<br>{difference.verdict or 'too few to say'}"]
+    return trace
+
+
+def rates(policies: Sequence[Trained]) -> Any:
+    """The dev WER of every policy by epoch."""
+    traces = []
+    for place, policy in enumerate(policies):
+        colour, dash = COLOURS[place % len(COLOURS)], DASHES[place % len(DASHES)]
+        traces += banded(policy.bands[WER], policy.label, colour, dash, 100.0)
+    return plain(traces, "epoch", "WER on dev, %", 340, **legend()).update_yaxes(rangemode="tozero")
+
+
+def losses(policy: Trained, low: float, high: float) -> Any:
+    """The loss of one policy on train and on dev by epoch, between two losses that all policies share."""
+    traces = [
+        *banded(policy.bands[TRAIN], "train", GREY, "dash"),
+        *banded(policy.bands[DEV], "dev", BLUE, "solid"),
+    ]
+    figure = plain(traces, "epoch", "loss", 270, **legend())
+    return figure.update_yaxes(
+        type="log", dtick=1, exponentformat="power", range=[math.log10(low / 1.2), math.log10(high * 1.2)]
+    )
+
+
+def bounds(policies: Sequence[Trained]) -> tuple[float, float] | None:
+    """The lowest and the highest loss of all policies; None where there is none above 0."""
+    bands = [policy.bands[column] for policy in policies for column in (TRAIN, DEV)]
+    values = [value for band in bands for value in (*band.low, *band.high) if value > 0]
+    return (min(values), max(values)) if values else None
+
+
+def banded(band: Band, name: str, colour: str, dash: str, unit: float = 1.0) -> list[Any]:
+    """A median as a line, over the veil from the lowest to the highest seed."""
+    if not band.epochs:
+        return []
+    epochs = list(band.epochs)
+    low, middle, high = ([unit * value for value in values] for values in (band.low, band.middle, band.high))
+    veil = go.Scatter(
+        x=[*epochs, *reversed(epochs)],
+        y=[*high, *reversed(low)],
+        fill="toself",
+        fillcolor=f"rgba({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))}, {VEIL})",
+        line={"width": 0},
+        mode="lines",
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    text = [
+        f"{escape(name)}, epoch {epoch}: {m:.4g} [{a:.4g}, {b:.4g}]"
+        for epoch, a, m, b in zip(epochs, low, middle, high, strict=True)
+    ]
+    line = {"color": colour, "dash": dash, "width": 2}
+    return [
+        veil,
+        go.Scatter(
+            x=epochs, y=middle, mode="lines", line=line, name=escape(name), text=text, hoverinfo="text"
+        ),
+    ]
+
+
+def legend() -> dict[str, Any]:
+    """A legend above the figure."""
+    where = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"}
+    return {"showlegend": True, "legend": where, "margin": ROOM}

@@ -1,0 +1,174 @@
+"""The page about a comparison: the table, how training went, for whom, and every utterance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from specaug.speech.kinds import Tell
+from specaug.study.compare import Comparison, compare
+from specaug.study.page import figures, rates
+from specaug.study.page.curves import DEV, TRAIN, WER, Trained, trained
+from specaug.study.page.explorer import Shown, explorer, shown
+from specaug.study.page.hidden import hidden, rows
+from specaug.study.page.sounds import Voices, voices
+from specaug.study.page.texts import Texts, counted, texts
+from specaug.study.page.theme import captioned, division, put, tabled, whole
+from specaug.study.page.whom import whom
+from specaug.study.places import Places
+from specaug.study.results import Result, find_runs
+
+STYLES = ("explorer.css",)
+SCRIPTS = ("words.js", "spectrogram.js", "explorer.js")
+SECTIONS = {
+    "rates": "Error rates",
+    "differences": "Differences",
+    "training": "Training",
+    "whom": "For whom",
+    "hidden": "What was hidden",
+    "utterances": "Utterances",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a page is to hold: the policy compared with, utterances to be heard, epochs whose masks can be seen."""
+
+    baseline: str | None
+    utterances: int
+    epochs: int
+
+
+def report(
+    paths: Sequence[Path], out: Path, places: Places, wanted: Wanted, tell: Tell = lambda *_: None
+) -> Path:
+    """The page about all finished runs in and below `paths`, written.
+
+    Raises UserError as `compare` does, and where the page cannot be written. Where a corpus cannot be opened the
+    page says so and shows texts only.
+    """
+    comparison = compare(paths, wanted.baseline)
+    runs = counted(comparison, find_runs(paths).finished)
+    read = texts(comparison, runs)
+    everything = [run for results in runs for run in results]
+    found = Voices({}, {}, "none was asked for")
+    if wanted.utterances:
+        found = voices(everything, places, tell)
+    seen = shown(read, found, wanted.utterances, tell)
+    return put(page(comparison, paths, runs, read, found, seen, wanted), out)
+
+
+def page(
+    comparison: Comparison,
+    paths: Sequence[Path],
+    runs: Sequence[Sequence[Result]],
+    read: Texts,
+    found: Voices,
+    seen: Shown,
+    wanted: Wanted,
+) -> str:
+    """The page's HTML."""
+    told = [
+        trained(name, [(run.seed, run.folder) for run in results])
+        for name, results in zip(read.labels, runs, strict=True)
+    ]
+    masked = rows(hidden(comparison, read.labels, runs, found))
+    sections = {
+        "rates": [*rates.tables(comparison), rates.remarks(comparison)],
+        "differences": differences(comparison),
+        "training": training(told),
+        "whom": [f'<p class="soft">{WHOM}</p>', *whom(paths, wanted.baseline)],
+        "hidden": [tabled(masked), f'<p class="soft">{HIDDEN}</p>'],
+        "utterances": explorer(comparison, read, seen, found.why, wanted.epochs),
+    }
+    kept = {name: lines for name, lines in sections.items() if lines}
+    links = "".join(f'<li><a href="#{name}">{SECTIONS[name]}</a></li>' for name in kept)
+    parts = [head(comparison), f'<nav aria-label="Contents"><ul>{links}</ul></nav>']
+    for name, lines in kept.items():
+        inner = "\n".join(lines)
+        parts.append(f'<section id="{name}"><h2>{SECTIONS[name]}</h2>\n{inner}</section>')
+    return whole(comparison.title, parts, STYLES, SCRIPTS)
+
+
+HIDDEN = (
+    "Mean shares of the training features that were masked, overlaps counted once, as the runs counted them; "
+    "expected: by calculation from the policy and the lengths of the training utterances; a dash where there is no "
+    "closed form, or where the corpus is not at hand."
+)
+WHOM = (
+    "Word error rates in percent by groups of the utterances, and how far the best group is from the worst."
+)
+LOSSES = (
+    "Median over seeds (a seed is the mean of its folds), over a veil from the lowest to the highest seed. The loss "
+    "on train is that of the augmented features, so a strong policy lifts it: where dev climbs away from train, the "
+    "network over-fits; where train stays above dev, it under-fits."
+)
+DIFFERENCES = (
+    "Each with its 95 % interval; to the left of the line are fewer errors. Full dots are told apart from the "
+    "baseline after Holm's correction, open ones are not."
+)
+
+
+def head(comparison: Comparison) -> str:
+    """What was compared, in a title and a line."""
+    count = sum(len(row.runs) for row in comparison.rows)
+    seeds = sorted({seed for row in comparison.rows for seed in row.seeds})
+    folds = {fold for row in comparison.rows for fold in row.folds}
+    facts = [
+        f"{len({row.label for row in comparison.rows})} policies",
+        f"{len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}",
+        *([f"{len(folds)} folds"] if len(folds) > 1 else []),
+        f"{count} runs",
+        *(f"{system.short}, {system.parameters:,} parameters" for system in comparison.systems),
+    ]
+    line = escape(" · ".join(facts))
+    return f'<h1>{escape(comparison.title)}</h1><p class="soft">{line}</p>'
+
+
+def differences(comparison: Comparison) -> list[str]:
+    """The differences to the baseline as a figure; nothing where there is one policy."""
+    if not any(score.difference for row in comparison.rows for score in row.scores.values()):
+        return []
+    return captioned(division("Differences to the baseline", figures.differences(comparison)), DIFFERENCES)
+
+
+def training(told: Sequence[Trained]) -> list[str]:
+    """The curves, and where they end."""
+    known = [one for one in told if one.known]
+    bounds = figures.bounds(known)
+    if bounds is None:
+        return []
+    drawings = [
+        f"<figure><h3>{escape(one.label)}</h3>{division(f'Losses of {place} {one.label}', figures.losses(one, *bounds))}</figure>"
+        for place, one in enumerate(known)
+    ]
+    rate = division("WER on dev by epoch", figures.rates(known))
+    ends = tabled([ENDS, *(ended(one) for one in known)])
+    return [
+        f"<figure>{rate}</figure>",
+        f'<div class="grid">{"".join(drawings)}</div>',
+        f'<p class="soft">{LOSSES}</p>',
+        ends,
+    ]
+
+
+ENDS = (
+    "policy",
+    "train loss at the end",
+    "dev loss at the end",
+    "lowest dev loss",
+    "at epoch",
+    "dev WER at the end, %",
+)
+
+
+def ended(one: Trained) -> list[str]:
+    """The medians at the end of training."""
+    dev = one.bands[DEV]
+    lowest = min(zip(dev.middle, dev.epochs, strict=True), default=None)
+    last = [
+        f"{one.bands[column].middle[-1]:.4f}" if one.bands[column].middle else "-" for column in (TRAIN, DEV)
+    ]
+    low = ["-", "-"] if lowest is None else [f"{lowest[0]:.4f}", f"{lowest[1]}"]
+    wer = one.bands[WER].middle
+    return [escape(one.label), *last, *low, f"{100 * wer[-1]:.2f}" if wer else "-"]

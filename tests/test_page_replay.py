@@ -1,0 +1,85 @@
+import pytest
+from pages import EPOCHS, finished, places
+
+from specaug.augment.policy import NONE
+from specaug.study.compare import compare
+from specaug.study.load import load
+from specaug.study.page.curves import WER, read_curves
+from specaug.study.page.hidden import hidden, rows
+from specaug.study.page.replay import policy_at
+from specaug.study.page.sounds import Voices, voices
+from specaug.study.page.texts import counted
+from specaug.study.results import find_runs
+from specaug.training.strength import weakened
+
+
+def run(tiny, tmp_path, strength):
+    folder = finished(
+        tiny,
+        tmp_path,
+        seeds=(1,),
+        overrides=[f"policies=[None, {{name: LD, label: LD x 0.1, strength: {strength}}}]"],
+    )
+    (result,) = (r for r in find_runs([folder]).finished if r.label != "None")
+    recipe = load(result.folder / "recipe.yaml").run()
+    return recipe, result, recipe.policy.policy()
+
+
+def test_a_policy_of_constant_strength_is_itself(tiny, tmp_path):
+    recipe, result, policy = run(tiny, tmp_path, "{}")
+    assert [policy_at(recipe, result)(epoch) for epoch in range(EPOCHS)] == [policy] * EPOCHS
+
+
+def test_a_ramp_is_where_it_was_at_the_first_step_of_the_epoch(tiny, tmp_path):
+    recipe, result, policy = run(tiny, tmp_path, "{start: 3, end: 9}")  # three steps an epoch
+    at = policy_at(recipe, result)
+    assert [at(epoch) for epoch in range(EPOCHS)] == [
+        NONE,
+        weakened(policy, 0.0),
+        weakened(policy, 0.5),
+        policy,
+    ]
+
+
+def test_a_closed_loop_hears_the_error_rates_before_the_epoch(tiny, tmp_path):
+    recipe, result, policy = run(tiny, tmp_path, "{rise: 0.5}")
+    rates = read_curves(result.folder)[WER]
+    assert sorted(rates) == [2, 4]
+    assert rates[2] > rates[4]
+    at = policy_at(recipe, result)
+    expected = [NONE, NONE, weakened(policy, 0.5), weakened(policy, 0.5), policy]
+    assert [at(epoch) for epoch in range(5)] == expected
+
+
+@pytest.fixture
+def comparison(tiny, tmp_path):
+    folder = finished(tiny, tmp_path)
+    found = compare([folder])
+    return found, counted(found, find_runs([folder]).finished)
+
+
+def test_what_was_expected_is_calculated_where_the_runs_do_not_say(tiny, tmp_path, comparison):
+    compared, runs = comparison
+    opened = voices([r for one in runs for r in one], places(tiny, tmp_path), lambda *_: None)
+    none, masked = hidden(compared, ["a", "b"], runs, opened)
+    recipe = load(runs[1][0].folder / "recipe.yaml").run()
+    frames = [1 + int((u.duration - 0.025 + 1e-9) / 0.01) for u in opened.corpora[0].parts["train"]]
+    exact = recipe.policy.policy().coverage(frames, 32)
+    assert (none.expected.cells, masked.expected.frames) == (0.0, pytest.approx(exact.frames, rel=0.02))
+    assert masked.expected.cells == pytest.approx(exact.cells, rel=0.02)
+    assert rows([masked])[1][:3] == ["b", "25.0", f"{100 * masked.expected.cells:.1f}"]
+
+
+def test_what_the_runs_say_comes_first(comparison):
+    compared, runs = comparison
+    for run_ in runs[1]:
+        file = run_.folder / "result.json"
+        told = '"expected": {"cells": 0.5, "frames": 0.25, "channels": 0.125}, "run"'
+        file.write_text(file.read_text().replace('"run"', told, 1))
+    none, masked = hidden(compared, ["a", "<b>"], runs, Voices({}, {}))
+    assert none.expected is None
+    assert (masked.expected.cells, masked.expected.frames, masked.expected.channels) == (0.5, 0.25, 0.125)
+    assert rows([none, masked])[1:] == [
+        ["a", "25.0", "-", "12.5", "-", "50.0", "-"],
+        ["&lt;b&gt;", "25.0", "50.0", "12.5", "25.0", "50.0", "12.5"],
+    ]

@@ -1,0 +1,1 @@
+"""A run as W&B, TensorBoard and Trackio show it."""

@@ -1,0 +1,88 @@
+"""A run as Trackio shows it, on this machine and without an account: `trackio show`, with TRACKIO_DIR=runs/NAME/trackio."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Any
+
+from specaug.errors import UserError
+from specaug.study.views.shown import COLUMNS, Row, Shown, rates, transcripts
+from specaug.training.fit import Outcome
+
+FOLDER = (
+    "trackio"  # beside the runs: one database for all runs of an experiment, so that they can be compared
+)
+WRITER = "specaug.study.views.trackio_writer"
+ELSEWHERE = ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL")  # variables that would send the rows away
+PATIENCE = 60.0  # seconds that the writer has in the end
+
+
+class OnTrackio:
+    """A Trackio run, written by a process of its own that lives on for a moment where this one is killed.
+
+    Of its own because Trackio has one folder a process, and prints. It writes no row whose step it has.
+    """
+
+    def __init__(self, shown: Shown) -> None:
+        self.shown = shown
+        self.step = 0
+        folder = shown.folder.parent / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+        with (shown.folder / "trackio.log").open("ab") as log:
+            self.writer = subprocess.Popen(
+                [sys.executable, "-m", WRITER],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env={**kept, "TRACKIO_DIR": str(folder.resolve()), "HF_HUB_OFFLINE": "1"},
+                start_new_session=True,  # Ctrl-C is ours: the writer ends when its pipe does
+            )
+
+    def begin(self) -> None:
+        """Open the run and show the pictures."""
+        shown = self.shown
+        self.tell(project=shown.experiment, name=f"{shown.name} {shown.id}", group=shown.group)
+        self.tell(config=json.loads(json.dumps(shown.config, default=str)))
+        for name, pixels in shown.pictures():
+            raw = base64.b64encode(pixels.tobytes()).decode()
+            self.tell(step=0, picture=raw, shape=pixels.shape, caption=name)
+
+    def row(self, row: Row) -> None:
+        """Send the row."""
+        self.step = int(row["step"])
+        self.tell(step=self.step, row=dict(row))
+
+    def end(self, outcome: Outcome) -> None:
+        """Send the final error rates and the table of hypotheses."""
+        table = [dict(zip(COLUMNS, row, strict=True)) for row in transcripts(outcome)]
+        self.tell(step=self.step + 1, row=rates(outcome), table=table)
+
+    def close(self, failed: bool) -> None:
+        """Wait for the writer. Raises UserError where it failed and the run did not."""
+        with suppress(BrokenPipeError):
+            self.pipe.close()
+        try:
+            status = self.writer.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.writer.kill()
+            status = self.writer.wait()
+        said = self.shown.folder / "trackio.log"
+        if not status:
+            said.unlink(missing_ok=True)
+        elif not failed:
+            raise UserError(f"{said}: trackio failed; the run goes on where you start it with --logger none")
+
+    def tell(self, **what: Any) -> None:
+        """Send a line; a writer that died says so in the end, and stops no training."""
+        with suppress(BrokenPipeError):
+            self.pipe.write(f"{json.dumps(what)}\n".encode())
+            self.pipe.flush()
+
+    @property
+    def pipe(self) -> Any:
+        """Into the writer."""
+        return self.writer.stdin

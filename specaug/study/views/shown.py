@@ -1,0 +1,145 @@
+"""What every logger shows of a run: names, config and pictures before its first step, transcripts at its end."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from specaug.augment.apply import apply
+from specaug.augment.draws import draw
+from specaug.augment.keys import make_keys
+from specaug.speech.corpus import TRAIN
+from specaug.speech.prepare import Prepared
+from specaug.study.expected import expected
+from specaug.study.recipe import Recipe
+from specaug.training.data import training_loader
+from specaug.training.fit import Outcome
+
+TABLE_ROWS = 50  # utterances of each part in the table of hypotheses
+PICTURES = 4  # utterances in the picture of an augmented batch
+COLUMNS = ("part", "id", "reference", "hypothesis", "errors", "words")  # of the table
+
+Row = Mapping[str, int | float]  # of `curves.csv`
+
+
+class Picture(NamedTuple):
+    """An utterance of the first batch, masked above clean: (2 mel, frames, 3), red, green, blue."""
+
+    utterance: str
+    pixels: npt.NDArray[np.uint8]
+
+
+@runtime_checkable
+class View(Protocol):
+    """A logger's side of a run. It is closed whatever happens."""
+
+    def begin(self) -> None:
+        """Show what is known before the first step."""
+
+    def row(self, row: Row) -> None:
+        """Show a row of `curves.csv`, unless it is shown already."""
+
+    def end(self, outcome: Outcome) -> None:
+        """Show what came out."""
+
+    def close(self, failed: bool) -> None:
+        """Let go of everything."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A run that is shown, and the folder that it is written to."""
+
+    experiment: str
+    recipe: Recipe
+    id: str
+    folder: Path
+    data: Prepared
+
+    @property
+    def group(self) -> str:
+        """The policy: what runs are grouped by."""
+        return self.recipe.policy.label
+
+    @property
+    def name(self) -> str:
+        """Policy, fold where there is one, and seed."""
+        return " ".join((self.group, *self.numbered))
+
+    @property
+    def tags(self) -> list[str]:
+        """The corpus, and what tells the run from its siblings."""
+        return [self.recipe.corpus.name, self.group, *self.numbered]
+
+    @property
+    def numbered(self) -> list[str]:
+        """Fold, where there is one, and seed."""
+        fold = getattr(self.recipe.corpus, "fold", None)
+        return [*([] if fold is None else [f"fold {fold}"]), f"seed {self.recipe.seed}"]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What one filters and groups by on a dashboard."""
+        recipe, data = self.recipe, self.data
+        policy = {
+            name: value for name, value in asdict(recipe.policy).items() if name not in ("name", "label")
+        }
+        hidden = expected(recipe, data)
+        return {
+            "policy": recipe.policy.label,
+            **policy,
+            "seed": recipe.seed,
+            "fold": getattr(recipe.corpus, "fold", 0),
+            "expected_masked": None if hidden is None else asdict(hidden),
+            "corpus": data.corpus.title,
+            "synthetic": data.corpus.synthetic,
+            "data_hash": data.fingerprint,
+            "network": recipe.network.path,
+            **{f"network.{name}": value for name, value in recipe.network.arguments.items()},
+        }
+
+    def pictures(self) -> list[Picture]:
+        """The first batch of training, each utterance after augmentation above itself before it."""
+        import matplotlib as mpl
+
+        recipe = self.recipe
+        batch = next(iter(training_loader(self.data.parts[TRAIN], recipe.training.batch, recipe.seed)))
+        keys = make_keys(recipe.seed, 0, batch.ids)
+        draws = draw(recipe.policy.policy(), batch.lengths, recipe.features.mel, keys)
+        masked = apply(batch.features, batch.lengths, draws)
+        both = torch.cat([batch.features, masked], dim=2)[:PICTURES]  # the masked one above the clean one
+        shades = ((both.transpose(1, 2).flip(1) + 2) / 4).clamp(0, 1)  # two deviations either way
+        colours = mpl.colormaps["viridis"]
+        return [
+            Picture(name, colours(shade.numpy(), bytes=True)[..., :3])
+            for shade, name in zip(shades, batch.ids, strict=False)
+        ]
+
+
+def transcripts(outcome: Outcome) -> list[list[str | int]]:
+    """The rows of the table of hypotheses, under COLUMNS."""
+    return [
+        [part, t.id, t.reference, t.hypothesis, t.words.errors, t.words.total]
+        for part, scores in outcome.parts.items()
+        for t in scores.transcripts[:TABLE_ROWS]
+    ]
+
+
+def rates(outcome: Outcome) -> dict[str, float]:
+    """The final error rates, as shares of the words and characters of each part."""
+    found = {}
+    for part, scores in outcome.parts.items():
+        found[f"{part}/final_wer"] = scores.words.rate
+        found[f"{part}/final_cer"] = scores.characters.rate
+    return found
+
+
+def numbers(row: Mapping[str, str]) -> Row:
+    """A row of `curves.csv` without what was not measured in that epoch."""
+    return {
+        name: int(text) if name in ("epoch", "step") else float(text) for name, text in row.items() if text
+    }

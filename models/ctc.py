@@ -40,6 +40,13 @@ class CTC(nn.Module):
         best = log_probs.argmax(dim=-1).tolist()
         return [merge(path[:n]) for path, n in zip(best, frames.tolist(), strict=True)]
 
+    def emissions(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> tuple[Float[Tensor, "batch frames vocab"], Int[Tensor, " batch"]]:
+        """The log-probabilities of the labels and the valid frames, for aligning a transcript in time."""
+        log_probs, frames = self(features, lengths)
+        return log_probs, frames
+
 
 def merge(path: list[int]) -> list[int]:
     """What a path of labels, one a frame, spells."""

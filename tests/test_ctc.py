@@ -109,3 +109,13 @@ def test_a_transcript_is_the_best_path_up_to_the_end_of_the_utterance(paths):
 def test_the_frames_before_the_length_are_valid(lengths):
     by_hand = [[frame < length for frame in range(9)] for length in lengths]
     assert valid(torch.tensor(lengths), 9).tolist() == by_hand
+
+
+def test_a_transcript_is_the_best_path_of_the_emissions_which_are_log_probabilities():
+    said, lengths = log_probs(3, 6, 4), torch.tensor([6, 4, 0])
+    emitted, frames = Told().emissions(said, lengths)
+    paths = emitted.argmax(dim=-1).tolist()
+    assert frames.tolist() == [6, 4, 0]
+    assert (emitted.exp().sum(dim=-1) - 1).abs().max() < 1e-5
+    by_hand = [merge_by_hand(path[:n]) for path, n in zip(paths, frames.tolist(), strict=True)]
+    assert Told().transcribe(said, lengths) == by_hand

@@ -208,7 +208,7 @@ def running(study: optuna.Study, team: Team) -> dict[int, BaseProcess]:
 
 
 def chaos(study: optuna.Study, team: Team, seed: int, kills: int = 6) -> None:
-    """Kill so many workers at random, and between two of them take one for dead that is not."""
+    """Kill so many workers at random, those in a trial first, and between two of them take one for dead that is not."""
     rng = random.Random(seed)
     asleep_after = rng.randrange(kills)
     for strike in range(kills):
@@ -217,7 +217,8 @@ def chaos(study: optuna.Study, team: Team, seed: int, kills: int = 6) -> None:
         team.replace()
         if not team.workers:
             return
-        os.kill(rng.choice(team.workers).pid or 0, signal.SIGKILL)
+        busy = list(running(study, team).values())
+        signalled(rng.choice(busy or team.workers).pid or 0, signal.SIGKILL)
         if strike == asleep_after:
             put_to_sleep(study, team, rng)
 

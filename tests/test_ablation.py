@@ -85,6 +85,11 @@ def test_every_run_is_finished(one):
     assert names == ["LD-x-0.1-seed-0", "LD-x-0.1-seed-1", "None-seed-0", "None-seed-1"]
 
 
+def test_it_ends_with_a_page_about_the_runs(one):
+    assert one.table.endswith(f"results: {one.runs}\npage: {one.runs / 'report.html'}\n")
+    assert "LD x 0.1" in (one.runs / "report.html").read_text()
+
+
 def test_one_worker_and_two_give_the_same_bits(one, two):
     assert results(one) == results(two)
     for name in ("hypotheses.jsonl", "curves.csv", "recipe.yaml"):
@@ -99,7 +104,7 @@ def test_the_table_goes_to_standard_output_and_the_progress_does_not(one):
 
 
 def test_finished_runs_are_not_repeated(tiny, two):
-    files = [path for path in two.runs.rglob("*") if path.is_file()]
+    files = [path for path in two.runs.glob("*/**/*") if path.is_file()]
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
     again = ablate(tiny, two.runs.parent, "--workers", "2")
     assert (again.status, again.table) == (0, two.table)
@@ -136,7 +141,7 @@ def test_a_killed_worker_is_told_by_its_signal(fragile):
 def test_a_run_that_cannot_be_written_fails_alone(tiny, tmp_path):
     (tmp_path / "tiny").mkdir()
     first = ablate(tiny, tmp_path, "--policies", "None", "--seeds", "0", "--workers", "1")
-    (folder,) = first.runs.iterdir()
+    (folder,) = (path for path in first.runs.iterdir() if path.is_dir())
     blocked = folder.with_name("LD-x-0.1-seed-0-" + run_id_of(tiny, "LD"))
     blocked.write_text("mine")
     after = ablate(tiny, tmp_path, "--policies", "None,LD", "--seeds", "0", "--workers", "1")

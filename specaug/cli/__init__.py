@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from specaug.cli import data, runs, show, sweep, tables
+from specaug.cli import dashboard, data, plan, report, runs, show, sweep, tables, triage
 from specaug.cli.common import add_verb, complain
 from specaug.errors import UserError
 
@@ -17,7 +17,11 @@ EXAMPLES = """examples:
   specaug train experiments/fsdd.yaml policy=LD policy.F=15 seed=3
   specaug train experiments/fsdd.yaml policy=LD --print-config
   specaug sweep sweeps/spoken-widths.yaml --workers 2        search mask widths and counts
-  specaug compare runs/fsdd --format tsv
+  specaug compare runs/fsdd --by speaker --words             by how much, how sure, and for whom
+  specaug report runs/fsdd                                   the same as a page, with every utterance
+  specaug plan --effect 0.5 --runs runs/fsdd                 the seeds that it takes to see half a point
+  specaug dashboard fsdd                                     a W&B workspace; --push: the comparison
+  specaug triage export runs/fsdd --worst 50                 errors with their spectrograms, for Label Studio
   specaug show LD --audio a.wav --out a.png                  what a policy does to an utterance
   specaug show --policies                                    what each policy hides on average
   specaug data fsdd --download
@@ -59,6 +63,10 @@ def parser() -> argparse.ArgumentParser:
     runs.add_ablate(verbs)
     sweep.add_sweep(verbs)
     tables.add_tables(verbs)
+    report.add_report(verbs)
+    plan.add_plan(verbs)
+    dashboard.add_dashboard(verbs)
+    triage.add_triage(verbs)
     data.add_data(verbs)
     show.add_show(verbs)
     add_init(verbs)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from specaug.study.loggers import LOGGERS, Logs
+
 WIDTH = 110  # columns of text
 
 
@@ -43,7 +45,20 @@ def add_recipe(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--runs", type=Path, metavar="DIR", help="where runs are written (SPECAUG_RUNS, else runs/)"
     )
+    add_logger(verb)
+
+
+def add_logger(verb: argparse.ArgumentParser) -> None:
+    """Where curves are shown."""
+    verb.add_argument(
+        "--logger", choices=LOGGERS, default="wandb", help="what shows the curves as well (wandb, offline)"
+    )
     verb.add_argument("--online", action="store_true", help="send curves to W&B while training")
+
+
+def chosen(arguments: argparse.Namespace) -> Logs:
+    """The logger that is meant. Raises UserError where its package is missing."""
+    return Logs(arguments.logger, arguments.online).check()
 
 
 def places(arguments: argparse.Namespace) -> Any:

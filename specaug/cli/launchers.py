@@ -4,6 +4,7 @@ import argparse
 import os
 from typing import Any
 
+from specaug.cli.common import chosen
 from specaug.errors import UserError
 
 LAUNCHERS = ("local", "ray", "slurm")
@@ -12,7 +13,10 @@ LAUNCHERS = ("local", "ray", "slurm")
 def add_launcher(verb: argparse.ArgumentParser) -> None:
     """The options of launchers."""
     verb.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="processes of one thread each (%(default)s)"
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="processes that train at a time (%(default)s)",
     )
     verb.add_argument("--launcher", choices=LAUNCHERS, default="local", help="where the workers run")
     verb.add_argument(
@@ -41,8 +45,8 @@ def url(arguments: argparse.Namespace, at: Any, study: str) -> str:
     return str(arguments.storage or os.environ.get(STORAGE) or default_storage(at.runs / study))
 
 
-def desk(arguments: argparse.Namespace, at: Any, study: str, screen: Any) -> Any:
-    """What a study's launcher needs to know."""
+def desk(arguments: argparse.Namespace, at: Any, study: str, screen: Any, devices: int) -> Any:
+    """What a study's launcher needs to know; each run trains in so many processes, `devices`."""
     from specaug.study.sweep.conduct import Desk
 
     if arguments.workers < 1:
@@ -52,33 +56,34 @@ def desk(arguments: argparse.Namespace, at: Any, study: str, screen: Any) -> Any
     return Desk(
         places=at,
         url=url(arguments, at, study),
-        options=[*places, *beats, *(["--online"] if arguments.online else [])],
-        launch=launch(arguments),
+        options=[*places, *beats, *chosen(arguments).words],
+        launch=launch(arguments, devices),
         screen=screen,
         beat=arguments.beat,
         grace=arguments.grace,
     )
 
 
-def launch(arguments: argparse.Namespace) -> Any:
+def launch(arguments: argparse.Namespace, devices: int) -> Any:
     """The launcher that is meant: it takes a command, a folder for logs, and what to do meanwhile."""
-    workers = arguments.workers
+    workers, gpus = arguments.workers, arguments.gpus
     if arguments.launcher == "ray":
         from specaug.study.sweep.on_ray import on_ray
 
-        return lambda command, logs, look: on_ray(command, workers, logs, look, gpus=arguments.gpus)
+        return lambda command, logs, look: on_ray(command, workers, logs, look, cpus=devices, gpus=gpus)
     if arguments.launcher == "slurm":
         from specaug.study.sweep.on_slurm import Wanted, on_slurm
 
-        if arguments.gpus != int(arguments.gpus):
-            raise UserError(f"--gpus is {arguments.gpus}; expected a whole number for SLURM")
+        if gpus != int(gpus):
+            raise UserError(f"--gpus is {gpus}; expected a whole number for SLURM")
         wanted = Wanted(
             partition=arguments.partition,
             minutes=arguments.minutes,
-            gpus=int(arguments.gpus),
+            cpus=devices,
+            gpus=int(gpus),
             memory=arguments.memory,
         )
         return lambda command, logs, look: on_slurm(command, workers, logs, look, wanted=wanted)
     from specaug.study.sweep.launch import local
 
-    return lambda command, logs, look: local(command, workers, logs, look)
+    return lambda command, logs, look: local(command, max(1, workers // devices), logs, look)

@@ -5,8 +5,9 @@ import sys
 import textwrap
 from typing import Any
 
-from specaug.cli.common import WIDTH, add_recipe, add_verb, complain, places, show
+from specaug.cli.common import WIDTH, add_recipe, add_verb, chosen, complain, places, show
 from specaug.cli.launchers import add_launcher, add_storage, desk
+from specaug.cli.report import PAGE, paged
 from specaug.errors import UserError
 
 
@@ -27,12 +28,13 @@ def train(arguments: argparse.Namespace) -> int:
         return 0
     from specaug.study.screen import Screen
 
+    logs = chosen(arguments)
     with Screen(1) as screen:
         screen.say(f"{arguments.recipe}: {run_recipe.policy.label}, seed {run_recipe.seed}")
         from specaug.study.run import Run, execute
 
         run = Run(arguments.recipe.stem, run_recipe, places(arguments))
-        execute(run, arguments.online, screen.loading, lambda progress: screen.progress(run, progress))
+        execute(run, logs, screen.loading, lambda progress: screen.progress(run, progress))
         screen.ended(run, None)
     sys.stdout.write(f"{run.folder}\n")
     return 0
@@ -64,23 +66,25 @@ def ablate(arguments: argparse.Namespace) -> int:
         raise UserError(f"--workers is {arguments.workers}; expected at least 1")
     from specaug.study.screen import Screen
 
+    logs = chosen(arguments)
     with Screen(0) as screen:
         screen.say(f"{arguments.recipe}: checking the recipe and the data")
         at = places(arguments)
-        name = arguments.recipe.stem
+        name, devices = arguments.recipe.stem, recipe.training.devices
         if arguments.storage or arguments.launcher != "local":
             from specaug.study.sweep.conduct import runs_through_a_study
 
-            runs, failures = runs_through_a_study(name, recipe, desk(arguments, at, name, screen))
+            runs, failures = runs_through_a_study(name, recipe, desk(arguments, at, name, screen, devices))
         else:
             from specaug.study.ablation import run_all
 
-            runs, failures = run_all(name, recipe, at, arguments.workers, arguments.online, screen)
+            runs, failures = run_all(name, recipe, at, arguments.workers, logs, screen)
     if finished := [run.folder for run in runs if run.finished]:
         show(finished, "text", None)
         if recipe.caption:
             sys.stdout.write(f"\n{textwrap.fill(recipe.caption, WIDTH)}\n")
-        sys.stdout.write(f"\nresults: {at.runs / name}\n")
+        page = paged(finished, at.runs / name / PAGE, at)
+        sys.stdout.write(f"\nresults: {at.runs / name}\npage: {page}\n")
     for failed in failures:
         complain(f"{failed.run.name} failed: {failed.why}", 1)
     return 1 if failures else 0

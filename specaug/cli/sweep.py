@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from specaug.cli.common import add_verb, places
+from specaug.cli.common import add_logger, add_verb, chosen, places
 from specaug.cli.launchers import add_launcher, add_storage, desk, url
 
 ACTIONS = ("worker", "status", "stop", "report")
@@ -67,7 +67,7 @@ def add_places(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--runs", type=Path, metavar="DIR", help="where runs are written (SPECAUG_RUNS, else runs/)"
     )
-    verb.add_argument("--online", action="store_true", help="send curves to W&B while training")
+    add_logger(verb)
     add_storage(verb)
 
 
@@ -91,7 +91,7 @@ def sweep(arguments: argparse.Namespace) -> int:
         screen.say(f"{arguments.recipe}: checking the recipe and the data")
         from specaug.study.sweep.conduct import conduct
 
-        study, folders = conduct(plan, desk(arguments, at, plan.name, screen))
+        study, folders = conduct(plan, desk(arguments, at, plan.name, screen, plan.recipe.training.devices))
     from specaug.study.sweep.outcome import outcome
 
     sys.stdout.write(outcome(study, folders))
@@ -116,8 +116,9 @@ def worker(arguments: argparse.Namespace) -> int:
     from specaug.study.sweep.samplers import sampler_of
     from specaug.study.sweep.worker import work
 
+    logs = chosen(arguments)
     study, plan, at, where = reached(arguments)
-    work(study, where, objective_of(plan, at, arguments.online), sampler_of(plan.sweep))
+    work(study, where, objective_of(plan, at, logs), sampler_of(plan.sweep))
     return 0
 
 

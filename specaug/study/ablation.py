@@ -16,6 +16,7 @@ from specaug.errors import UserError
 from specaug.speech.prepare import Prepared
 from specaug.study.choice import PolicyChoice
 from specaug.study.expected import expected, hides
+from specaug.study.loggers import OFFLINE, Logs
 from specaug.study.places import Places
 from specaug.study.recipe import Recipe, run_id
 from specaug.study.run import Run, check, execute
@@ -45,7 +46,7 @@ class Worker:
 def ablate(
     runs: Sequence[Run],
     workers: int,
-    online: bool = False,
+    logs: Logs = OFFLINE,
     progress: Callable[[Run, Progress], None] = lambda run, progress: None,
     ended: Callable[[Run, Failed | None], None] = lambda run, failed: None,
 ) -> list[Failed]:
@@ -55,7 +56,7 @@ def ablate(
     workers close their logs and KeyboardInterrupt goes on; every run continues from its last checkpoint.
     """
     waiting = deque(runs)
-    team = [hire(online) for _ in range(min(workers, len(waiting)))]
+    team = [hire(logs) for _ in range(min(workers, len(waiting)))]
     failures: list[Failed] = []
     try:
         while waiting or any(worker.run for worker in team):
@@ -75,17 +76,17 @@ def ablate(
                 ended(worker.run, failed)
                 worker.run = None
                 if waiting and not worker.process.is_alive():
-                    team[place] = hire(online)
+                    team[place] = hire(logs)
     finally:
         dismiss(team)
     return failures
 
 
-def hire(online: bool) -> Worker:
+def hire(logs: Logs) -> Worker:
     """A new worker, importing while nobody waits."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=work, args=(theirs, online), daemon=True)
+    process = context.Process(target=work, args=(theirs, logs), daemon=True)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: no Ctrl-C while the worker imports
     try:
         process.start()
@@ -117,12 +118,12 @@ def dismiss(team: Sequence[Worker]) -> None:
         worker.process.kill()
 
 
-def work(pipe: Connection, online: bool) -> None:
+def work(pipe: Connection, logs: Logs) -> None:
     """What a worker does until its pipe is closed."""
     signal.signal(signal.SIGINT, interrupted)
     try:
         while True:
-            pipe.send(one(pipe.recv(), pipe, online))
+            pipe.send(one(pipe.recv(), pipe, logs))
     except (EOFError, OSError, KeyboardInterrupt):
         return
 
@@ -133,10 +134,10 @@ def interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def one(run: Run, pipe: Connection, online: bool) -> str | None:
+def one(run: Run, pipe: Connection, logs: Logs) -> str | None:
     """Train one run; None, or why it failed."""
     try:
-        execute(run, online, training=pipe.send)
+        execute(run, logs, training=pipe.send)
     except BrokenPipeError:
         raise  # nobody is left to be told
     except UserError as error:
@@ -178,10 +179,15 @@ def ready(experiment: str, recipe: Recipe, places: Places, screen: Screen) -> li
 
 
 def run_all(
-    experiment: str, recipe: Recipe, places: Places, workers: int, online: bool, screen: Screen
+    experiment: str, recipe: Recipe, places: Places, workers: int, logs: Logs, screen: Screen
 ) -> tuple[list[Run], list[Failed]]:
-    """Every run of a recipe, made by workers on this machine, and those that failed."""
+    """Every run of a recipe, made on this machine, and those that failed.
+
+    `workers` processes train at a time: so many workers, or fewer whose runs take several processes each.
+    """
     runs = ready(experiment, recipe, places, screen)
     missing = [run for run in runs if not run.finished]
     screen.begin(len(runs), len(runs) - len(missing))
-    return runs, ablate(missing, workers, online, screen.progress, screen.ended)
+    return runs, ablate(
+        missing, max(1, workers // recipe.training.devices), logs, screen.progress, screen.ended
+    )

@@ -30,6 +30,7 @@ from specaug.study.corpora import open_corpus
 from specaug.study.expected import expected
 from specaug.study.laboratory import on_path
 from specaug.study.load import as_yaml, load
+from specaug.study.loggers import OFFLINE, Logs
 from specaug.study.mirror import Mirror
 from specaug.study.networks import build, outputs_of
 from specaug.study.places import Places, space, writable
@@ -37,6 +38,7 @@ from specaug.study.recipe import Recipe, run_id
 from specaug.study.results import HYPOTHESES, RECIPE, RESULT
 from specaug.training.callbacks import Progress, Scores
 from specaug.training.fit import Job, Outcome, dry_run, train
+from specaug.training.ranks import enough
 
 PATIENT = 30.0  # seconds that an attempt waits for those who clear up after another
 PACKAGES = ("torch", "lightning", "numpy", "jiwer", "specaug")
@@ -99,6 +101,7 @@ def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, 
     The weights depend on the seed alone, so that policies are compared from the same start.
     """
     recipe, places = run.recipe, run.places
+    enough(recipe.training.devices)
     torch.set_num_threads(1)  # the order of a sum depends on the number of threads, and so do the bits
     torch.manual_seed(recipe.seed)
     network = build(
@@ -126,7 +129,7 @@ def check(run: Run, loading: Tell = lambda *_: None) -> Prepared:
 
 def execute(
     run: Run,
-    online: bool = False,
+    logs: Logs = OFFLINE,
     loading: Tell = lambda *_: None,
     training: Callable[[Progress], None] = lambda progress: None,
     attempt: str = "",
@@ -140,16 +143,17 @@ def execute(
         return run.folder
     started = time.monotonic()
     writable(run.places.runs)
-    with on_path(run.places.laboratory), space(run.places.cache):
-        network, data = prepared_run(run, loading)
-    folder = begin(run.folder, attempt) if attempt else writable(run.folder)
-    try:
-        with FileLock(folder / LOCK, timeout=PATIENT if attempt else 0), space(folder):
-            if not run.finished:  # another attempt may have been first
-                outcome = trained(run, folder, network, data, online, training)
-                write(run, folder, network, data, outcome, time.monotonic() - started)
-    except Timeout:
-        raise UserError(f"{folder}: another process is at this run; expected it to be free") from None
+    with on_path(run.places.laboratory):  # to the end: ranks import the network from there
+        with space(run.places.cache):
+            network, data = prepared_run(run, loading)
+        folder = begin(run.folder, attempt) if attempt else writable(run.folder)
+        try:
+            with FileLock(folder / LOCK, timeout=PATIENT if attempt else 0), space(folder):
+                if not run.finished:  # another attempt may have been first
+                    outcome = trained(run, folder, network, data, logs, training)
+                    write(run, folder, network, data, outcome, time.monotonic() - started)
+        except Timeout:
+            raise UserError(f"{folder}: another process is at this run; expected it to be free") from None
     if attempt:
         settle(folder, run.folder)
     return run.folder
@@ -160,13 +164,13 @@ def trained(
     folder: Path,
     network: nn.Module,
     data: Prepared,
-    online: bool,
+    logs: Logs,
     report: Callable[[Progress], None],
 ) -> Outcome:
     """Train in a folder that nobody else is at."""
     recipe = run.recipe
     replaced(folder / RECIPE, as_yaml(recipe))
-    with Mirror(run.experiment, recipe, run.id, folder, data, online) as mirror:
+    with Mirror(run.experiment, recipe, run.id, folder, data, logs) as mirror:
         outcome = train(
             Job(
                 network=network,
@@ -229,6 +233,7 @@ def hypotheses(part: str, scores: Scores, data: Prepared) -> list[dict[str, Any]
     utterances = {u.id: u for u in data.parts[part].utterances}
     return [
         {
+            **utterances[t.id].columns,  # first: a column that is called as one of ours gives way
             "part": part,
             "id": t.id,
             "speaker": utterances[t.id].speaker,
@@ -238,7 +243,7 @@ def hypotheses(part: str, scores: Scores, data: Prepared) -> list[dict[str, Any]
             "substitutions": t.words.substitutions,
             "deletions": t.words.deletions,
             "insertions": t.words.insertions,
-            **utterances[t.id].columns,
+            "duration": round(utterances[t.id].duration, 3),
         }
         for t in scores.transcripts
     ]

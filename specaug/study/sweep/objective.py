@@ -10,6 +10,7 @@ import optuna
 
 from specaug.speech.corpus import DEV, TRAIN
 from specaug.study.choice import PolicyChoice
+from specaug.study.loggers import OFFLINE, Logs
 from specaug.study.places import Places
 from specaug.study.recipe import fits
 from specaug.study.results import read_result
@@ -26,24 +27,24 @@ from specaug.training.files import CURVES
 RUNS, POLICY = "runs", "policy"  # what a finished trial says of its runs, and what its policy is called
 
 
-def objective_of(plan: Plan, places: Places, online: bool) -> Objective:
+def objective_of(plan: Plan, places: Places, logs: Logs = OFFLINE) -> Objective:
     """What the workers of a study do with a slot."""
-    return Search(plan, plan.sweep, places, online) if plan.sweep else Listed(plan, places, online)
+    return Search(plan, plan.sweep, places, logs) if plan.sweep else Listed(plan, places, logs)
 
 
 class Listed:
     """The objective of a study that makes the runs of an experiment, one a slot."""
 
-    def __init__(self, plan: Plan, places: Places, online: bool = False) -> None:
+    def __init__(self, plan: Plan, places: Places, logs: Logs) -> None:
         experiment = plan.name.rpartition("-")[0]
         self.runs = [Run(experiment, run, places) for run in plan.recipe.runs()]
-        self.online = online
+        self.logs = logs
 
     def __call__(self, trial: optuna.Trial, attempt: Attempt) -> float:
         """The word error rate on dev of the slot's run."""
         run = self.runs[trial.user_attrs[SLOT]]
         trial.set_user_attr(POLICY, run.name)
-        folder = execute(run, self.online, training=Watch(trial, attempt, run), attempt=attempt.name)
+        folder = execute(run, self.logs, training=Watch(trial, attempt, run), attempt=attempt.name)
         told = [facts(run, folder, DEV)]
         trial.set_user_attr(RUNS, told)
         return pooled(told, "wer")
@@ -52,8 +53,8 @@ class Listed:
 class Search:
     """The objective of a sweep."""
 
-    def __init__(self, plan: Plan, sweep: Sweep, places: Places, online: bool = False) -> None:
-        self.plan, self.sweep, self.places, self.online = plan, sweep, places, online
+    def __init__(self, plan: Plan, sweep: Sweep, places: Places, logs: Logs = OFFLINE) -> None:
+        self.plan, self.sweep, self.places, self.logs = plan, sweep, places, logs
         self.lengths: Sequence[int] | None = None  # of the training utterances, in frames
 
     def __call__(self, trial: optuna.Trial, attempt: Attempt) -> float:
@@ -65,7 +66,7 @@ class Search:
         for number, run in enumerate(runs):
             folder = execute(
                 run,
-                self.online,
+                self.logs,
                 training=Watch(trial, attempt, run, number, len(runs)),
                 attempt=attempt.name,
             )

@@ -36,7 +36,7 @@ from specaug.errors import UserError
 from specaug.study.places import Places
 from specaug.study.recipe import Recipe
 from specaug.study.run import Run
-from specaug.study.statistics import student_quantile
+from specaug.study.stats.statistics import student_quantile
 from specaug.study.sweep.design import designed
 from specaug.study.sweep.objective import Watch, suggester
 from specaug.study.sweep.options import PRUNERS, SAMPLERS, Sweep

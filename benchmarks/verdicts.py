@@ -31,11 +31,11 @@ from pathlib import Path
 
 import numpy as np
 
-from specaug.study.gathered import Tested, gathered
-from specaug.study.power import Deviations, detectable, power
-from specaug.study.statistics import BETTER, NO_DIFFERENCE, Runs, estimates
-from specaug.study.text_table import aligned
-from specaug.study.variance import Floats
+from specaug.study.comparing.gathered import Tested, gathered
+from specaug.study.stats.power import Deviations, detectable, power
+from specaug.study.stats.statistics import BETTER, NO_DIFFERENCE, Runs, estimates
+from specaug.study.stats.variance import Floats
+from specaug.study.tables.text_table import aligned
 
 WORDS = 2000  # of a simulated speaker
 RATE = (6.0, 14.0)  # of the beta distribution of speakers' word error rates: 30 % on average

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["specaug.cli", "specaug.study.ablation", "specaug.study.table", "wandb"])
+SERVER.set_forkserver_preload(
+    ["specaug.cli", "specaug.study.ablation", "specaug.study.tables.table", "wandb"]
+)
 
 
 def killed(point: str, arguments: Sequence[str], environment: Mapping[str, str]) -> int:

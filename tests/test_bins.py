@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specaug.study.bins import NOT_GIVEN, group_names, in_order
+from specaug.study.comparing.bins import NOT_GIVEN, group_names, in_order
 
 NUMBERS = st.lists(st.integers(-20, 20) | st.floats(-20, 20, width=16), min_size=1, max_size=60)
 

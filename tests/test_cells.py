@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from test_table import by_hand
 
-from specaug.study.cells import earned, reported, side_by_side
-from specaug.study.compare import PartFacts
-from specaug.study.statistics import BETTER, NO_DIFFERENCE, WORSE, Difference, Estimate
-from specaug.study.systems import System
-from specaug.study.table import as_latex, as_markdown, as_text
+from specaug.study.comparing.compare import PartFacts
+from specaug.study.comparing.systems import System
+from specaug.study.stats.statistics import BETTER, NO_DIFFERENCE, WORSE, Difference, Estimate
+from specaug.study.tables.cells import earned, reported, side_by_side
+from specaug.study.tables.table import as_latex, as_markdown, as_text
 
 SYSTEMS = [System("Net", told, "m.Net", {}, 7, {"s_f": s_f}) for told, s_f in (("s_f=1", 1), ("s_f=2", 2))]
 

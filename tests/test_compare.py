@@ -5,9 +5,9 @@ import pytest
 from test_results import change, utterance, write_run
 
 from specaug.errors import UserError
-from specaug.study.compare import compare
-from specaug.study.statistics import Runs, estimates
-from specaug.study.table import as_text
+from specaug.study.comparing.compare import compare
+from specaug.study.stats.statistics import Runs, estimates
+from specaug.study.tables.table import as_text
 
 SPEAKERS = ("anna", "bert", "carl", "dora")
 

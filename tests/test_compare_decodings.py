@@ -5,8 +5,8 @@ from test_compare import rows
 from test_results import utterance, write_run
 
 from specaug.errors import UserError
-from specaug.study.compare import compare
-from specaug.study.table import as_markdown, as_text
+from specaug.study.comparing.compare import compare
+from specaug.study.tables.table import as_markdown, as_text
 
 
 def decoded(root, name="lm", seeds=3, parts=("unseen", "dev"), change=lambda row: row):

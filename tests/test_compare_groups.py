@@ -6,7 +6,7 @@ from test_gathered import study
 
 from specaug.cli import main
 from specaug.cli.tables import FORMATS, GROUPED
-from specaug.study import groups_table, table
+from specaug.study.tables import groups_table, table
 
 
 @pytest.fixture(scope="module")

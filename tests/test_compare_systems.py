@@ -6,8 +6,8 @@ from test_compare import study
 from test_results import change
 
 from specaug.errors import UserError
-from specaug.study.compare import compare
-from specaug.study.table import as_markdown, as_text
+from specaug.study.comparing.compare import compare
+from specaug.study.tables.table import as_markdown, as_text
 
 
 def system(root, width=8, parameters=1000, s_f=3000, **other):

@@ -11,9 +11,9 @@ from test_compare import study
 
 from specaug.cli.dashboard import add_dashboard
 from specaug.errors import UserError
-from specaug.study.compare import compare
+from specaug.study.comparing.compare import compare
 from specaug.study.dashboard import push, subject, table, workspace, written
-from specaug.study.table import as_markdown, as_tsv
+from specaug.study.tables.table import as_markdown, as_tsv
 
 
 def dashboard(*words: str) -> int:

@@ -6,8 +6,8 @@ import pytest
 from test_compare import study
 from test_compare_systems import system
 
-from specaug.study.compare import compare
-from specaug.study.flat import as_csv, as_tsv
+from specaug.study.comparing.compare import compare
+from specaug.study.tables.flat import as_csv, as_tsv
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from specaug.study.gaps import gaps
-from specaug.study.statistics import Runs
-from specaug.study.variance import student_quantile
+from specaug.study.comparing.gaps import gaps
+from specaug.study.stats.statistics import Runs
+from specaug.study.stats.variance import student_quantile
 
 SEEDS = (0, 1, 2, 3)
 

@@ -5,8 +5,8 @@ import pytest
 from test_results import change, utterance, write_run
 
 from specaug.errors import UserError
-from specaug.study.compare import compare
-from specaug.study.gathered import gathered
+from specaug.study.comparing.compare import compare
+from specaug.study.comparing.gathered import gathered
 
 VOICES = {"anna": "f", "bert": "m", "carl": "m", "dora": "f", "emil": "m", "fran": "f"}
 

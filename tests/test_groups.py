@@ -6,13 +6,13 @@ from test_gathered import RATES, VOICES, edit, lines_of, study
 from test_results import utterance, write_run
 
 from specaug.errors import UserError
-from specaug.study import groups
-from specaug.study.bins import NOT_GIVEN
-from specaug.study.compare import compare
-from specaug.study.gaps import gaps
-from specaug.study.gathered import gathered
-from specaug.study.groups import ALL, grouped
-from specaug.study.statistics import Runs
+from specaug.study.comparing import groups
+from specaug.study.comparing.bins import NOT_GIVEN
+from specaug.study.comparing.compare import compare
+from specaug.study.comparing.gaps import gaps
+from specaug.study.comparing.gathered import gathered
+from specaug.study.comparing.groups import ALL, grouped
+from specaug.study.stats.statistics import Runs
 
 KINDS = ("substitutions", "deletions", "insertions")
 

@@ -7,10 +7,10 @@ import pytest
 from test_gathered import RATES, study
 from test_results import utterance, write_run
 
-from specaug.study.gathered import gathered
-from specaug.study.groups_table import COLUMNS as GROUPS
-from specaug.study.groups_table import FORMATS, Report
-from specaug.study.words_table import COLUMNS as WORDS
+from specaug.study.comparing.gathered import gathered
+from specaug.study.tables.groups_table import COLUMNS as GROUPS
+from specaug.study.tables.groups_table import FORMATS, Report
+from specaug.study.tables.words_table import COLUMNS as WORDS
 
 EVIL = '<script>alert("x")</script>\x1b[31m|a\u202e`b*_c\u2028d'
 

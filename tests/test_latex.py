@@ -10,9 +10,9 @@ from test_compare import study
 from test_compare_decodings import decoded
 from test_compare_systems import system
 
-from specaug.study.compare import compare
-from specaug.study.latex import as_latex, escaped
-from specaug.study.text_table import printable
+from specaug.study.comparing.compare import compare
+from specaug.study.tables.latex import as_latex, escaped
+from specaug.study.tables.text_table import printable
 
 NASTY = string.printable + "±é\u202e"
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specaug.errors import UserError
-from specaug.study.mapsswe import aligned, matched_pairs, paired_bootstrap, seed_by_seed, segment_errors
 from specaug.study.results import read_lines
+from specaug.study.stats.mapsswe import aligned, matched_pairs, paired_bootstrap, seed_by_seed, segment_errors
 
 SCTK = Path("/usr/lib/sctk/bin")
 KEPT = ("LB-x-0.25", "LD-x-0.25", "None")
@@ -119,7 +119,7 @@ def test_many_utterances_are_drawn_in_pieces_to_the_same_numbers(monkeypatch):
     references, hypotheses = texts([[True, False], [False], [True, True, False], [False] * 4])
     models = aligned(references, hypotheses), aligned(references, references)
     whole = paired_bootstrap(*models, 500)
-    monkeypatch.setattr("specaug.study.mapsswe.CELLS", 28)
+    monkeypatch.setattr("specaug.study.stats.mapsswe.CELLS", 28)
     assert paired_bootstrap(*models, 500) == whole
 
 

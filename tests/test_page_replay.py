@@ -2,7 +2,7 @@ import pytest
 from pages import EPOCHS, finished, places
 
 from specaug.augment.policy import NONE
-from specaug.study.compare import compare
+from specaug.study.comparing.compare import compare
 from specaug.study.load import load
 from specaug.study.page.curves import WER, read_curves
 from specaug.study.page.hidden import hidden, rows

@@ -7,10 +7,10 @@ from pages import finished, outline, places
 from test_compare import study as runs_in
 
 from specaug.errors import UserError
-from specaug.study.cells import scores
-from specaug.study.compare import compare
+from specaug.study.comparing.compare import compare
 from specaug.study.page.report import Wanted, report
-from specaug.study.text_table import percent
+from specaug.study.tables.cells import scores
+from specaug.study.tables.text_table import percent
 
 NASTY = "</script><img src=x onerror=alert(1)><!--<script>"
 ALL = Wanted(None, 6, 3)

@@ -7,7 +7,7 @@ from test_compare import study as runs_in
 from test_results import write_run
 
 from specaug.speech.scoring import word_errors
-from specaug.study.compare import compare
+from specaug.study.comparing.compare import compare
 from specaug.study.page.pick import by_turns, picked
 from specaug.study.page.texts import Case, aligned, counted, texts, written
 from specaug.study.results import find_runs

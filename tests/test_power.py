@@ -7,7 +7,7 @@ import scipy.stats
 
 from specaug.cli.plan import add_plan
 from specaug.errors import UserError
-from specaug.study.power import (
+from specaug.study.stats.power import (
     ENDLESS,
     Deviations,
     detectable,
@@ -19,7 +19,7 @@ from specaug.study.power import (
     seeds_needed,
     units_needed,
 )
-from specaug.study.statistics import BETTER, Runs, estimates
+from specaug.study.stats.statistics import BETTER, Runs, estimates
 
 MIXED = Deviations(seed=0.01, unit=0.03, residual=0.02)
 

@@ -8,7 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specaug.study.statistics import (
+from specaug.study.stats.statistics import (
     BETTER,
     LEVEL,
     NO_DIFFERENCE,
@@ -18,7 +18,7 @@ from specaug.study.statistics import (
     holm,
     pooled_rate,
 )
-from specaug.study.variance import standard_error, student_quantile
+from specaug.study.stats.variance import standard_error, student_quantile
 
 WORDS = np.array([40.0, 90.0, 60.0, 120.0, 75.0])
 
@@ -241,7 +241,7 @@ def test_the_same_runs_give_the_same_numbers_whoever_stands_beside_them():
 
 def test_parts_with_many_utterances_are_resampled_in_pieces_to_the_same_numbers(monkeypatch):
     whole = estimates(SIX, [("b", "a")])
-    monkeypatch.setattr("specaug.study.statistics.CELLS", 7 * len(WORDS))
+    monkeypatch.setattr("specaug.study.stats.statistics.CELLS", 7 * len(WORDS))
     assert estimates(SIX, [("b", "a")]) == whole
 
 

@@ -6,13 +6,13 @@ from searched import SPACE, plan_of, searched
 from test_compare import study as confirm_runs
 
 from specaug.errors import UserError
-from specaug.study.cells import scores
-from specaug.study.compare import compare
+from specaug.study.comparing.compare import compare
 from specaug.study.sweep.book import listing
 from specaug.study.sweep.findings import drawn, findings
 from specaug.study.sweep.options import Axis
 from specaug.study.sweep.page import report, spelled, trial_row
 from specaug.study.sweep.progress import standing
+from specaug.study.tables.cells import scores
 
 NASTY = "<img src=x onerror=alert(1)>|F_1"
 PLOTLY = '<script type="text/plain" id="plotly">'

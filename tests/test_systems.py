@@ -3,8 +3,8 @@ import yaml
 from test_results import change, write_run
 
 from specaug.errors import UserError
+from specaug.study.comparing.systems import systems
 from specaug.study.results import read_result
-from specaug.study.systems import systems
 
 SHORT = {"s_r": 10, "s_i": 20, "s_f": 30}
 

@@ -7,10 +7,10 @@ import pytest
 from test_compare import study
 
 from specaug.errors import UserError
-from specaug.study.compare import Comparison, PartFacts, PartScore, Row, compare
+from specaug.study.comparing.compare import Comparison, PartFacts, PartScore, Row, compare
 from specaug.study.results import Masked
-from specaug.study.statistics import BETTER, NO_DIFFERENCE, WORSE, Difference, Estimate
-from specaug.study.table import FORMATS, as_markdown, as_text, keep_run, refresh, results_table
+from specaug.study.stats.statistics import BETTER, NO_DIFFERENCE, WORSE, Difference, Estimate
+from specaug.study.tables.table import FORMATS, as_markdown, as_text, keep_run, refresh, results_table
 
 RULE = "bold is the lowest rate of its part, where it is told apart from None"  # what would be bold
 
@@ -222,6 +222,6 @@ def test_a_wrong_marker_is_named_and_the_document_is_left_alone(tmp_path, text, 
 
 def test_comparing_imports_nothing_heavy():
     heavy = "[n for n in ('torch', 'lightning', 'wandb', 'scipy.stats', 'optuna') if n in sys.modules]"
-    code = f"import sys, specaug.study.table; sys.exit(str({heavy} or ''))"
+    code = f"import sys, specaug.study.tables.table; sys.exit(str({heavy} or ''))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""

@@ -4,7 +4,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specaug.study.text_table import aligned, percent, piped, printable, safe
+from specaug.study.tables.text_table import aligned, percent, piped, printable, safe
 
 TEXTS = st.text(max_size=12)
 TABLES = st.integers(1, 4).flatmap(

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import stdtrit
 
-from specaug.study.variance import MAX_FREEDOM, combined, freedoms, mean_squares
+from specaug.study.stats.variance import MAX_FREEDOM, combined, freedoms, mean_squares
 
 SIZES = [(3, 6), (3, 20), (3, 100), (5, 6), (5, 100), (10, 6), (10, 20)]
 SHARES = [

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_results import utterance, write_run
 
-from specaug.study.gathered import gathered
-from specaug.study.words import changed, edits_of, findings
+from specaug.study.comparing.gathered import gathered
+from specaug.study.comparing.words import changed, edits_of, findings
 
 TEXT = st.lists(st.sampled_from(["one", "two", "three", "four"]), max_size=6).map(" ".join)
 COUNTS = st.lists(

@@ -71,8 +71,8 @@ def places(arguments: argparse.Namespace) -> Any:
 
 def show(folders: Sequence[Path], form: str, baseline: str | None) -> int:
     """Print the comparison of the runs in some folders."""
-    from specaug.study import table
-    from specaug.study.compare import compare as compared
+    from specaug.study.comparing.compare import compare as compared
+    from specaug.study.tables import table
 
     sys.stdout.write(table.FORMATS[form](compared(folders, baseline)))
     return 0

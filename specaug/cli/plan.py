@@ -10,7 +10,7 @@ from specaug.cli.common import add_verb
 from specaug.errors import UserError
 
 if TYPE_CHECKING:
-    from specaug.study.power import Deviations, Pilot
+    from specaug.study.stats.power import Deviations, Pilot
 
 SEEDS = (3, 4, 5, 6, 8, 10, 15, 20, 30, 50)  # rows of the table
 ASSUMED = {"speakers": 40, "seed_sd": 0.3, "speaker_sd": 1.0, "residual_sd": 1.0}  # points of WER; test-clean
@@ -65,7 +65,7 @@ def plan(arguments: argparse.Namespace) -> int:
         lines = ["\t".join(COLUMNS), *("\t".join((*facts, *row)) for row in rows)]
         sys.stdout.write("".join(f"{line}\n" for line in [*lines, *(f"# {line}" for line in remarks)]))
         return 0
-    from specaug.study.text_table import aligned, printable
+    from specaug.study.tables.text_table import aligned, printable
 
     header = ("seeds", "detectable", f"power at {arguments.effect:g}")
     blocks = [
@@ -95,7 +95,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _setting(arguments: argparse.Namespace) -> Setting:
-    from specaug.study.power import Deviations, read_pilot
+    from specaug.study.stats.power import Deviations, read_pilot
 
     given = {name: getattr(arguments, name) for name in ASSUMED if getattr(arguments, name) is not None}
     part = policies = baseline = "-"
@@ -120,7 +120,7 @@ def _setting(arguments: argparse.Namespace) -> Setting:
 
 
 def _doubts(pilot: "Pilot") -> list[str]:
-    from specaug.study.power import doubt
+    from specaug.study.stats.power import doubt
 
     lines = []
     for count, what in ((pilot.seeds, "seeds"), (pilot.units, pilot.unit)):
@@ -132,7 +132,7 @@ def _doubts(pilot: "Pilot") -> list[str]:
 
 
 def _rows(arguments: argparse.Namespace, setting: Setting) -> list[tuple[str, str, str]]:
-    from specaug.study.power import ENDLESS, detectable, power, seeds_needed
+    from specaug.study.stats.power import ENDLESS, detectable, power, seeds_needed
 
     effect, share, pairs = arguments.effect / 100, arguments.power, arguments.pairs
     deviations, units = setting.deviations, setting.units
@@ -146,7 +146,7 @@ def _rows(arguments: argparse.Namespace, setting: Setting) -> list[tuple[str, st
 
 
 def _remarks(arguments: argparse.Namespace, setting: Setting) -> list[str]:
-    from specaug.study.power import MOST_SEEDS, MOST_UNITS, floor, seeds_needed, units_needed
+    from specaug.study.stats.power import MOST_SEEDS, MOST_UNITS, floor, seeds_needed, units_needed
 
     effect, share, pairs = arguments.effect / 100, arguments.power, arguments.pairs
     deviations, units, unit = setting.deviations, setting.units, setting.unit
@@ -174,7 +174,7 @@ def _points(setting: Setting) -> tuple[str, str, str]:
 
 
 def _deviations(setting: Setting) -> str:
-    from specaug.study.text_table import aligned
+    from specaug.study.tables.text_table import aligned
 
     names = ("seed", setting.unit.removesuffix("s"), "rest")
     return aligned([("the difference varies by", "points"), *zip(names, _points(setting), strict=True)])

@@ -81,7 +81,7 @@ def table(arguments: argparse.Namespace) -> str:
     """The policies and the expected shares that they hide, one line a policy and length."""
     from specaug.augment.policy import NAMED
     from specaug.study.choose import chosen
-    from specaug.study.table import aligned
+    from specaug.study.tables.table import aligned
 
     try:
         lengths = [int(length) for length in arguments.lengths.split(",")]

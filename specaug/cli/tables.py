@@ -42,8 +42,8 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.format not in GROUPED:
         expected = " or ".join(GROUPED)
         raise UserError(f"--format {arguments.format} with --by or --words; expected {expected}")
-    from specaug.study.gathered import gathered
-    from specaug.study.groups_table import FORMATS, Report
+    from specaug.study.comparing.gathered import gathered
+    from specaug.study.tables.groups_table import FORMATS, Report
 
     found = gathered(arguments.runs, arguments.baseline)
     sys.stdout.write(FORMATS[arguments.format](Report.of(found, arguments.by, arguments.words)))
@@ -53,7 +53,7 @@ def compare(arguments: argparse.Namespace) -> int:
 def keep(arguments: argparse.Namespace) -> int:
     """Copy finished runs into a folder that can be committed."""
     from specaug.study.results import find_runs
-    from specaug.study.table import keep_run
+    from specaug.study.tables.table import keep_run
 
     for result in find_runs([arguments.runs]).finished:
         sys.stdout.write(f"{keep_run(result.folder, arguments.folder)}\n")
@@ -62,7 +62,7 @@ def keep(arguments: argparse.Namespace) -> int:
 
 def tables(arguments: argparse.Namespace) -> int:
     """Make a document's tables again."""
-    from specaug.study.table import refresh
+    from specaug.study.tables.table import refresh
 
     same = refresh(arguments.document, Path.cwd(), arguments.check)
     if arguments.check and not same:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from specaug.errors import UserError
-from specaug.study.compare import compare
+from specaug.study.comparing.compare import compare
 from specaug.study.loggers import needed
 from specaug.study.places import writable
 from specaug.study.results import find_runs
-from specaug.study.table import FORMATS
+from specaug.study.tables.table import FORMATS
 from specaug.study.views.on_wandb import Log
 
 NAME = "Policies"  # of the workspace

@@ -7,7 +7,7 @@ from typing import Any
 from specaug.errors import UserError
 from specaug.speech.corpus import TRAIN
 from specaug.speech.kinds import Tell
-from specaug.study.compare import Comparison
+from specaug.study.comparing.compare import Comparison
 from specaug.study.load import load
 from specaug.study.page.drawings import drawings
 from specaug.study.page.pick import picked

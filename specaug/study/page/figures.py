@@ -7,10 +7,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from specaug.study.compare import Comparison
+from specaug.study.comparing.compare import Comparison
 from specaug.study.page.curves import DEV, TRAIN, WER, Band, Trained
 from specaug.study.page.theme import BLUE, GREEN, GREY, OCHRE, ORANGE, PURPLE, RED, TEAL, plain
-from specaug.study.statistics import NO_DIFFERENCE, Difference
+from specaug.study.stats.statistics import NO_DIFFERENCE, Difference
 
 COLOURS = (GREY, BLUE, ORANGE, GREEN, PURPLE, OCHRE, RED, TEAL)
 DASHES = ("solid", "dash", "dot", "dashdot")  # for those who tell no colours apart

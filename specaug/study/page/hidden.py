@@ -9,7 +9,7 @@ from statistics import fmean
 from specaug.augment.coverage import Coverage
 from specaug.errors import UserError
 from specaug.speech.corpus import TRAIN
-from specaug.study.compare import Comparison
+from specaug.study.comparing.compare import Comparison
 from specaug.study.load import load
 from specaug.study.page.sounds import Voices
 from specaug.study.page.theme import Table

@@ -3,11 +3,19 @@
 from collections.abc import Iterable
 from html import escape
 
-from specaug.study.cells import earned, extras_told, leading_header, policies, rate, scores, side_by_side
-from specaug.study.compare import Comparison
+from specaug.study.comparing.compare import Comparison
 from specaug.study.page.theme import tabled
-from specaug.study.remarks import best, footer, heading, runs
-from specaug.study.text_table import TEXTS, Table, printable
+from specaug.study.tables.cells import (
+    earned,
+    extras_told,
+    leading_header,
+    policies,
+    rate,
+    scores,
+    side_by_side,
+)
+from specaug.study.tables.remarks import best, footer, heading, runs
+from specaug.study.tables.text_table import TEXTS, Table, printable
 
 
 def tables(comparison: Comparison) -> list[str]:

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from specaug.speech.kinds import Tell
-from specaug.study.compare import Comparison, compare
+from specaug.study.comparing.compare import Comparison, compare
 from specaug.study.page import figures, rates
 from specaug.study.page.curves import DEV, TRAIN, WER, Trained, trained
 from specaug.study.page.explorer import Shown, explorer, shown

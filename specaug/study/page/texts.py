@@ -9,9 +9,9 @@ import jiwer
 import numpy as np
 
 from specaug.speech.scoring import tidy
-from specaug.study.compare import Comparison
+from specaug.study.comparing.compare import Comparison
+from specaug.study.comparing.systems import systems
 from specaug.study.results import KINDS, Counts, Result, Utterances, read_utterances
-from specaug.study.systems import systems
 
 OPERATIONS = {"equal": "=", "substitute": "s", "delete": "d", "insert": "i"}
 

@@ -6,12 +6,12 @@ from itertools import chain
 from pathlib import Path
 
 from specaug.errors import UserError
-from specaug.study.gathered import Gathered, gathered
-from specaug.study.groups import ALL, Grouped, GroupedPart, grouped
+from specaug.study.comparing.gathered import Gathered, gathered
+from specaug.study.comparing.groups import ALL, Grouped, GroupedPart, grouped
 from specaug.study.page.rates import listed
 from specaug.study.page.theme import Table, tabled
-from specaug.study.statistics import NO_DIFFERENCE, Difference
-from specaug.study.text_table import percent, printable
+from specaug.study.stats.statistics import NO_DIFFERENCE, Difference
+from specaug.study.tables.text_table import percent, printable
 
 FIRST = "speaker"
 MOST = 24  # values of a column that is shown without being asked for

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from specaug.study.statistics import Floats
+from specaug.study.stats.statistics import Floats
 from specaug.study.sweep.options import CONDITION
 from specaug.study.sweep.response import Coder, Fit, Point, Surface
 

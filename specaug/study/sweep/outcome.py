@@ -7,11 +7,11 @@ from pathlib import Path
 
 import optuna
 
-from specaug.study import table
-from specaug.study.compare import CHOOSING, Comparison, Row, compare
+from specaug.study.comparing.compare import CHOOSING, Comparison, Row, compare
 from specaug.study.sweep.diagnosis import said
 from specaug.study.sweep.objective import POLICY
 from specaug.study.sweep.progress import scored, standing
+from specaug.study.tables import table
 
 TOP = 5  # trials that are named
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from specaug.study.compare import Comparison, compare
+from specaug.study.comparing.compare import Comparison, compare
 from specaug.study.page import rates
 from specaug.study.page.theme import Table, captioned, division, put, tabled, whole
 from specaug.study.sweep import diagnosis
@@ -19,7 +19,7 @@ from specaug.study.sweep.options import HIDING, Axis
 from specaug.study.sweep.outcome import named, winner
 from specaug.study.sweep.samplers import sampler_name
 from specaug.study.sweep.slots import SLOT, why
-from specaug.study.table import SHORT
+from specaug.study.tables.table import SHORT
 
 TOP = 10  # trials in the table
 

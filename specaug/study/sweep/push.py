@@ -8,12 +8,12 @@ from typing import Any
 import optuna
 
 from specaug.errors import UserError
-from specaug.study.compare import compare
+from specaug.study.comparing.compare import compare
 from specaug.study.sweep.book import Plan
 from specaug.study.sweep.objective import POLICY, RUNS
 from specaug.study.sweep.progress import standing
 from specaug.study.sweep.slots import SLOT
-from specaug.study.table import SHORT, as_markdown
+from specaug.study.tables.table import SHORT, as_markdown
 
 COLUMNS = ("slot", "policy", "value, %", "masked, %", "seconds", "runs")
 TOP = 10  # trials in the note

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.spatial.distance import cdist
 
-from specaug.study.statistics import Floats
+from specaug.study.stats.statistics import Floats
 from specaug.study.sweep.options import Axis, Sweep, Value
 from specaug.study.sweep.space import values_of
 

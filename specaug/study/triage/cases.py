@@ -7,7 +7,7 @@ from pathlib import Path
 
 from specaug.errors import UserError
 from specaug.speech.manifest import Value
-from specaug.study.comparable import check_comparable
+from specaug.study.comparing.comparable import check_comparable
 from specaug.study.nearest import hint
 from specaug.study.results import Result, find_runs, read_lines
 from specaug.study.rows import KINDS, OWN

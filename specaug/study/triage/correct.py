@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from specaug.errors import UserError
 from specaug.speech.manifest import Utterance
-from specaug.study.text_table import aligned, printable
+from specaug.study.tables.text_table import aligned, printable
 from specaug.study.triage.annotations import Annotation
 from specaug.study.triage.config import CAUSES
 

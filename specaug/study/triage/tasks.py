@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from specaug.study.text_table import percent
+from specaug.study.tables.text_table import percent
 from specaug.study.triage.cases import Case, Chosen, alike
 from specaug.study.triage.config import MARK
 from specaug.study.triage.regions import Region

@@ -2,7 +2,7 @@
 
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from specaug.study.text_table import piped
+from specaug.study.tables.text_table import piped
 from specaug.study.views.shown import COLUMNS, Row, Shown, rates, transcripts
 from specaug.training.fit import Outcome
 

@@ -6,12 +6,12 @@ import json
 import math
 from collections.abc import Iterator
 
-from specaug.study.cells import better
-from specaug.study.compare import Comparison, Row
-from specaug.study.remarks import footer, headline
-from specaug.study.statistics import Difference
-from specaug.study.systems import System
-from specaug.study.text_table import printable
+from specaug.study.comparing.compare import Comparison, Row
+from specaug.study.comparing.systems import System
+from specaug.study.stats.statistics import Difference
+from specaug.study.tables.cells import better
+from specaug.study.tables.remarks import footer, headline
+from specaug.study.tables.text_table import printable
 
 COLUMNS = (
     "part policy seeds folds runs masked_cells masked_frames masked_channels wer wer_low wer_high "

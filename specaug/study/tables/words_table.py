@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from specaug.study.text_table import Table
-from specaug.study.words import Changed, Edit, Finding
+from specaug.study.comparing.words import Changed, Edit, Finding
+from specaug.study.tables.text_table import Table
 
 Told = tuple[str, Sequence[tuple[str, str]]]  # a line, and under it named texts
 

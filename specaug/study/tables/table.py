@@ -9,7 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from specaug.errors import UserError
-from specaug.study.cells import (
+from specaug.study.comparing.compare import Comparison, PartFacts, compare
+from specaug.study.comparing.systems import System
+from specaug.study.results import HYPOTHESES, RECIPE, RESULT, read_lines, read_result, read_utterances
+from specaug.study.stats.statistics import Difference, Estimate
+from specaug.study.tables.cells import (
     EXTRAS,
     earned,
     extras_told,
@@ -20,16 +24,12 @@ from specaug.study.cells import (
     scores,
     side_by_side,
 )
-from specaug.study.compare import Comparison, PartFacts, compare
-from specaug.study.flat import as_csv, as_tsv
-from specaug.study.latex import as_latex
-from specaug.study.remarks import best, footer, heading, headline
-from specaug.study.results import HYPOTHESES, RECIPE, RESULT, read_lines, read_result, read_utterances
-from specaug.study.statistics import Difference, Estimate
-from specaug.study.systems import System
-from specaug.study.text_table import SHORT as SHORT
-from specaug.study.text_table import aligned as aligned
-from specaug.study.text_table import percent, piped, printable, safe
+from specaug.study.tables.flat import as_csv, as_tsv
+from specaug.study.tables.latex import as_latex
+from specaug.study.tables.remarks import best, footer, heading, headline
+from specaug.study.tables.text_table import SHORT as SHORT
+from specaug.study.tables.text_table import aligned as aligned
+from specaug.study.tables.text_table import percent, piped, printable, safe
 from specaug.training.files import CURVES
 
 WIDTH = 110  # columns of a terminal

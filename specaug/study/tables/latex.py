@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from specaug.study.cells import CER, bounds, earned, header_above, leading_header, led, reported
-from specaug.study.compare import Comparison
-from specaug.study.remarks import best, family, footer, seeds, sizes
-from specaug.study.statistics import MIN_SEEDS
-from specaug.study.text_table import percent, printable
+from specaug.study.comparing.compare import Comparison
+from specaug.study.stats.statistics import MIN_SEEDS
+from specaug.study.tables.cells import CER, bounds, earned, header_above, leading_header, led, reported
+from specaug.study.tables.remarks import best, family, footer, seeds, sizes
+from specaug.study.tables.text_table import percent, printable
 
 ESCAPED = {
     "\\": r"\textbackslash{}",

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from specaug.study.compare import CHOOSING, Comparison, PartFacts, PartScore, Row
-from specaug.study.statistics import BETTER, NO_DIFFERENCE, Difference, Estimate
-from specaug.study.systems import System
-from specaug.study.text_table import Table, percent
+from specaug.study.comparing.compare import CHOOSING, Comparison, PartFacts, PartScore, Row
+from specaug.study.comparing.systems import System
+from specaug.study.stats.statistics import BETTER, NO_DIFFERENCE, Difference, Estimate
+from specaug.study.tables.text_table import Table, percent
 
 CER, CHANCE = "CER", "P(<)"  # columns that stand where there is room for them, hence so narrow
 EXTRAS = ((CER, CHANCE), (CER,), ())  # from the most to the least

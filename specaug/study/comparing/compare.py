@@ -8,18 +8,18 @@ from statistics import fmean
 import numpy as np
 
 from specaug.errors import UserError
-from specaug.study import statistics
-from specaug.study.comparable import check_comparable, check_once, check_same_utterances, decoded
-from specaug.study.pairing import (
+from specaug.study.comparing.comparable import check_comparable, check_once, check_same_utterances, decoded
+from specaug.study.comparing.pairing import (
     Entry,
     chosen_baseline,
     pairing_notes,
     training_notes,
     whole_seeds,
 )
+from specaug.study.comparing.systems import System, systems
 from specaug.study.results import KINDS, Counts, Masked, Result, find_runs, read_utterances
-from specaug.study.statistics import Difference, Estimate, Floats
-from specaug.study.systems import System, systems
+from specaug.study.stats import statistics
+from specaug.study.stats.statistics import Difference, Estimate, Floats
 
 CHOOSING = "dev"  # the part on which everything is chosen
 

@@ -23,8 +23,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from specaug.study.variance import Floats as Floats
-from specaug.study.variance import standard_error, student_quantile
+from specaug.study.stats.variance import Floats as Floats
+from specaug.study.stats.variance import standard_error, student_quantile
 
 Pair = tuple[str, str]
 

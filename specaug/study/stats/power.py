@@ -14,9 +14,9 @@ import numpy as np
 from scipy.special import chdtri, stdtrit
 
 from specaug.errors import UserError
-from specaug.study.gathered import Tested, gathered
-from specaug.study.statistics import LEVEL, MIN_SEEDS, MIN_UNITS
-from specaug.study.variance import Floats, combined, freedoms, mean_squares
+from specaug.study.comparing.gathered import Tested, gathered
+from specaug.study.stats.statistics import LEVEL, MIN_SEEDS, MIN_UNITS
+from specaug.study.stats.variance import Floats, combined, freedoms, mean_squares
 
 ENDLESS = 10**6  # seeds: more cannot be told from this many
 MOST_SEEDS = 1000  # that are looked through

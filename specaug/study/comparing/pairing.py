@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from specaug.errors import UserError
+from specaug.study.comparing.systems import System
 from specaug.study.results import Result, Utterances
-from specaug.study.systems import System
 
 ORDER = ("None", "LB", "LD", "SM", "SS")  # of the rows; others follow
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from specaug.errors import UserError
 from specaug.speech.manifest import Value
-from specaug.study.comparable import check_comparable, check_once, check_same_utterances, decoded
-from specaug.study.compare import CHOOSING
-from specaug.study.pairing import Entry, chosen_baseline, pairing_notes, training_notes, whole_seeds
+from specaug.study.comparing.comparable import check_comparable, check_once, check_same_utterances, decoded
+from specaug.study.comparing.compare import CHOOSING
+from specaug.study.comparing.pairing import Entry, chosen_baseline, pairing_notes, training_notes, whole_seeds
+from specaug.study.comparing.systems import systems
 from specaug.study.results import Counts, Result, Utterances, find_runs, read_utterances
-from specaug.study.systems import systems
 
 Parts = Mapping[str, Utterances]
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
-from specaug.study.gathered import Gathered, Tested
+from specaug.study.comparing.gathered import Gathered, Tested
 from specaug.study.results import Counts
 
 WAYS = 1_024  # to swap two policies seed by seed; with up to eleven seeds these are all there are

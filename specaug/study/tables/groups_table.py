@@ -5,14 +5,22 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from specaug.study import words_table
-from specaug.study.cells import bounds
-from specaug.study.gathered import Gathered
-from specaug.study.groups import ALL, GAP_WORDS, Grouped, GroupedPart, GroupFacts, GroupScore, grouped
-from specaug.study.statistics import MIN_SEEDS, MIN_UNITS, NO_DIFFERENCE, Difference
-from specaug.study.text_table import Table, aligned, percent, piped, printable, safe
-from specaug.study.words import Changed, changed
-from specaug.study.words_table import Told, one_line
+from specaug.study.comparing.gathered import Gathered
+from specaug.study.comparing.groups import (
+    ALL,
+    GAP_WORDS,
+    Grouped,
+    GroupedPart,
+    GroupFacts,
+    GroupScore,
+    grouped,
+)
+from specaug.study.comparing.words import Changed, changed
+from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS, NO_DIFFERENCE, Difference
+from specaug.study.tables import words_table
+from specaug.study.tables.cells import bounds
+from specaug.study.tables.text_table import Table, aligned, percent, piped, printable, safe
+from specaug.study.tables.words_table import Told, one_line
 
 WIDTH = 110  # columns of a terminal
 GAP = "(gap)"

@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Any
 
 from specaug.errors import UserError
-from specaug.study.comparable import same
+from specaug.study.comparing.comparable import same
 from specaug.study.load import read, validated
 from specaug.study.results import RECIPE, Result
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from specaug.errors import UserError
-from specaug.study import statistics
-from specaug.study.bins import NOT_GIVEN, group_names, in_order
-from specaug.study.gaps import Gap, gaps
-from specaug.study.gathered import Gathered, Tested
+from specaug.study.comparing.bins import NOT_GIVEN, group_names, in_order
+from specaug.study.comparing.gaps import Gap, gaps
+from specaug.study.comparing.gathered import Gathered, Tested
 from specaug.study.nearest import hint
 from specaug.study.results import Counts
-from specaug.study.statistics import (
+from specaug.study.stats import statistics
+from specaug.study.stats.statistics import (
     BETTER,
     LEVEL,
     MIN_UNITS,

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from statistics import median
 
-from specaug.study.cells import CER, CHANCE, titled
-from specaug.study.compare import CHOOSING, Comparison, PartFacts
-from specaug.study.statistics import MIN_SEEDS, MIN_UNITS, REPLICATES, Difference, Estimate
-from specaug.study.systems import System
-from specaug.study.text_table import SHORT, percent
+from specaug.study.comparing.compare import CHOOSING, Comparison, PartFacts
+from specaug.study.comparing.systems import System
+from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS, REPLICATES, Difference, Estimate
+from specaug.study.tables.cells import CER, CHANCE, titled
+from specaug.study.tables.text_table import SHORT, percent
 
 
 def headline(comparison: Comparison) -> str:

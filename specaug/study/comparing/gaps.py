@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import stdtr
 
-from specaug.study import statistics
-from specaug.study.statistics import (
+from specaug.study.stats import statistics
+from specaug.study.stats.statistics import (
     LEVEL,
     MIN_SEEDS,
     MIN_UNITS,
@@ -16,7 +16,7 @@ from specaug.study.statistics import (
     Difference,
     Runs,
 )
-from specaug.study.variance import Floats, student_quantile
+from specaug.study.stats.variance import Floats, student_quantile
 
 REPLICATES = 2_000  # of which only the standard deviation is taken
 WIDENS, NARROWS = "widens", "narrows"

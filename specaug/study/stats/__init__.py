@@ -1,0 +1,1 @@
+"""What runs say of policies: intervals, verdicts, and the seeds that they take."""

@@ -1,0 +1,1 @@
+"""Comparisons as text, Markdown, CSV, tab-separated values and LaTeX."""

@@ -53,7 +53,7 @@ def compare(arguments: argparse.Namespace) -> int:
 def keep(arguments: argparse.Namespace) -> int:
     """Copy finished runs into a folder that can be committed."""
     from specaug.study.results import find_runs
-    from specaug.study.tables.table import keep_run
+    from specaug.study.tables.document import keep_run
 
     for result in find_runs([arguments.runs]).finished:
         sys.stdout.write(f"{keep_run(result.folder, arguments.folder)}\n")
@@ -62,7 +62,7 @@ def keep(arguments: argparse.Namespace) -> int:
 
 def tables(arguments: argparse.Namespace) -> int:
     """Make a document's tables again."""
-    from specaug.study.tables.table import refresh
+    from specaug.study.tables.document import refresh
 
     same = refresh(arguments.document, Path.cwd(), arguments.check)
     if arguments.check and not same:

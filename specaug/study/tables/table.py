@@ -1,17 +1,10 @@
-"""The comparison in every format, and the tables of a document."""
+"""The comparison in every format."""
 
-import json
-import lzma
-import re
-import shutil
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-from specaug.errors import UserError
-from specaug.study.comparing.compare import Comparison, PartFacts, compare
+from specaug.study.comparing.compare import Comparison, PartFacts
 from specaug.study.comparing.systems import System
-from specaug.study.results import HYPOTHESES, RECIPE, RESULT, read_lines, read_result, read_utterances
 from specaug.study.stats.statistics import Difference, Estimate
 from specaug.study.tables.cells import (
     EXTRAS,
@@ -30,11 +23,8 @@ from specaug.study.tables.remarks import best, footer, heading, headline
 from specaug.study.tables.text_table import SHORT as SHORT
 from specaug.study.tables.text_table import aligned as aligned
 from specaug.study.tables.text_table import percent, piped, printable, safe
-from specaug.training.files import CURVES
 
 WIDTH = 110  # columns of a terminal
-MARKER = re.compile(r"^<!-- table: (?P<path>.+?) -->$")
-END = "<!-- end -->"
 
 
 def as_text(comparison: Comparison) -> str:
@@ -75,67 +65,6 @@ FORMATS: dict[str, Callable[[Comparison], str]] = {
     "csv": as_csv,
     "latex": as_latex,
 }
-
-
-def results_table(folder: Path) -> str:
-    """The Markdown of all runs that are kept below `folder`."""
-    return as_markdown(compare([folder]))
-
-
-def refresh(document: Path, root: Path, check: bool) -> bool:
-    """Whether `document` had the tables that the kept runs give; where not, it has them now, unless `check`.
-
-    A table stands between a line `<!-- table: PATH -->`, PATH being relative to `root`, and `<!-- end -->`.
-    Raises UserError where a marker has no end or names a folder without finished runs.
-    """
-    text = document.read_text(encoding="utf-8")
-    lines, kept, start = text.splitlines(), [], 0
-    while start < len(lines):
-        kept.append(lines[start])
-        if marker := MARKER.match(lines[start]):
-            where = f"{document}:{start + 1}"
-            start = _end(lines, start, where)
-            kept += ["", *_regenerated(root / marker["path"], where), "", END]
-        start += 1
-    current = "".join(f"{line}\n" for line in kept)
-    if current != text and not check:
-        partial = document.with_name(f".{document.name}.partial")
-        partial.write_text(current, encoding="utf-8")
-        partial.replace(document)
-    return current == text
-
-
-def keep_run(folder: Path, root: Path) -> Path:
-    """The folder below `root`, named as `folder`, that now holds what a table needs of a finished run.
-
-    This is the form in which runs are committed: about 10 kB for 700 utterances.
-    """
-    read_utterances(read_result(folder))  # what is damaged is not kept
-    kept = root / folder.resolve().name
-    kept.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in read_lines(folder))
-    (kept / f"{HYPOTHESES}.xz").write_bytes(lzma.compress(text.encode()))
-    for name in (CURVES, RECIPE):
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, kept / name)
-    shutil.copyfile(folder / RESULT, kept / RESULT)  # last: it says that the folder is whole
-    return kept
-
-
-def _end(lines: Sequence[str], start: int, where: str) -> int:
-    for number in range(start + 1, len(lines)):
-        if lines[number] == END:
-            return number
-        if MARKER.match(lines[number]):
-            break
-    raise UserError(f"{where}: the table has no end; expected a line {END}")
-
-
-def _regenerated(folder: Path, where: str) -> list[str]:
-    try:
-        return results_table(folder).splitlines()
-    except UserError as error:
-        raise UserError(f"{where}: {error}") from None
 
 
 def _pairs(comparison: Comparison) -> Iterator[tuple[PartFacts, System | None]]:

@@ -1,0 +1,86 @@
+"""The tables of a document, and the runs that are kept for them."""
+
+import json
+import lzma
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from specaug.errors import UserError
+from specaug.study.comparing.compare import compare
+from specaug.study.comparing.gathered import gathered
+from specaug.study.results import HYPOTHESES, RECIPE, RESULT, read_lines, read_result, read_utterances
+from specaug.study.tables import groups_table
+from specaug.study.tables.table import as_markdown
+from specaug.training.files import CURVES
+
+MARKER = re.compile(r"^<!-- table: (?P<path>.+?)(?: by (?P<column>\S+))? -->$")
+END = "<!-- end -->"
+
+
+def results_table(folder: Path) -> str:
+    """The Markdown of all runs that are kept below `folder`."""
+    return as_markdown(compare([folder]))
+
+
+def grouped_table(folder: Path, column: str) -> str:
+    """The Markdown of all runs that are kept below `folder`, by a column of the manifest."""
+    return groups_table.as_markdown(groups_table.Report.of(gathered([folder]), [column]))
+
+
+def refresh(document: Path, root: Path, check: bool) -> bool:
+    """Whether `document` had the tables that the kept runs give; where not, it has them now, unless `check`.
+
+    A table stands between a line `<!-- table: PATH -->`, PATH being relative to `root`, and `<!-- end -->`; with
+    `<!-- table: PATH by speaker -->` it is that by the column `speaker`. Raises UserError where a marker has no end or
+    names a folder without finished runs.
+    """
+    text = document.read_text(encoding="utf-8")
+    lines, kept, start = text.splitlines(), [], 0
+    while start < len(lines):
+        kept.append(lines[start])
+        if marker := MARKER.match(lines[start]):
+            where = f"{document}:{start + 1}"
+            start = _end(lines, start, where)
+            kept += ["", *_regenerated(root / marker["path"], marker["column"], where), "", END]
+        start += 1
+    current = "".join(f"{line}\n" for line in kept)
+    if current != text and not check:
+        partial = document.with_name(f".{document.name}.partial")
+        partial.write_text(current, encoding="utf-8")
+        partial.replace(document)
+    return current == text
+
+
+def keep_run(folder: Path, root: Path) -> Path:
+    """The folder below `root`, named as `folder`, that now holds what a table needs of a finished run.
+
+    This is the form in which runs are committed: about 10 kB for 700 utterances.
+    """
+    read_utterances(read_result(folder))  # what is damaged is not kept
+    kept = root / folder.resolve().name
+    kept.mkdir(parents=True, exist_ok=True)
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in read_lines(folder))
+    (kept / f"{HYPOTHESES}.xz").write_bytes(lzma.compress(text.encode()))
+    for name in (CURVES, RECIPE):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, kept / name)
+    shutil.copyfile(folder / RESULT, kept / RESULT)  # last: it says that the folder is whole
+    return kept
+
+
+def _end(lines: Sequence[str], start: int, where: str) -> int:
+    for number in range(start + 1, len(lines)):
+        if lines[number] == END:
+            return number
+        if MARKER.match(lines[number]):
+            break
+    raise UserError(f"{where}: the table has no end; expected a line {END}")
+
+
+def _regenerated(folder: Path, column: str | None, where: str) -> list[str]:
+    try:
+        return (grouped_table(folder, column) if column else results_table(folder)).splitlines()
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None

@@ -169,6 +169,7 @@ def collected(runs: Sequence[Path], out: Path) -> int:
     if not epochs:
         raise UserError(f"{', '.join(map(str, runs))}: no finished run whose WER on dev was measured")
     order = sorted(rows, key=lambda row: [float(row[symbol]) for symbol in (*SYMBOLS, "seed")])
+    gridded([record_of({str(k): str(v) for k, v in row.items()}) for row in order], ", ".join(map(str, runs)))
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(
@@ -176,12 +177,13 @@ def collected(runs: Sequence[Path], out: Path) -> int:
         )
         writer.writeheader()
         writer.writerows(order)
-    read_grid(out)
     return len(rows)
 
 
 def row_of(result: Result) -> dict[Any, Any]:
     """A run as a row of the table; raises UserError where its policy is more than the table's symbols."""
+    if DEV not in result.parts:
+        raise UserError(f"{result.folder}: no part {DEV}; expected its WER by epoch")
     policy, dev = result.policy, result.parts[DEV].wer
     further = [name for name in USUAL if policy.get(name, USUAL[name]) != USUAL[name] and name not in SYMBOLS]
     if policy.get("operations") or further:
@@ -191,6 +193,8 @@ def row_of(result: Result) -> dict[Any, Any]:
         for row in read_curves(result.folder / CURVES)
         if row["dev/wer"]
     }
+    if not curve:
+        raise UserError(f"{result.folder}: WER on dev was never measured; expected it by epoch")
     facts = {"run": result.run, "seed": result.seed, "words": dev.total, "errors": dev.errors}
     return {**facts, **{symbol: policy[symbol] for symbol in SYMBOLS}, **curve}
 

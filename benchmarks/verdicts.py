@@ -31,6 +31,7 @@ from pathlib import Path
 
 import numpy as np
 
+from specaug.errors import UserError
 from specaug.study.comparing.gathered import Tested, gathered
 from specaug.study.stats.power import Deviations, detectable, power
 from specaug.study.stats.statistics import BETTER, NO_DIFFERENCE, Runs, estimates
@@ -50,6 +51,7 @@ CASES = {  # deviations in points: of seeds, of speakers, of the rest beside the
     "runs differ at random": (0.0, 0.0, 4.0),
     "the counting alone": (0.0, 0.0, 0.0),
 }
+KEPT = Path(__file__).resolve().parent.parent / "docs" / "results" / "fsdd"
 HEADER = (
     "source",
     "case",
@@ -165,7 +167,7 @@ def _kept(folders: list[Path]) -> Iterator[tuple[Tested, str | None, Floats, Flo
     """Each reported part and policy (None: the baseline itself), errors (seeds, speakers), and words."""
     runs = gathered(folders)
     for tested in runs.parts:
-        if tested.name == "dev":
+        if tested.choosing:
             continue
         names, speaker_of = np.unique(tested.speakers, return_inverse=True)
         words = np.bincount(speaker_of, weights=tested.words)
@@ -228,8 +230,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--repeats", type=int, default=400, help="comparisons of each kind (400)")
-    options.add_argument("--runs", type=Path, nargs="+", default=[Path("docs/results/fsdd")])
-    options.add_argument("--only", default="", help="a source: simulated, real or split")
+    options.add_argument("--runs", type=Path, nargs="+", default=[KEPT])
+    options.add_argument("--only", choices=("simulated", "real", "split"), help="one source alone")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--tsv", action="store_true", help="tab-separated")
     given = options.parse_args()
@@ -238,7 +240,10 @@ def main() -> None:
         "real": lambda: real(given.runs),
         "split": lambda: split(given.runs),
     }
-    cells = [cell for name, source in sources.items() if given.only in name for cell in source()]
+    try:
+        cells = [cell for name, source in sources.items() if given.only in (None, name) for cell in source()]
+    except UserError as error:
+        sys.exit(str(error))
     rows, started = [HEADER], time.monotonic()
     for place, cell in enumerate(cells):
         rows.append(measured(cell, place, given.repeats, given.seed))

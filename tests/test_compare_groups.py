@@ -40,7 +40,7 @@ def test_every_format_that_is_offered_is_written(runs, capsys, form, start):
 @pytest.mark.parametrize("form", sorted({*FORMATS} - {*GROUPED}))
 def test_other_formats_are_refused_in_one_line(runs, capsys, form):
     assert main(["compare", str(runs), "--by", "speaker", "--format", form]) == 2
-    expected = f"specaug: --format {form} with --by or --words; expected text or markdown or tsv\n"
+    expected = f"specaug: --format {form} with --by, --words or --models; expected text or markdown or tsv\n"
     assert capsys.readouterr().err == expected
 
 

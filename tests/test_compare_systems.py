@@ -137,7 +137,7 @@ def test_the_table_names_every_system_its_schedule_and_the_runs_of_every_row(com
             ids = " ".join(run[:8] for run in row.runs)
             assert f"Runs of {row.system}, {row.label}: {ids}" in shown
         assert "minus None: on the same network, schedule, seeds and utterances" in shown
-        assert "corrected (Holm) for the 3 compared with it in each part" in shown
+        assert "corrected (Holm) for the 3 that can be judged in each part" in shown
 
 
 def test_each_part_has_a_table_of_each_system(compared):

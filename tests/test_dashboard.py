@@ -159,6 +159,7 @@ def test_the_files_and_the_table_of_the_comparison_arrive(pushed, runs, tmp_path
         variables = {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": loopback.KEY, "HOME": str(tmp_path)}
         done = subprocess.run(
             [sys.executable, "-m", "wandb", "sync", "--yes", str(log)],
+            cwd=tmp_path,
             env={**os.environ, **variables},
             capture_output=True,
             check=False,

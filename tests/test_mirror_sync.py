@@ -44,6 +44,7 @@ def sync(server: loopback.Server, folder: Path, home: Path) -> str:
     logs = sorted(str(path) for path in (folder / "wandb").glob("offline-run-*"))
     done = subprocess.run(
         [sys.executable, "-m", "wandb", "sync", "--yes", *logs],
+        cwd=folder,  # it leaves a log of its own where it is started
         env={**os.environ, **environment(server, home)},
         capture_output=True,
         text=True,

@@ -40,7 +40,7 @@ def dashboard(arguments: argparse.Namespace) -> int:
     if arguments.print:
         sys.stdout.write(made.written(made.workspace(about, arguments.entity)))
     elif arguments.push:
-        sys.stdout.write(f"{made.push(about, arguments.online, arguments.baseline)}\n")
+        sys.stdout.write(f"{made.push(about, arguments.online, arguments.baseline, arguments.entity)}\n")
     else:
         sys.stdout.write(f"{made.create(about, arguments.entity)}\n")
     return 0

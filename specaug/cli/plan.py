@@ -57,16 +57,17 @@ def add_plan(verbs: Any) -> None:
 
 def plan(arguments: argparse.Namespace) -> int:
     """Print the table of seeds and what they show."""
+    from specaug.study.tables.text_table import aligned, printable
+
     _check(arguments)
     setting = _setting(arguments)
     rows, remarks = _rows(arguments, setting), _remarks(arguments, setting)
     if arguments.format == "tsv":
-        facts = (setting.part, setting.policies, setting.baseline, str(setting.units), *_points(setting))
+        named = (setting.part, setting.policies, setting.baseline)
+        facts = (*map(printable, named), str(setting.units), *_points(setting))
         lines = ["\t".join(COLUMNS), *("\t".join((*facts, *row)) for row in rows)]
         sys.stdout.write("".join(f"{line}\n" for line in [*lines, *(f"# {line}" for line in remarks)]))
         return 0
-    from specaug.study.tables.text_table import aligned, printable
-
     header = ("seeds", "detectable", f"power at {arguments.effect:g}")
     blocks = [
         "\n".join(map(printable, setting.sources)),

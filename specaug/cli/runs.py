@@ -79,12 +79,12 @@ def ablate(arguments: argparse.Namespace) -> int:
             from specaug.study.ablation import run_all
 
             runs, failures = run_all(name, recipe, at, arguments.workers, logs, screen)
+    for failed in failures:
+        complain(f"{failed.run.name} failed: {failed.why}", 1)
     if finished := [run.folder for run in runs if run.finished]:
         show(finished, "text", None)
         if recipe.caption:
             sys.stdout.write(f"\n{textwrap.fill(recipe.caption, WIDTH)}\n")
         page = paged(finished, at.runs / name / PAGE, at)
         sys.stdout.write(f"\nresults: {at.runs / name}\npage: {page}\n")
-    for failed in failures:
-        complain(f"{failed.run.name} failed: {failed.why}", 1)
     return 1 if failures else 0

@@ -25,6 +25,11 @@ def add_tables(verbs: Any) -> None:
     verb.add_argument("--by", action="append", default=[], metavar="COLUMN", help=by)
     words = f"the words and confusions that a policy changed most; so many of each ({WORDS})"
     verb.add_argument("--words", nargs="?", type=_count, const=WORDS, default=0, metavar="N", help=words)
+    verb.add_argument(
+        "--models",
+        action="store_true",
+        help="trained models in pairs instead, seed by seed: MAPSSWE, bootstrap",
+    )
     example = "specaug keep runs/fsdd docs/results/fsdd"
     verb = add_verb(verbs, "keep", "copy what a table needs of finished runs", keep, example)
     verb.add_argument("runs", type=Path, metavar="RUNS")
@@ -37,15 +42,20 @@ def add_tables(verbs: Any) -> None:
 
 def compare(arguments: argparse.Namespace) -> int:
     """Print the table, or what is asked about groups and words."""
-    if not (arguments.by or arguments.words):
+    if not (arguments.by or arguments.words or arguments.models):
         return show(arguments.runs, arguments.format, arguments.baseline)
     if arguments.format not in GROUPED:
         expected = " or ".join(GROUPED)
-        raise UserError(f"--format {arguments.format} with --by or --words; expected {expected}")
+        raise UserError(f"--format {arguments.format} with --by, --words or --models; expected {expected}")
     from specaug.study.comparing.gathered import gathered
+    from specaug.study.tables import models_table
     from specaug.study.tables.groups_table import FORMATS, Report
 
     found = gathered(arguments.runs, arguments.baseline)
+    if arguments.models:
+        sys.stdout.write(models_table.FORMATS[arguments.format](found))
+    if not (arguments.by or arguments.words):
+        return 0
     sys.stdout.write(FORMATS[arguments.format](Report.of(found, arguments.by, arguments.words)))
     return 0
 
@@ -55,7 +65,10 @@ def keep(arguments: argparse.Namespace) -> int:
     from specaug.study.results import find_runs
     from specaug.study.tables.document import keep_run
 
-    for result in find_runs([arguments.runs]).finished:
+    found = find_runs([arguments.runs]).finished
+    if not found:
+        raise UserError(f"{arguments.runs}: no finished run; expected folders with result.json")
+    for result in found:
         sys.stdout.write(f"{keep_run(result.folder, arguments.folder)}\n")
     return 0
 
@@ -67,7 +80,7 @@ def tables(arguments: argparse.Namespace) -> int:
     same = refresh(arguments.document, Path.cwd(), arguments.check)
     if arguments.check and not same:
         return complain(
-            f"{arguments.document}: its tables are not those of the kept runs; see `make tables`", 1
+            f"{arguments.document}: its tables are not those of the kept runs; run `specaug tables` on it", 1
         )
     return 0
 

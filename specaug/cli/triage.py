@@ -110,6 +110,8 @@ def import_(arguments: argparse.Namespace) -> int:
 
     if arguments.out.resolve() in [manifest.resolve() for manifest in arguments.manifest]:
         raise UserError(f"--out is {arguments.out}, the manifest itself; expected another file")
+    if not arguments.out.name or arguments.out.is_dir():
+        raise UserError(f"--out is {arguments.out}, a folder; expected a file")
     utterances = [u for manifest in arguments.manifest for u in read_manifest(manifest)]
     said = read_annotations(arguments.annotations)
     said = [a for a in said if arguments.part in (None, a.part)]

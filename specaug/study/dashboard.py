@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,20 @@ NAME = "Policies"  # of the workspace
 PACKAGE = "wandb-workspaces"
 FILES = {"comparison.tsv": "tsv", "comparison.md": "markdown", "comparison.txt": "text"}  # names of FORMATS
 TABLE = "comparison"  # the key of the table on W&B
-LABELS = ("part", "policy", "seeds", "folds", "verdict")  # columns that hold no number
+LABELS = (  # columns of text, which may look like numbers
+    *(
+        "part",
+        "policy",
+        "verdict",
+        "baseline",
+        "system",
+        "network",
+        "arguments",
+        "schedule",
+        "corpus",
+        "run_ids",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -123,7 +137,7 @@ def create(about: Subject, entity: str = "") -> str:
     return str(space.url)
 
 
-def push(about: Subject, online: bool = False, baseline: str | None = None) -> str:
+def push(about: Subject, online: bool = False, baseline: str | None = None, entity: str = "") -> str:
     """Log the comparison as a run of W&B with job type "compare": a table, and an artifact with the files.
 
     The run is named by what it says, so that the same comparison is one run however often it is pushed. Returns where
@@ -141,6 +155,7 @@ def push(about: Subject, online: bool = False, baseline: str | None = None) -> s
         "name": f"{about.project}: comparison",
         "id": f"compare-{hashlib.sha256(tsv.encode()).hexdigest()[:12]}",
         "project": about.project,
+        **({"entity": entity} if entity else {}),
         "job_type": "compare",
         "config": {"baseline": comparison.baseline, "corpus": comparison.title},
     }
@@ -148,7 +163,7 @@ def push(about: Subject, online: bool = False, baseline: str | None = None) -> s
     with Log(folder, wanted, online) as run:
         named: list[str | int] = list(columns)
         run.log({TABLE: wandb.Table(columns=named, data=rows)})
-        artifact = wandb.Artifact(f"{about.project}-comparison", type="comparison")
+        artifact = wandb.Artifact(artifact_name(about.project), type="comparison")
         for name, text in texts.items():
             with artifact.new_file(name, encoding="utf-8") as file:
                 file.write(text)
@@ -156,6 +171,11 @@ def push(about: Subject, online: bool = False, baseline: str | None = None) -> s
         run.summary.update(summary(columns, rows))
         where = Path(run.dir).parent
     return f"{wanted['id']}: {'on W&B, and ' if online else ''}in {where}"
+
+
+def artifact_name(project: str) -> str:
+    """What W&B allows as the name of an artifact."""
+    return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', project)[:100]}-comparison"
 
 
 def table(lines: Iterable[str]) -> tuple[list[str], list[list[Any]]]:
@@ -180,8 +200,10 @@ def number(cell: str) -> float | str | None:
 def summary(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Mapping[str, Any]:
     """The error rate of each policy on each part, in percent, and what is said of its difference."""
     told: dict[str, Any] = {}
-    for row in rows:
-        cells = dict(zip(columns, row, strict=True))
-        name = f"{cells['part']}/{cells['policy']}"
+    cells_of = [dict(zip(columns, row, strict=True)) for row in rows]
+    several = len({cells["system"] for cells in cells_of}) > 1
+    for cells in cells_of:
+        policy = f"{cells['policy']}, {cells['system']}" if several else cells["policy"]
+        name = f"{cells['part']}/{policy}"
         told |= {f"{name}/wer": cells["wer"], f"{name}/verdict": cells["verdict"]}
     return told

@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Any
 
 from lightning.pytorch.loggers import Logger
-from lightning.pytorch.utilities import rank_zero_only
 
 from specaug.speech.prepare import Prepared
 from specaug.study.loggers import Logs
@@ -89,7 +88,6 @@ class Bell(Logger):
         """Likewise."""
         return ""
 
-    @rank_zero_only
     def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
         """A row was written."""
         self.mirror.look()

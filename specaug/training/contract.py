@@ -22,7 +22,7 @@ class Network(Protocol):
         targets: Int[Tensor, "batch label"],
         target_lengths: Int[Tensor, " batch"],
     ) -> Float[Tensor, ""]:
-        """What training makes small."""
+        """What training makes small: summed over the batch, divided by its labels (by 1 where it has none)."""
         ...
 
     def transcribe(

@@ -7,17 +7,13 @@ from statistics import fmean
 
 import numpy as np
 
-from specaug.errors import UserError
-from specaug.study.comparing.comparable import check_comparable, check_once, check_same_utterances, decoded
+from specaug.study.comparing.comparable import decoded
 from specaug.study.comparing.pairing import (
     Entry,
-    chosen_baseline,
-    pairing_notes,
-    training_notes,
-    whole_seeds,
 )
-from specaug.study.comparing.systems import System, systems
-from specaug.study.results import KINDS, Counts, Masked, Result, find_runs, read_utterances
+from specaug.study.comparing.reading import read_runs
+from specaug.study.comparing.systems import System
+from specaug.study.results import KINDS, Counts, Masked, Result
 from specaug.study.stats import statistics
 from specaug.study.stats.statistics import Difference, Estimate, Floats
 
@@ -91,33 +87,20 @@ def compare(paths: Iterable[Path], baseline: str | None = None) -> Comparison:
     is over all policies of all systems that are compared on a part. Raises UserError where there is no finished
     run, where runs differ in more than system, policy, seed and fold, or where no policy has a seed with all folds.
     """
-    paths = list(paths)
-    runs = find_runs(paths)
-    if not runs.finished:
-        raise UserError(f"{', '.join(map(str, paths))}: no finished run; expected folders with result.json")
-    check_comparable(runs.finished)
-    found = systems(runs.finished)
-    for _, results in found:
-        check_once(results)
-    whole, notes = whole_seeds(found)
-    entries = [
-        Entry(system, label, results, {(r.seed, r.fold): read_utterances(r) for r in results})
-        for system, label, results in whole
-    ]
-    baseline = chosen_baseline(entries, baseline)
-    check_same_utterances([(r, entry.read[r.seed, r.fold]) for entry in entries for r in entry.results])
+    found = read_runs(paths, baseline)
+    entries = found.entries
     first = entries[0].results[0]
-    tested = [_on_part(part, entries, baseline) for part in _parts(first)]
+    tested = [_on_part(part, entries, found.baseline) for part in _parts(first)]
     scores = [{facts.name: scored[i] for facts, scored in tested} for i in range(len(entries))]
     return Comparison(
-        title=_title(first),
-        baseline=baseline,
+        title=first.heading,
+        baseline=found.baseline,
         network=first.network,
         parameters=first.parameters,
         parts=[facts for facts, _ in tested],
         rows=[_row(entry, scored) for entry, scored in zip(entries, scores, strict=True)],
-        notes=notes + pairing_notes(entries, baseline) + training_notes(found),
-        unfinished=runs.unfinished,
+        notes=found.notes,
+        unfinished=found.unfinished,
         systems=list({entry.system.name: entry.system for entry in entries}.values()),
     )
 
@@ -131,12 +114,6 @@ def _parts(result: Result) -> list[str]:
         return plain == CHOOSING, names.index(plain), bool(decoding), names.index(part)
 
     return sorted(names, key=place)
-
-
-def _title(result: Result) -> str:
-    if result.synthetic and "synthetic speech" not in result.title.lower():
-        return f"{result.title} (synthetic speech)"
-    return result.title
 
 
 def _on_part(part: str, entries: Sequence[Entry], baseline: str) -> tuple[PartFacts, list[PartScore]]:

@@ -10,11 +10,11 @@ import numpy as np
 
 from specaug.errors import UserError
 from specaug.speech.manifest import Value
-from specaug.study.comparing.comparable import check_comparable, check_once, check_same_utterances, decoded
+from specaug.study.comparing.comparable import decoded
 from specaug.study.comparing.compare import CHOOSING
-from specaug.study.comparing.pairing import Entry, chosen_baseline, pairing_notes, training_notes, whole_seeds
-from specaug.study.comparing.systems import systems
-from specaug.study.results import Counts, Result, Utterances, find_runs, read_utterances
+from specaug.study.comparing.pairing import Entry
+from specaug.study.comparing.reading import check_one_system, read_runs
+from specaug.study.results import Counts, Result, Utterances
 
 Parts = Mapping[str, Utterances]
 T = TypeVar("T")
@@ -58,34 +58,21 @@ def gathered(paths: Iterable[Path], baseline: str | None = None) -> Gathered:
     Raises UserError as `compare` does, and where the runs are of several systems.
     """
     paths = list(paths)
-    runs = find_runs(paths)
-    if not runs.finished:
-        raise UserError(f"{', '.join(map(str, paths))}: no finished run; expected folders with result.json")
-    check_comparable(runs.finished)
-    found = systems(runs.finished)
-    if len(found) > 1:
-        told = "; ".join(system.name for system, _ in found)
-        raise UserError(f"{', '.join(map(str, paths))}: runs of {len(found)} systems ({told}); expected one")
-    check_once(found[0][1])
-    whole, notes = whole_seeds(found)
-    entries = [
-        Entry(system, label, results, {(r.seed, r.fold): read_utterances(r) for r in results})
-        for system, label, results in whole
-    ]
-    baseline = chosen_baseline(entries, baseline)
+    found = read_runs(paths, baseline)
+    check_one_system(found.results, paths)
+    entries = found.entries
     read = [(result, entry.read[result.seed, result.fold]) for entry in entries for result in entry.results]
-    check_same_utterances(read)
-    names = list(runs.finished[0].parts)
+    names = list(found.results[0].parts)
     choosing = {part: decoded(part, names)[0] == CHOOSING for part in names}
     return Gathered(
-        title=runs.finished[0].heading,
-        baseline=baseline,
+        title=found.results[0].heading,
+        baseline=found.baseline,
         seeds={entry.label: entry.seeds for entry in entries},
         parts=[
             _tested(part, choosing[part], entries, read) for part in sorted(names, key=choosing.__getitem__)
         ],
-        notes=notes + pairing_notes(entries, baseline) + training_notes(found),
-        unfinished=runs.unfinished,
+        notes=found.notes,
+        unfinished=found.unfinished,
     )
 
 

@@ -127,7 +127,7 @@ def _part(found: Gathered, part: Tested, column: str, where: Where, notes: list[
         enough = group.words >= GAP_WORDS and group.units >= MIN_UNITS and group.name != NOT_GIVEN
         (asked if enough else left).append(group.name)
     if left and len(facts) > 1:
-        small = f"fewer than {GAP_WORDS} words, or {NOT_GIVEN}"
+        small = f"fewer than {GAP_WORDS} words or {MIN_UNITS} units, or {NOT_GIVEN}"
         notes.append(f"not asked for the gap in {part.name}: {', '.join(left)} ({small})")
     told = _gaps(found, part, {name: where[name] for name in asked}) if len(asked) > 1 else {}
     return GroupedPart(part.name, part.choosing, [_facts(part, ALL, everywhere), *facts], scores, told)

@@ -129,13 +129,17 @@ async function choose(place) {
   get("transcripts").hidden = place >= data.tested;
   seeds();
   words();
+  audio.pause();
+  levels = null;
   if (!there) return;
   const sound = block(`sound-${place}`);
   audio.hidden = !sound.audio;
   audio.src = sound.audio ?? "";
   get("cursor").hidden = true;
-  levels = await inflated(sound.picture);
-  if (chosen === place) masks();
+  const found = await inflated(sound.picture);
+  if (chosen !== place) return;
+  levels = found;
+  masks();
 }
 
 function runsOf(policy, fold) {
@@ -194,6 +198,7 @@ function masks() {
 }
 
 function follow() {
+  if (!heard.has(chosen)) return;
   const sound = block(`sound-${chosen}`), cursor = get("cursor"), room = get("screen").clientWidth - LEFT - 8;
   cursor.hidden = false;
   cursor.style.left = `${LEFT + audio.currentTime / (sound.frames * sound.shift) * room}px`;

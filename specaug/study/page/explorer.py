@@ -116,12 +116,18 @@ def baselines(comparison: Comparison) -> list[int]:
 
 
 def draws_of(run: Heard, seen: Shown, epochs: int) -> dict[int, list[Any]]:
-    """What the policy of a run draws for each utterance of its fold that can be seen."""
-    places = [place for place in seen.blocks if seen.cases[place].fold == run.result.fold]
+    """What the policy of a run draws for each utterance of its fold that can be seen in frames as the run's."""
     try:
         recipe = load(run.result.folder / RECIPE).run()
     except UserError:  # its texts can be read all the same
         return {}
+    options = recipe.features
+    framing = {"mel": options.mel, "shift": options.shift, "window": options.window}
+    places = [
+        place
+        for place, block in seen.blocks.items()
+        if seen.cases[place].fold == run.result.fold and framing.items() <= block.items()
+    ]
     found = drawings(
         policy_at(recipe, run.result),
         recipe.seed,

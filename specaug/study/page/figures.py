@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from specaug.study.comparing.compare import Comparison
 from specaug.study.page.curves import DEV, TRAIN, WER, Band, Trained
+from specaug.study.page.texts import titles
 from specaug.study.page.theme import BLUE, GREEN, GREY, OCHRE, ORANGE, PURPLE, RED, TEAL, plain
 from specaug.study.stats.statistics import NO_DIFFERENCE, Difference
 
@@ -26,13 +27,13 @@ def differences(comparison: Comparison) -> Any:
         places.append(row)
         names.append(f"<b>{escape(part.name)}</b>")
         row -= 1
-        for one in comparison.rows:
+        for name, one in zip(titles(comparison), comparison.rows, strict=True):
             difference = one.scores[part.name].difference
             if difference is None or math.isnan(difference.value):
                 continue
             places.append(row)
-            names.append(escape(one.label))
-            shown.append((row, f"{part.name}, {one.label}", difference))
+            names.append(escape(name))
+            shown.append((row, f"{part.name}, {name}", difference))
             row -= 1
     traces = [dot(*one) for one in shown]
     x = f"WER minus {escape(comparison.baseline)}'s, points"
@@ -65,7 +66,7 @@ def rates(policies: Sequence[Trained]) -> Any:
     """The dev WER of every policy by epoch."""
     traces = []
     for place, policy in enumerate(policies):
-        colour, dash = COLOURS[place % len(COLOURS)], DASHES[place % len(DASHES)]
+        colour, dash = COLOURS[place % len(COLOURS)], DASHES[(place + place // len(COLOURS)) % len(DASHES)]
         traces += banded(policy.bands[WER], policy.label, colour, dash, 100.0)
     return plain(traces, "epoch", "WER on dev, %", 340, **legend()).update_yaxes(rangemode="tozero")
 

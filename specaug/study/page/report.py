@@ -114,11 +114,12 @@ def head(comparison: Comparison) -> str:
     count = sum(len(row.runs) for row in comparison.rows)
     seeds = sorted({seed for row in comparison.rows for seed in row.seeds})
     folds = {fold for row in comparison.rows for fold in row.folds}
+    policies = len({row.label for row in comparison.rows})
     facts = [
-        f"{len({row.label for row in comparison.rows})} policies",
+        f"{policies} {'policy' if policies == 1 else 'policies'}",
         f"{len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}",
         *([f"{len(folds)} folds"] if len(folds) > 1 else []),
-        f"{count} runs",
+        f"{count} {'run' if count == 1 else 'runs'}",
         *(f"{system.short}, {system.parameters:,} parameters" for system in comparison.systems),
     ]
     line = escape(" · ".join(facts))

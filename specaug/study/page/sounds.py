@@ -74,7 +74,8 @@ def sound(utterance: Utterance, options: Features) -> dict[str, Any] | None:
     rows, reading = compute(utterance, options)
     if reading.fault or not len(rows):
         return None
-    block: dict[str, Any] = {"frames": len(rows), "mel": options.mel, "shift": options.shift}
+    framing = {"mel": options.mel, "shift": options.shift, "window": options.window}
+    block: dict[str, Any] = {"frames": len(rows), **framing}
     block["picture"] = picture(rows)
     if utterance.audio is not None and reading.rate:
         wave, rate = read_audio(utterance)

@@ -119,6 +119,8 @@ def whole(title: str, parts: Iterable[str], styles: Sequence[str] = (), scripts:
 
 def put(text: str, out: Path) -> Path:
     """The page, written whole or not at all. Raises UserError where it cannot be."""
+    if not out.name or out.is_dir():
+        raise UserError(f"{out}: a folder; expected a file that can be written")
     partial = out.with_name(f".{out.name}.partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,10 @@ def whom(paths: Sequence[Path], baseline: str | None) -> list[str]:
         return [f"<p>{escape(str(error))}</p>"]
     lines: list[str] = []
     for column in columns(found):
-        shown = "".join(grouping(grouped(found, column)))
+        try:
+            shown = "".join(grouping(grouped(found, column)))
+        except UserError as error:  # as where there are very many speakers
+            shown = f"<p>{escape(str(error))}</p>"
         opened = "" if lines else " open"
         lines.append(f"<details{opened}><summary>By {escape(printable(column))}</summary>{shown}</details>")
     return lines or ["<p>No column of the manifest divides the utterances into groups.</p>"]

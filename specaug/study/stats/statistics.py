@@ -9,7 +9,7 @@ percentile interval of that bootstrap is then stretched about its centre, for tw
 The stretch gives it the standard error of the two-way variance components (seeds + speakers - residual) and
 Student quantiles, with the degrees of freedom of `variance.combined`. `benchmarks/verdicts.py` measures how
 often two identical policies are told apart at 95 %: with 5 or 10 seeds in 3 to 7 of 100 comparisons where seeds or
-speakers are what differs; with 3 seeds that differ more than the speakers in 7 to 10, which is too bold; and in 0 to
+speakers are what differs; with 3 seeds that differ more than the speakers in up to 10, which is too bold; and in 0 to
 4, on the safe side, where runs differ mostly at random from speaker to speaker.
 """
 
@@ -74,7 +74,9 @@ class Difference:
     p: float | None = None
     adjusted: float | None = None
     margin: float | None = None
-    detectable: float | None = None  # the true difference that 80 % of such comparisons would see
+    detectable: float | None = (
+        None  # the true difference that 80 % of such comparisons would see, as corrected
+    )
     verdict: str | None = None
     better: float | None = None
 
@@ -90,7 +92,7 @@ def estimates(
     """The rate of every policy, and for each pair (policy, baseline) the difference of the two rates.
 
     The units of all policies are the same and in the same order. A pair is compared on the seeds that both
-    have; in each replicate both get the same seeds and the same units. `pairs` is the family of Holm's correction.
+    have; in each replicate both get the same seeds and the same units. Holm's family are those of `pairs` that can be judged.
     """
     resampled = _resampled_rates(policies, replicates, seed)
     rates = {
@@ -103,7 +105,7 @@ def estimates(
     levels, adjusted = holm(list(p_values.values()))
     differences = {pair: Difference(spread.value) for pair, spread in spreads.items()}
     for (pair, p), level, corrected in zip(p_values.items(), levels, adjusted, strict=True):
-        differences[pair] = _difference(judged[pair], p, level, corrected)
+        differences[pair] = _difference(judged[pair], p, level, corrected, LEVEL / len(judged))
     return rates, differences
 
 
@@ -229,10 +231,10 @@ def _estimate(spread: _Spread) -> Estimate:
     return Estimate(spread.value, max(0.0, low), high)
 
 
-def _difference(spread: _Spread, p: float, level: float, adjusted: float) -> Difference:
+def _difference(spread: _Spread, p: float, level: float, adjusted: float, strictest: float) -> Difference:
     low, high = spread.interval(LEVEL)
     narrow, wide = spread.interval(level)
-    quantiles = student_quantile(1 - LEVEL / 2, spread.freedom), student_quantile(POWER, spread.freedom)
+    quantiles = student_quantile(1 - strictest / 2, spread.freedom), student_quantile(POWER, spread.freedom)
     verdict = NO_DIFFERENCE if adjusted >= LEVEL else BETTER if spread.value < 0 else WORSE
     return Difference(
         spread.value,

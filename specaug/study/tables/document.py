@@ -36,8 +36,13 @@ def refresh(document: Path, root: Path, check: bool) -> bool:
     `<!-- table: PATH by speaker -->` it is that by the column `speaker`. Raises UserError where a marker has no end or
     names a folder without finished runs.
     """
-    text = document.read_text(encoding="utf-8")
-    lines, kept, start = text.splitlines(), [], 0
+    try:
+        text = document.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{document}: byte {error.start} is not UTF-8 ({error.reason}); expected text"
+        ) from None
+    lines, kept, start = text.removesuffix("\n").split("\n"), [], 0
     while start < len(lines):
         kept.append(lines[start])
         if marker := MARKER.match(lines[start]):
@@ -45,7 +50,7 @@ def refresh(document: Path, root: Path, check: bool) -> bool:
             start = _end(lines, start, where)
             kept += ["", *_regenerated(root / marker["path"], marker["column"], where), "", END]
         start += 1
-    current = "".join(f"{line}\n" for line in kept)
+    current = "\n".join(kept) + "\n" * text.endswith("\n")
     if current != text and not check:
         partial = document.with_name(f".{document.name}.partial")
         partial.write_text(current, encoding="utf-8")

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from specaug.errors import UserError
 from specaug.study.comparing.gathered import Gathered
 from specaug.study.comparing.groups import (
     ALL,
@@ -43,7 +44,12 @@ class Report:
     def of(cls, found: Gathered, columns: Sequence[str], words: int = 0) -> "Report":
         """By each of `columns`, and with at most so many words and confusions; 0 for none."""
         by = [grouped(found, column) for column in dict.fromkeys(columns)]
-        return cls(found, by, changed(found, words) if words else [])
+        told = changed(found, words) if words else []
+        if words and not told:
+            raise UserError(
+                f"no policy shares a seed with {found.baseline}; expected one whose words can be compared"
+            )
+        return cls(found, by, told)
 
 
 def as_text(report: Report) -> str:
@@ -215,7 +221,7 @@ def _about_groups(report: Report) -> Iterator[str]:
     else:
         yield "[95 %]: seeds resampled together with the speakers of the group."
     yield (
-        f"Verdicts and p are corrected (Holm) for all groups and policies of a part; {ALL} is judged by itself. "
+        f"Verdicts and p are corrected (Holm) for all groups of a column and all policies, part by part; {ALL} is judged by itself. "
         f"Too few to say: fewer than {MIN_SEEDS} common seeds, or {MIN_UNITS} speakers or utterances."
     )
 

@@ -56,8 +56,9 @@ def seeds(comparison: Comparison) -> str:
 
 
 def family(comparison: Comparison) -> int:
-    """How many policies are compared with a baseline on each part."""
-    return sum(row.scores[comparison.parts[0].name].difference is not None for row in comparison.rows)
+    """How many policies are judged, and so corrected for, at most on a part."""
+    told = [[row.scores[part.name].difference for row in comparison.rows] for part in comparison.parts]
+    return max(sum(d is not None and d.adjusted is not None for d in part) for part in told)
 
 
 def sizes(parts: Sequence[PartFacts]) -> str:
@@ -69,7 +70,9 @@ def _about_columns(extras: Collection[str]) -> list[str]:
     lines = ["WER: mean over seeds; S/D/I: substitutions, deletions, insertions per 100 words."]
     told = [f"{CER}: character error rate, mean over seeds"] if CER in extras else []
     if CHANCE in extras:
-        told.append(f"{CHANCE}: how probable a truly lower WER than the baseline's is, by this pair alone")
+        told.append(
+            f"{CHANCE}: how confident one may be of a lower WER than the baseline's, by this pair alone"
+        )
     return [*lines, f"{'; '.join(told)}."] if told else lines
 
 
@@ -89,11 +92,16 @@ def _about_intervals(comparison: Comparison) -> list[str]:
             f"[95 %]: bootstrap of {seeds(comparison)} seeds together with {sizes(comparison.parts)}, "
             f"{REPLICATES:,} replicates, stretched to the standard error and the Student quantiles of so few."
         )
-    if count := family(comparison):
+    if any(part.unit == "utterances" for part in comparison.parts):
+        lines.append(
+            "In a part of one speaker utterances are resampled: what is said holds for that voice, and need not "
+            "for others."
+        )
+    if any(score.difference for row in comparison.rows for score in row.scores.values()):
         same = "network, schedule, seeds" if len(comparison.systems) > 1 else "seeds"
         lines.append(
             f"minus {comparison.baseline}: on the same {same} and utterances; below 0 are fewer errors. Verdicts "
-            f"and p are corrected (Holm) for the {count} compared with it in each part."
+            f"and p are corrected (Holm) for the {family(comparison)} that can be judged in each part."
         )
     return lines
 

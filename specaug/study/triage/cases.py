@@ -7,7 +7,7 @@ from pathlib import Path
 
 from specaug.errors import UserError
 from specaug.speech.manifest import Value
-from specaug.study.comparing.comparable import check_comparable
+from specaug.study.comparing.reading import check_one_system
 from specaug.study.nearest import hint
 from specaug.study.results import Result, find_runs, read_lines
 from specaug.study.rows import KINDS, OWN
@@ -62,9 +62,7 @@ def read_cases(paths: Sequence[Path], part: str | None = None) -> list[Case]:
     where there is no such part.
     """
     results = find_runs(paths).finished
-    if not results:
-        raise UserError(f"{', '.join(map(str, paths))}: no finished run; expected folders with result.json")
-    check_comparable(results)
+    check_one_system(results, paths)
     if part is not None and part not in results[0].parts:
         raise UserError(f"--part is {part!r}{hint(part, results[0].parts)}")
     cases: dict[tuple[int, str, str], Case] = {}

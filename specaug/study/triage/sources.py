@@ -7,6 +7,7 @@ from pathlib import Path
 from specaug.errors import UserError
 from specaug.speech.kinds import Tell
 from specaug.speech.manifest import Utterance
+from specaug.study.comparing.comparable import decoded
 from specaug.study.corpora import open_corpus
 from specaug.study.laboratory import find
 from specaug.study.load import load
@@ -37,7 +38,7 @@ class Sources:
         if folder not in self.corpora:
             corpus = open_corpus(self.recipe(folder).corpus, self.places(folder), self.progress)
             self.corpora[folder] = {(part, u.id): u for part, us in corpus.parts.items() for u in us}
-        found = self.corpora[folder].get((case.part, case.id))
+        found = self.corpora[folder].get((decoded(case.part, list(run.parts))[0], case.id))
         if found is None:
             raise UserError(f"{run.folder}: utterance {case.id!r} is not in part {case.part} of the corpus")
         if found.text.split() != case.reference.split():

@@ -21,6 +21,7 @@ from specaug.training.fit import Outcome
 
 TABLE_ROWS = 50  # utterances of each part in the table of hypotheses
 PICTURES = 4  # utterances in the picture of an augmented batch
+TAG = 64  # characters that W&B takes
 COLUMNS = ("part", "id", "reference", "hypothesis", "errors", "words")  # of the table
 
 Row = Mapping[str, int | float]  # of `curves.csv`
@@ -73,7 +74,7 @@ class Shown:
     @property
     def tags(self) -> list[str]:
         """The corpus, and what tells the run from its siblings."""
-        return [self.recipe.corpus.name, self.group, *self.numbered]
+        return [tag[:TAG] for tag in (self.recipe.corpus.name, self.group, *self.numbered)]
 
     @property
     def numbered(self) -> list[str]:

@@ -1,0 +1,91 @@
+"""Trained models in pairs, seed by seed, as text, Markdown and TSV: what other harnesses call significance."""
+
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from specaug.study.comparing.gathered import Gathered
+from specaug.study.stats.mapsswe import ModelTests, seed_by_seed
+from specaug.study.tables.text_table import Table, aligned, percent, piped, printable, safe
+
+WIDTH = 110  # columns of a terminal
+LEFT = 2  # columns of text
+COLUMNS = ("part", "policy", "seed", "difference", "low", "high", "P(<)", "segments", "z", "p")
+REMARKS = (
+    "Two trained models with one seed on the same utterances (of all folds), policy less baseline; below 0 are fewer "
+    "errors. low, high and P(<): 95 % of the bootstrap over utterances, and its share below 0. segments, z, p: NIST's "
+    "matched pairs (MAPSSWE), two-sided and uncorrected.",
+    "These are tests of two models and not of two policies: two seeds of one policy are told apart by them as well, "
+    "far more often than in 5 of 100 cases. What policies do is in `specaug compare` without --models.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A policy's model against the baseline's, on one part."""
+
+    part: str
+    policy: str
+    tests: ModelTests
+
+
+def pairs(found: Gathered) -> Iterator[Pair]:
+    """Every part, policy and seed that the policy and the baseline have both."""
+    for part in found.parts:
+        rows = {
+            label: {
+                seed: [
+                    {"id": name, "reference": reference, "hypothesis": hypothesis}
+                    for name, reference, hypothesis in zip(part.ids, part.references, texts, strict=True)
+                ]
+                for seed, texts in by_seed.items()
+            }
+            for label, by_seed in part.hypotheses.items()
+        }
+        for label in found.others:
+            for tests in seed_by_seed(rows[label], rows[found.baseline]):
+                yield Pair(part.name, label, tests)
+
+
+def table(found: Gathered) -> Table:
+    """A row a pair under a header."""
+    return [COLUMNS, *map(cells, pairs(found))]
+
+
+def cells(pair: Pair) -> tuple[str, ...]:
+    """A pair as it is printed; differences in points."""
+    tests, bootstrap, matched = pair.tests, pair.tests.bootstrap, pair.tests.matched
+    bounds = (bootstrap.difference, bootstrap.low, bootstrap.high)
+    p = f"{matched.p:.3f}" if matched.p >= 0.001 else "< 0.001"
+    return (
+        *(pair.part, pair.policy, str(tests.seed)),
+        *(percent(bound, "+") for bound in bounds),
+        *(f"{bootstrap.better:.2f}", str(matched.segments), f"{matched.z:+.2f}", p),
+    )
+
+
+def as_text(found: Gathered) -> str:
+    """Aligned plain text."""
+    lines = [textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in REMARKS]
+    shown = [[printable(cell) for cell in row] for row in table(found)]
+    return "\n\n".join([printable(headline(found)), aligned(shown, LEFT), "\n".join(lines)]) + "\n"
+
+
+def as_markdown(found: Gathered) -> str:
+    """Markdown; text from the data is escaped."""
+    lines = "\n".join(f"- {safe(line)}" for line in REMARKS)
+    return f"**{safe(headline(found))}**\n\n{piped(table(found), LEFT)}\n\n{lines}\n"
+
+
+def as_tsv(found: Gathered) -> str:
+    """One header, a line a pair; lines that start with # are remarks."""
+    lines = ["\t".join(map(printable, row)) for row in table(found)]
+    return "\n".join([f"# {printable(headline(found))}", *lines, *(f"# {line}" for line in REMARKS)]) + "\n"
+
+
+def headline(found: Gathered) -> str:
+    """What stands above the table."""
+    return f"{found.title}: trained models against those of {found.baseline}, seed by seed"
+
+
+FORMATS: dict[str, Callable[[Gathered], str]] = {"text": as_text, "markdown": as_markdown, "tsv": as_tsv}

@@ -35,8 +35,12 @@ def named(tiny, name: str) -> chaos.Plan:
     return chaos.renamed(chaos.planned(tiny), name)
 
 
-def test_workers_that_are_killed_and_stopped_come_to_the_same_to_the_bit(tiny, server, unharmed, tmp_path):
-    plan = named(tiny, "killed")
+def test_workers_that_are_killed_and_stopped_come_to_the_same_to_the_bit(tiny, server, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    plan = chaos.renamed(
+        chaos.planned(tiny, "trials=10"), "killed"
+    )  # or it would be done before all has struck
+    unharmed = chaos.undisturbed(plan, tiny, tmp_path / "unharmed")
     words = chaos.command(plan, server.url, tiny, tmp_path / "runs")
     with chaos.begun_at(plan, server.url) as study:
         with chaos.team_of(3, words, tmp_path / "words") as team:

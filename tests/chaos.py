@@ -228,7 +228,7 @@ def put_to_sleep(study: optuna.Study, team: Team, rng: random.Random) -> None:
     if not until(lambda: bool(running(study, team)), team, 60):
         return
     number, worker = rng.choice(sorted(running(study, team).items()))
-    os.kill(worker.pid or 0, signal.SIGSTOP)
+    signalled(worker.pid or 0, signal.SIGSTOP)
     # nobody can, while it holds a lock of the database
     until(lambda: study.get_trials(deepcopy=False)[number].state != TrialState.RUNNING, team, 30)
     signalled(worker.pid or 0, signal.SIGCONT)  # unless it was done before it could be stopped

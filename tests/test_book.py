@@ -29,14 +29,12 @@ def test_a_study_remembers_its_plan(url):
     assert plan == PLAN
 
 
-def test_nothing_is_pruned_unless_asked_for(url):
-    made(PLAN, url)
-    study, _ = remembered("widths", open_storage(url), url)
-    assert isinstance(study.pruner, NopPruner)
-    asked = replace(PLAN, name="asked", sweep=replace(PLAN.sweep, pruner="hyperband"))
-    made(asked, url)
-    study, _ = remembered("asked", open_storage(url), url)
-    assert isinstance(study.pruner, HyperbandPruner)
+@pytest.mark.parametrize(("name", "kind"), [("none", NopPruner), ("hyperband", HyperbandPruner)])
+def test_nothing_is_pruned_unless_asked_for(url, name, kind):
+    plan = replace(PLAN, sweep=replace(PLAN.sweep, pruner=name))
+    storage = open_storage(url)
+    assert isinstance(opened(plan, storage, url)[0].pruner, kind)
+    assert isinstance(remembered(PLAN.name, storage, url)[0].pruner, kind)
 
 
 def test_a_study_that_is_taken_up_again_gets_no_new_slots_and_goes_on(url):

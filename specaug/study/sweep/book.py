@@ -75,7 +75,9 @@ def opened(plan: Plan, storage: RDBStorage, url: str) -> tuple[optuna.Study, lis
     Raises UserError, saying what differs, where a study of this name searches something else.
     """
     with reaching(url):
-        study = optuna.create_study(storage=storage, study_name=plan.name, load_if_exists=True)
+        study = optuna.create_study(
+            storage=storage, study_name=plan.name, load_if_exists=True, pruner=pruner_of(plan.sweep)
+        )
         known = study.user_attrs
         for key, value in plan.told.items():
             if key not in known:

@@ -225,9 +225,11 @@ def chaos(study: optuna.Study, team: Team, seed: int, kills: int = 6) -> None:
 
 def put_to_sleep(study: optuna.Study, team: Team, rng: random.Random) -> None:
     """Stop a worker in its trial until others take it for dead, then wake it."""
-    if not until(lambda: bool(running(study, team)), team, 60):
+    until(lambda: bool(running(study, team)), team, 60)
+    at = sorted(running(study, team).items())
+    if not at:
         return
-    number, worker = rng.choice(sorted(running(study, team).items()))
+    number, worker = rng.choice(at)
     signalled(worker.pid or 0, signal.SIGSTOP)
     # nobody can, while it holds a lock of the database
     until(lambda: study.get_trials(deepcopy=False)[number].state != TrialState.RUNNING, team, 30)

@@ -226,7 +226,9 @@ def test_groups_of_few_words_are_not_asked_for_the_gap(tmp_path):
             ]
             write_run(tmp_path / f"{label}-{seed}", spoken, label, seed)
     told = grouped(gathered([tmp_path]), "accent")
-    assert told.notes == ["not asked for the gap in test: few (fewer than 100 words, or (not given))"]
+    assert told.notes == [
+        "not asked for the gap in test: few (fewer than 100 words or 2 units, or (not given))"
+    ]
     assert {gap.best for gap in told.parts[0].gaps.values()} <= {"many", "some"}
 
 

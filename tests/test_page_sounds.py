@@ -93,7 +93,7 @@ def test_features_without_audio_are_seen_and_not_heard(utterance, tmp_path):
     rows = np.random.default_rng(2).normal(size=(40, 32)).astype(np.float32)
     np.save(tmp_path / "a.npy", rows)
     block = sound(replace(utterance, audio=None, features=tmp_path / "a.npy", duration=0.4), OPTIONS)
-    assert set(block) == {"frames", "mel", "shift", "picture"}
+    assert set(block) == {"frames", "mel", "shift", "window", "picture"}
     levels = np.frombuffer(zlib.decompress(base64.b64decode(block["picture"])), np.uint8)
     assert len(levels) == rows.size
     assert block["picture"] == picture(

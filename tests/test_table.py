@@ -153,7 +153,7 @@ def test_they_are_left_out_and_not_explained_where_they_do_not_fit():
         text = as_text(extended("B" * length))
         header = text.splitlines()[9]
         told = "CER" in header, "P(<)" in header
-        assert told == ("CER: character error rate" in text, "P(<): how probable" in text)
+        assert told == ("CER: character error rate" in text, "P(<): how confident" in text)
         if any(told):
             assert max(map(len, text.splitlines())) <= 110
         seen.add(told)

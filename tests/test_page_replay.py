@@ -2,13 +2,13 @@ import pytest
 from pages import EPOCHS, finished, places
 
 from specaug.augment.policy import NONE
-from specaug.study.comparing.compare import compare
+from specaug.study.comparing.compare import compared
+from specaug.study.comparing.reading import read_runs
 from specaug.study.load import load
 from specaug.study.page.curves import WER, read_curves
 from specaug.study.page.hidden import hidden, rows
 from specaug.study.page.replay import policy_at
 from specaug.study.page.sounds import Voices, voices
-from specaug.study.page.texts import counted
 from specaug.study.results import find_runs
 from specaug.training.strength import weakened
 
@@ -54,8 +54,8 @@ def test_a_closed_loop_hears_the_error_rates_before_the_epoch(tiny, tmp_path):
 @pytest.fixture
 def comparison(tiny, tmp_path):
     folder = finished(tiny, tmp_path)
-    found = compare([folder])
-    return found, counted(found, find_runs([folder]).finished)
+    found = read_runs([folder])
+    return compared(found), [entry.results for entry in found.entries]
 
 
 def test_what_was_expected_is_calculated_where_the_runs_do_not_say(tiny, tmp_path, comparison):

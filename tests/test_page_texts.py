@@ -7,17 +7,17 @@ from test_compare import study as runs_in
 from test_results import write_run
 
 from specaug.speech.scoring import word_errors
-from specaug.study.comparing.compare import compare
+from specaug.study.comparing.compare import compared
+from specaug.study.comparing.reading import read_runs
 from specaug.study.page.pick import by_turns, picked
-from specaug.study.page.texts import Case, aligned, counted, texts, written
-from specaug.study.results import find_runs
+from specaug.study.page.texts import Case, aligned, texts, written
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "dd"]), min_size=1, max_size=8).map(" ".join)
 
 
 def read(*folders):
-    comparison = compare(folders)
-    return texts(comparison, counted(comparison, find_runs(folders).finished)), comparison
+    found = read_runs(folders)
+    return texts(compared(found), found.entries), compared(found)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import scipy.stats
 
 from specaug.cli.plan import add_plan
 from specaug.errors import UserError
+from specaug.study.comparing.pilot import read_pilot
 from specaug.study.stats.power import (
     ENDLESS,
     Deviations,
@@ -15,7 +16,6 @@ from specaug.study.stats.power import (
     floor,
     margins,
     power,
-    read_pilot,
     seeds_needed,
     units_needed,
 )

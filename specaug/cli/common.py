@@ -39,13 +39,31 @@ def add_recipe(verb: argparse.ArgumentParser) -> None:
         "overrides", nargs="*", metavar="KEY=VALUE", help="policy=LD policy.F=15 training.batch=8"
     )
     verb.add_argument("--print-config", action="store_true", help="print the resolved recipe and stop")
+    add_folders(verb)
+    add_logger(verb)
+
+
+def add_data(verb: argparse.ArgumentParser) -> None:
+    """Where corpora are made from."""
     verb.add_argument(
         "--data", type=Path, metavar="DIR", help="sources of corpora (SPECAUG_DATA, else data/)"
     )
+
+
+def add_folders(verb: argparse.ArgumentParser) -> None:
+    """Where runs read and write."""
+    add_data(verb)
     verb.add_argument(
         "--runs", type=Path, metavar="DIR", help="where runs are written (SPECAUG_RUNS, else runs/)"
     )
-    add_logger(verb)
+
+
+def add_origin(verb: argparse.ArgumentParser) -> None:
+    """Where the corpus of finished runs is."""
+    verb.add_argument(
+        "--laboratory", type=Path, metavar="DIR", help="that the runs are of, where not above them"
+    )
+    add_data(verb)
 
 
 def add_logger(verb: argparse.ArgumentParser) -> None:

@@ -10,7 +10,8 @@ from specaug.cli.common import add_verb
 from specaug.errors import UserError
 
 if TYPE_CHECKING:
-    from specaug.study.stats.power import Deviations, Pilot
+    from specaug.study.comparing.pilot import Pilot
+    from specaug.study.stats.power import Deviations
 
 SEEDS = (3, 4, 5, 6, 8, 10, 15, 20, 30, 50)  # rows of the table
 ASSUMED = {"speakers": 40, "seed_sd": 0.3, "speaker_sd": 1.0, "residual_sd": 1.0}  # points of WER; test-clean
@@ -96,7 +97,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _setting(arguments: argparse.Namespace) -> Setting:
-    from specaug.study.stats.power import Deviations, read_pilot
+    from specaug.study.comparing.pilot import read_pilot
+    from specaug.study.stats.power import Deviations
 
     given = {name: getattr(arguments, name) for name in ASSUMED if getattr(arguments, name) is not None}
     part = policies = baseline = "-"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from specaug.cli.common import add_verb
+from specaug.cli.common import add_origin, add_verb
 from specaug.errors import UserError
 
 UTTERANCES, EPOCHS = 24, 50
@@ -25,12 +25,7 @@ def add_report(verbs: Any) -> None:
     verb.add_argument("--utterances", type=int, default=UTTERANCES, metavar="N", help=heard)
     seen = f"the first N, whose masks can be looked at ({EPOCHS})"
     verb.add_argument("--epochs", type=int, default=EPOCHS, metavar="N", help=seen)
-    verb.add_argument(
-        "--laboratory", type=Path, metavar="DIR", help="that the runs are of, where not above them"
-    )
-    verb.add_argument(
-        "--data", type=Path, metavar="DIR", help="sources of corpora (SPECAUG_DATA, else data/)"
-    )
+    add_origin(verb)
 
 
 def report(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from specaug.cli.common import add_logger, add_verb, chosen, places
+from specaug.cli.common import add_folders, add_logger, add_verb, chosen, places
 from specaug.cli.launchers import add_launcher, add_storage, desk, url
 
 ACTIONS = ("worker", "status", "stop", "report")
@@ -61,12 +61,7 @@ def add_sweep(verbs: Any) -> None:
 
 def add_places(verb: argparse.ArgumentParser) -> None:
     """Where data, runs and the study lie."""
-    verb.add_argument(
-        "--data", type=Path, metavar="DIR", help="sources of corpora (SPECAUG_DATA, else data/)"
-    )
-    verb.add_argument(
-        "--runs", type=Path, metavar="DIR", help="where runs are written (SPECAUG_RUNS, else runs/)"
-    )
+    add_folders(verb)
     add_logger(verb)
     add_storage(verb)
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from specaug.cli.common import add_verb
+from specaug.cli.common import add_origin, add_verb
 from specaug.errors import UserError
 
 WORST = 50
@@ -45,12 +45,7 @@ def add_export(steps: Any) -> None:
         metavar="DIR",
         help="Label Studio's document root, to name files instead of embedding",
     )
-    verb.add_argument(
-        "--laboratory", type=Path, metavar="DIR", help="that the runs are of, where not above them"
-    )
-    verb.add_argument(
-        "--data", type=Path, metavar="DIR", help="sources of corpora (SPECAUG_DATA, else data/)"
-    )
+    add_origin(verb)
 
 
 def export(arguments: argparse.Namespace) -> int:

@@ -48,6 +48,19 @@ def writable(folder: Path) -> Path:
     return folder
 
 
+def replaced(path: Path, text: str) -> None:
+    """Write a file under a temporary name, and rename it: it is whole or it is not there."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 @contextmanager
 def space(folder: Path) -> Iterator[None]:
     """While it lasts, a disk that is full is a UserError that names `folder`."""

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import math
-import os
 import re
 import subprocess
 import time
@@ -33,7 +32,7 @@ from specaug.study.load import as_yaml, load
 from specaug.study.loggers import OFFLINE, Logs
 from specaug.study.mirror import Mirror
 from specaug.study.networks import build, outputs_of
-from specaug.study.places import Places, space, writable
+from specaug.study.places import Places, replaced, space, writable
 from specaug.study.recipe import Recipe, run_id
 from specaug.study.results import HYPOTHESES, RECIPE, RESULT
 from specaug.training.callbacks import Progress, Scores
@@ -268,16 +267,6 @@ def counts(errors: Errors, unit: str) -> dict[str, int]:
         "insertions": errors.insertions,
         unit: errors.total,
     }
-
-
-def replaced(path: Path, text: str) -> None:
-    """Write a file under a temporary name, and rename it: it is whole or it is not there."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def commit(folder: Path) -> str:

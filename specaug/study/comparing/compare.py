@@ -11,7 +11,7 @@ from specaug.study.comparing.comparable import decoded
 from specaug.study.comparing.pairing import (
     Entry,
 )
-from specaug.study.comparing.reading import read_runs
+from specaug.study.comparing.reading import Reading, read_runs
 from specaug.study.comparing.systems import System
 from specaug.study.results import KINDS, Counts, Masked, Result
 from specaug.study.stats import statistics
@@ -87,7 +87,11 @@ def compare(paths: Iterable[Path], baseline: str | None = None) -> Comparison:
     is over all policies of all systems that are compared on a part. Raises UserError where there is no finished
     run, where runs differ in more than system, policy, seed and fold, or where no policy has a seed with all folds.
     """
-    found = read_runs(paths, baseline)
+    return compared(read_runs(paths, baseline))
+
+
+def compared(found: Reading) -> Comparison:
+    """The comparison of runs that are read."""
     entries = found.entries
     first = entries[0].results[0]
     tested = [_on_part(part, entries, found.baseline) for part in _parts(first)]

@@ -13,7 +13,7 @@ from specaug.speech.manifest import Value
 from specaug.study.comparing.comparable import decoded
 from specaug.study.comparing.compare import CHOOSING
 from specaug.study.comparing.pairing import Entry
-from specaug.study.comparing.reading import check_one_system, read_runs
+from specaug.study.comparing.reading import Reading, check_one_system, read_runs
 from specaug.study.results import Counts, Result, Utterances
 
 Parts = Mapping[str, Utterances]
@@ -57,9 +57,12 @@ def gathered(paths: Iterable[Path], baseline: str | None = None) -> Gathered:
 
     Raises UserError as `compare` does, and where the runs are of several systems.
     """
-    paths = list(paths)
-    found = read_runs(paths, baseline)
-    check_one_system(found.results, paths)
+    return gathered_from(read_runs(paths, baseline))
+
+
+def gathered_from(found: Reading) -> Gathered:
+    """The same of runs that are read. Raises UserError where they are of several systems."""
+    check_one_system(found.systems, found.paths)
     entries = found.entries
     read = [(result, entry.read[result.seed, result.fold]) for entry in entries for result in entry.results]
     names = list(found.results[0].parts)

@@ -15,6 +15,8 @@ from specaug.study.results import Result, find_runs, read_utterances
 class Reading:
     """The policies of some runs, the one they are compared with, and what is to be said of the runs."""
 
+    paths: Sequence[Path]
+    systems: Sequence[System]  # also those of which no seed is whole
     entries: Sequence[Entry]
     baseline: str
     notes: Sequence[str]
@@ -46,7 +48,7 @@ def read_runs(paths: Iterable[Path], baseline: str | None = None) -> Reading:
     baseline = chosen_baseline(entries, baseline)
     check_same_utterances([(r, entry.read[r.seed, r.fold]) for entry in entries for r in entry.results])
     notes = notes + pairing_notes(entries, baseline) + training_notes(found)
-    return Reading(entries, baseline, notes, runs.unfinished)
+    return Reading(paths, [system for system, _ in found], entries, baseline, notes, runs.unfinished)
 
 
 def comparable(results: Sequence[Result], paths: Iterable[Path]) -> list[tuple[System, list[Result]]]:
@@ -57,10 +59,10 @@ def comparable(results: Sequence[Result], paths: Iterable[Path]) -> list[tuple[S
     return systems(results)
 
 
-def check_one_system(results: Sequence[Result], paths: Iterable[Path]) -> None:
-    """Raise UserError where the results are of several systems, or two are of the same run."""
-    found = comparable(results, paths)
-    if len(found) > 1:
-        told = "; ".join(system.name for system, _ in found)
-        raise UserError(f"{', '.join(map(str, paths))}: runs of {len(found)} systems ({told}); expected one")
-    check_once(results)
+def check_one_system(systems: Sequence[System], paths: Iterable[Path]) -> None:
+    """Raise UserError where there are several systems."""
+    if len(systems) > 1:
+        told = "; ".join(system.name for system in systems)
+        raise UserError(
+            f"{', '.join(map(str, paths))}: runs of {len(systems)} systems ({told}); expected one"
+        )

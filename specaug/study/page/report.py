@@ -6,17 +6,17 @@ from html import escape
 from pathlib import Path
 
 from specaug.speech.kinds import Tell
-from specaug.study.comparing.compare import Comparison, compare
+from specaug.study.comparing.compare import Comparison, compared
+from specaug.study.comparing.reading import Reading, read_runs
 from specaug.study.page import figures, rates
 from specaug.study.page.curves import DEV, TRAIN, WER, Trained, trained
 from specaug.study.page.explorer import Shown, explorer, shown
 from specaug.study.page.hidden import hidden, rows
 from specaug.study.page.sounds import Voices, voices
-from specaug.study.page.texts import Texts, counted, texts
+from specaug.study.page.texts import Texts, texts
 from specaug.study.page.theme import captioned, division, put, tabled, whole
 from specaug.study.page.whom import whom
 from specaug.study.places import Places
-from specaug.study.results import Result, find_runs
 
 STYLES = ("explorer.css",)
 SCRIPTS = ("words.js", "spectrogram.js", "explorer.js")
@@ -47,27 +47,26 @@ def report(
     Raises UserError as `compare` does, and where the page cannot be written. Where a corpus cannot be opened the
     page says so and shows texts only.
     """
-    comparison = compare(paths, wanted.baseline)
-    runs = counted(comparison, find_runs(paths).finished)
-    read = texts(comparison, runs)
-    everything = [run for results in runs for run in results]
+    reading = read_runs(paths, wanted.baseline)
+    comparison = compared(reading)
+    read = texts(comparison, reading.entries)
     found = Voices({}, {}, "none was asked for")
     if wanted.utterances:
-        found = voices(everything, places, tell)
+        found = voices(reading.results, places, tell)
     seen = shown(read, found, wanted.utterances, tell)
-    return put(page(comparison, paths, runs, read, found, seen, wanted), out)
+    return put(page(comparison, reading, read, found, seen, wanted), out)
 
 
 def page(
     comparison: Comparison,
-    paths: Sequence[Path],
-    runs: Sequence[Sequence[Result]],
+    reading: Reading,
     read: Texts,
     found: Voices,
     seen: Shown,
     wanted: Wanted,
 ) -> str:
     """The page's HTML."""
+    runs = [entry.results for entry in reading.entries]
     told = [
         trained(name, [(run.seed, run.folder) for run in results])
         for name, results in zip(read.labels, runs, strict=True)
@@ -77,7 +76,7 @@ def page(
         "rates": [*rates.tables(comparison), rates.remarks(comparison)],
         "differences": differences(comparison),
         "training": training(told),
-        "whom": [f'<p class="soft">{WHOM}</p>', *whom(paths, wanted.baseline)],
+        "whom": [f'<p class="soft">{WHOM}</p>', *whom(reading)],
         "hidden": [tabled(masked), f'<p class="soft">{HIDDEN}</p>'],
         "utterances": explorer(comparison, read, seen, found.why, wanted.epochs),
     }

@@ -10,8 +10,8 @@ import numpy as np
 
 from specaug.speech.scoring import tidy
 from specaug.study.comparing.compare import Comparison
-from specaug.study.comparing.systems import systems
-from specaug.study.results import KINDS, Counts, Result, Utterances, read_utterances
+from specaug.study.comparing.pairing import Entry
+from specaug.study.results import KINDS, Counts, Result, Utterances
 
 OPERATIONS = {"equal": "=", "substitute": "s", "delete": "d", "insert": "i"}
 
@@ -66,29 +66,20 @@ class Texts:
         return [len(found) for found in seeds]
 
 
-def counted(comparison: Comparison, results: Sequence[Result]) -> list[list[Result]]:
-    """For each row of a comparison the runs that it is made of."""
-    found: dict[tuple[str, str], list[Result]] = {}
-    for system, runs in systems(results):
-        for run in runs:
-            found.setdefault((system.name, run.label), []).append(run)
-    return [[run for run in found[row.system, row.label] if run.seed in row.seeds] for row in comparison.rows]
-
-
 def titles(comparison: Comparison) -> tuple[str, ...]:
     """What each row is called: its policy, and its system where there are several."""
     several = len(comparison.systems) > 1
     return tuple(f"{row.label}, {row.system}" if several else row.label for row in comparison.rows)
 
 
-def texts(comparison: Comparison, runs: Sequence[Sequence[Result]]) -> Texts:
-    """The texts of the runs of each row."""
+def texts(comparison: Comparison, entries: Sequence[Entry]) -> Texts:
+    """The texts of the runs of each row; `entries` are what the rows were made of."""
     parts = [part.name for part in comparison.parts]
     cases: dict[int, list[Case]] = {}
     found = []
-    for row, results in enumerate(runs):
-        for result in sorted(results, key=lambda result: (result.seed, result.fold)):
-            read = read_utterances(result)
+    for row, entry in enumerate(entries):
+        for result in sorted(entry.results, key=lambda result: (result.seed, result.fold)):
+            read = entry.read[result.seed, result.fold]
             cases.setdefault(result.fold, list(cases_of(result.fold, parts, read)))
             found.append(heard(row, result, [read[part] for part in parts]))
     ordered = tuple(case for fold in sorted(cases) for case in cases[fold])

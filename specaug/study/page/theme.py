@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from specaug.errors import UserError
+from specaug.study.places import replaced
 
 BLUE, ORANGE, GREY = "#3d7ec2", "#d9732f", "#8a8a8a"  # all can be read on white and on black
 GREEN, PURPLE, OCHRE, RED, TEAL = "#2f9868", "#a05fb8", "#a98600", "#d0524f", "#2b95a5"
@@ -121,13 +122,9 @@ def put(text: str, out: Path) -> Path:
     """The page, written whole or not at all. Raises UserError where it cannot be."""
     if not out.name or out.is_dir():
         raise UserError(f"{out}: a folder; expected a file that can be written")
-    partial = out.with_name(f".{out.name}.partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(out)
+        replaced(out, text)
     except OSError as error:
         raise UserError(f"{out}: {error.strerror}; expected a file that can be written") from None
-    finally:
-        partial.unlink(missing_ok=True)
     return out

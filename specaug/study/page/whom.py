@@ -1,13 +1,12 @@
 """For whom: the error rates of each policy by groups of the utterances, and the gaps between the groups."""
 
-from collections.abc import Sequence
 from html import escape
 from itertools import chain
-from pathlib import Path
 
 from specaug.errors import UserError
-from specaug.study.comparing.gathered import Gathered, gathered
+from specaug.study.comparing.gathered import Gathered, gathered_from
 from specaug.study.comparing.groups import ALL, Grouped, GroupedPart, grouped
+from specaug.study.comparing.reading import Reading
 from specaug.study.page.rates import listed
 from specaug.study.page.theme import Table, tabled
 from specaug.study.stats.statistics import NO_DIFFERENCE, Difference
@@ -17,10 +16,10 @@ FIRST = "speaker"
 MOST = 24  # values of a column that is shown without being asked for
 
 
-def whom(paths: Sequence[Path], baseline: str | None) -> list[str]:
+def whom(reading: Reading) -> list[str]:
     """The groups of each column that divides the utterances into a few, the first of them opened."""
     try:
-        found = gathered(paths, baseline)
+        found = gathered_from(reading)
     except UserError as error:
         return [f"<p>{escape(str(error))}</p>"]
     lines: list[str] = []

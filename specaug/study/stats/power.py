@@ -6,15 +6,13 @@ comparisons are simulated with normal deviates, and judged as `statistics.estima
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy.special import chdtri, stdtrit
 
 from specaug.errors import UserError
-from specaug.study.comparing.gathered import Tested, gathered
 from specaug.study.stats.statistics import LEVEL, MIN_SEEDS, MIN_UNITS
 from specaug.study.stats.variance import Floats, combined, freedoms, mean_squares
 
@@ -44,40 +42,6 @@ class Deviations:
     def shares(self, seeds: int, units: int) -> Floats:
         """What seeds, units and the rest (3,) add to the variance of a mean over so many of them."""
         return np.array([self.seed**2 / seeds, self.unit**2 / units, self.residual**2 / seeds / units])
-
-
-@dataclass(frozen=True, slots=True)
-class Pilot:
-    """What finished runs say of the differences between policies on a part of the corpus."""
-
-    part: str
-    policies: tuple[str, ...]
-    baseline: str
-    seeds: int  # the fewest that a policy shares with the baseline
-    units: int
-    unit: str  # "speakers" or "utterances"
-    deviations: Deviations
-
-
-def read_pilot(
-    paths: Iterable[Path], policy: str | None = None, baseline: str | None = None, part: str | None = None
-) -> Pilot:
-    """The variance in the runs in and below `paths`: of `policy` less the baseline, or of all that are there.
-
-    `part` is the first that is reported, unless it is named. Raises UserError where there is no such policy or
-    part, or where fewer than two seeds or units leave nothing to estimate from.
-    """
-    runs = gathered(paths, baseline)
-    if policy is not None and policy not in runs.others:
-        raise UserError(f"policy is {policy!r}; expected one of {', '.join(runs.others) or 'no other'}")
-    parts = {tested.name: tested for tested in runs.parts}
-    if part is not None and part not in parts:
-        raise UserError(f"part is {part!r}; expected one of {', '.join(parts)}")
-    tested = runs.parts[0] if part is None else parts[part]
-    labels = tuple(runs.others) if policy is None else (policy,)
-    if not labels:
-        raise UserError(f"only {runs.baseline} is there; expected runs of a policy to compare with it")
-    return _pilot(tested, labels, runs.baseline)
 
 
 def margins(deviations: Deviations, seeds: int, units: int, pairs: int = 1) -> Floats:
@@ -149,24 +113,3 @@ def _variances(errors: Floats, words: Floats) -> Floats:
     seeds, units = errors.shape
     by_seed, by_unit, left = mean_squares(errors, words)
     return np.array([(by_seed - left) * seeds, (by_unit - left) * units, left * seeds * units])
-
-
-def _pilot(tested: Tested, labels: tuple[str, ...], baseline: str) -> Pilot:
-    names, unit_of = np.unique(tested.speakers, return_inverse=True)
-    unit = "speakers" if len(names) > 1 else "utterances"
-    if unit == "utterances":
-        unit_of = np.arange(len(tested.words))
-    words = np.bincount(unit_of, weights=tested.words).astype(np.float64)
-    differences: list[Floats] = []
-    for label in labels:
-        ours, theirs = tested.errors[label], tested.errors[baseline]
-        rest = [ours[seed] - theirs[seed] for seed in sorted(set(ours) & set(theirs))]
-        if len(rest) < MIN_UNITS or len(words) < MIN_UNITS:
-            raise UserError(
-                f"{label} and {baseline} share {len(rest)} seeds and {len(words)} {unit} on {tested.name}; "
-                "expected at least 2 of each to see how they vary"
-            )
-        differences.append(np.array([np.bincount(unit_of, weights=row) for row in rest], dtype=np.float64))
-    fewest = min(len(rest) for rest in differences)
-    deviations = Deviations.of(differences, words)
-    return Pilot(tested.name, labels, baseline, fewest, len(words), unit, deviations)

@@ -10,6 +10,7 @@ from pathlib import Path
 from specaug.errors import UserError
 from specaug.study.comparing.compare import compare
 from specaug.study.comparing.gathered import gathered
+from specaug.study.places import replaced
 from specaug.study.results import HYPOTHESES, RECIPE, RESULT, read_lines, read_result, read_utterances
 from specaug.study.tables import groups_table
 from specaug.study.tables.table import as_markdown
@@ -52,9 +53,7 @@ def refresh(document: Path, root: Path, check: bool) -> bool:
         start += 1
     current = "\n".join(kept) + "\n" * text.endswith("\n")
     if current != text and not check:
-        partial = document.with_name(f".{document.name}.partial")
-        partial.write_text(current, encoding="utf-8")
-        partial.replace(document)
+        replaced(document, current)
     return current == text
 
 

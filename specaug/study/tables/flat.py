@@ -11,7 +11,7 @@ from specaug.study.comparing.systems import System
 from specaug.study.stats.statistics import Difference
 from specaug.study.tables.cells import better
 from specaug.study.tables.remarks import footer, headline
-from specaug.study.tables.text_table import printable
+from specaug.study.tables.text_table import exact, printable
 
 COLUMNS = (
     "part policy seeds folds runs masked_cells masked_frames masked_channels wer wer_low wer_high "
@@ -51,11 +51,11 @@ def _scores(row: Row, part: str) -> list[str]:
         part,
         row.label,
         *(str(len(given)) for given in (row.seeds, row.folds, row.runs)),
-        *(_exact(rate, 100) for rate in (*rates, *score.kinds, *differences)),
-        *(_exact(p) for p in (difference.p, difference.adjusted)),
+        *(exact(rate, 100) for rate in (*rates, *score.kinds, *differences)),
+        *(exact(p) for p in (difference.p, difference.adjusted)),
         difference.verdict or "",
-        _exact(score.cer, 100),
-        _exact(better(score.difference)),
+        exact(score.cer, 100),
+        exact(better(score.difference)),
     ]
 
 
@@ -75,7 +75,3 @@ def _origin(comparison: Comparison, row: Row, system: System | None) -> list[str
         comparison.title,
         " ".join(row.runs),
     ]
-
-
-def _exact(value: float | None, unit: int = 1) -> str:
-    return "" if value is None or math.isnan(value) else f"{unit * value:.6g}"

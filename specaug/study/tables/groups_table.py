@@ -1,7 +1,6 @@
 """For whom, and in which words: groups and confusions as text for a terminal, as Markdown and as TSV."""
 
 import math
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,10 +19,9 @@ from specaug.study.comparing.words import Changed, changed
 from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS, NO_DIFFERENCE, Difference
 from specaug.study.tables import words_table
 from specaug.study.tables.cells import bounds
-from specaug.study.tables.text_table import Table, aligned, percent, piped, printable, safe
+from specaug.study.tables.text_table import Table, aligned, exact, filled, percent, piped, printable, safe
 from specaug.study.tables.words_table import Told, one_line
 
-WIDTH = 110  # columns of a terminal
 GAP = "(gap)"
 
 COLUMNS = (
@@ -63,7 +61,7 @@ def as_text(report: Report) -> str:
             lines = [where, *(f"  {name:{width}}  {text}" for name, text in texts)]
             blocks.append("\n".join(map(printable, lines)))
     lines = [printable(line) for line in _footer(report)]
-    blocks.append("\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in lines))
+    blocks.append(filled(lines))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -173,11 +171,11 @@ def _values(by: Grouped, part: GroupedPart) -> Iterator[list[str]]:
         for label, score in part.scores[group.name].items():
             contrast = score.contrast
             counts = ["", ""] if contrast is None else [str(contrast.agreeing), str(contrast.seeds)]
-            rates = [_exact(rate, 100) for rate in (score.wer.value, score.wer.low, score.wer.high)]
+            rates = [exact(rate, 100) for rate in (score.wer.value, score.wer.low, score.wer.high)]
             told = _judged(contrast.difference if contrast else None)
             yield [by.column, part.name, group.name, label, *_size(group), *rates, *told, *counts, "", ""]
     for label, gap in part.gaps.items():
-        start = [by.column, part.name, GAP, label, *[""] * 5, _exact(gap.value, 100), "", ""]
+        start = [by.column, part.name, GAP, label, *[""] * 5, exact(gap.value, 100), "", ""]
         yield [*start, *_judged(gap.change), "", "", gap.best, gap.worst]
 
 
@@ -188,12 +186,8 @@ def _size(group: GroupFacts) -> list[str]:
 def _judged(difference: Difference | None) -> list[str]:
     given = difference or Difference(math.nan)
     shares = (given.value, given.low, given.high)
-    told = [*(_exact(share, 100) for share in shares), _exact(given.p), _exact(given.adjusted)]
+    told = [*(exact(share, 100) for share in shares), exact(given.p), exact(given.adjusted)]
     return [*told, given.verdict or ""]
-
-
-def _exact(value: float | None, unit: int = 1) -> str:
-    return "" if value is None or math.isnan(value) else f"{unit * value:.6g}"
 
 
 def _footer(report: Report) -> list[str]:

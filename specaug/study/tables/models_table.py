@@ -1,14 +1,12 @@
 """Trained models in pairs, seed by seed, as text, Markdown and TSV: what other harnesses call significance."""
 
-import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from specaug.study.comparing.gathered import Gathered
 from specaug.study.stats.mapsswe import ModelTests, seed_by_seed
-from specaug.study.tables.text_table import Table, aligned, percent, piped, printable, safe
+from specaug.study.tables.text_table import Table, aligned, filled, percent, piped, printable, safe
 
-WIDTH = 110  # columns of a terminal
 LEFT = 2  # columns of text
 COLUMNS = ("part", "policy", "seed", "difference", "low", "high", "P(<)", "segments", "z", "p")
 REMARKS = (
@@ -66,9 +64,8 @@ def cells(pair: Pair) -> tuple[str, ...]:
 
 def as_text(found: Gathered) -> str:
     """Aligned plain text."""
-    lines = [textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in REMARKS]
     shown = [[printable(cell) for cell in row] for row in table(found)]
-    return "\n\n".join([printable(headline(found)), aligned(shown, LEFT), "\n".join(lines)]) + "\n"
+    return "\n\n".join([printable(headline(found)), aligned(shown, LEFT), filled(REMARKS)]) + "\n"
 
 
 def as_markdown(found: Gathered) -> str:

@@ -1,6 +1,5 @@
 """The comparison in every format."""
 
-import textwrap
 from collections.abc import Callable, Iterator
 
 from specaug.study.comparing.compare import Comparison, PartFacts
@@ -21,10 +20,8 @@ from specaug.study.tables.flat import as_csv, as_tsv
 from specaug.study.tables.latex import as_latex
 from specaug.study.tables.remarks import best, footer, heading, headline
 from specaug.study.tables.text_table import SHORT as SHORT
+from specaug.study.tables.text_table import WIDTH, filled, percent, piped, printable, safe
 from specaug.study.tables.text_table import aligned as aligned
-from specaug.study.tables.text_table import percent, piped, printable, safe
-
-WIDTH = 110  # columns of a terminal
 
 
 def as_text(comparison: Comparison) -> str:
@@ -41,7 +38,7 @@ def as_text(comparison: Comparison) -> str:
     for (part, system), table in zip(pairs, tables, strict=True):
         blocks.append(f"{printable(heading(part, comparison.parts, system))}\n{table}")
     lines = [printable(line) for line in footer(comparison, extras)]
-    blocks += ["\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in lines)]
+    blocks += [filled(lines)]
     return "\n\n".join(blocks) + "\n"
 
 

@@ -2,11 +2,13 @@
 
 import math
 import re
-from collections.abc import Container, Sequence
+import textwrap
+from collections.abc import Container, Iterable, Sequence
 from html import escape
 
 Table = Sequence[Sequence[str]]  # rows of cells, the header first
 
+WIDTH = 110  # columns of a terminal
 SHORT = 8  # hex digits of a run's id
 TEXTS = ("verdict", "symbols")  # last columns that read better from the left
 
@@ -51,3 +53,13 @@ def safe(text: str) -> str:
 def percent(share: float | None, sign: str = "") -> str:
     """`share` in percent with two decimals, a dash for none; `sign` is "+" where a plus is to be printed."""
     return "-" if share is None or math.isnan(share) else f"{100 * share:{sign}.2f}"
+
+
+def exact(value: float | None, unit: int = 1) -> str:
+    """A number for programs, times `unit`; nothing where there is none."""
+    return "" if value is None or math.isnan(value) else f"{unit * value:.6g}"
+
+
+def filled(lines: Iterable[str]) -> str:
+    """Remarks, each broken into lines of a terminal's width."""
+    return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in lines)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from specaug.errors import UserError
 from specaug.speech.manifest import Value
-from specaug.study.comparing.reading import check_one_system
+from specaug.study.comparing.comparable import check_once
+from specaug.study.comparing.reading import check_one_system, comparable
 from specaug.study.nearest import hint
 from specaug.study.results import Result, find_runs, read_lines
 from specaug.study.rows import KINDS, OWN
@@ -62,7 +63,9 @@ def read_cases(paths: Sequence[Path], part: str | None = None) -> list[Case]:
     where there is no such part.
     """
     results = find_runs(paths).finished
-    check_one_system(results, paths)
+    found = comparable(results, paths)
+    check_one_system([system for system, _ in found], paths)
+    check_once(results)
     if part is not None and part not in results[0].parts:
         raise UserError(f"--part is {part!r}{hint(part, results[0].parts)}")
     cases: dict[tuple[int, str, str], Case] = {}

@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 from specaug.errors import UserError
 from specaug.speech.audio import read_audio, write_audio
-from specaug.study.places import space, writable
-from specaug.study.run import replaced
+from specaug.study.places import replaced, space, writable
 from specaug.study.triage.cases import Chosen
 from specaug.study.triage.config import config
 from specaug.study.triage.sources import Sources

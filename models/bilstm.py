@@ -1,5 +1,8 @@
 """A bidirectional-LSTM CTC network: two convolutions, then layers of LSTM cells run both ways."""
 
+from typing import Any
+
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, arange, cat, nn
 
@@ -66,5 +69,34 @@ class BiLSTM(nn.Module):
 def turn(
     hidden: Float[Tensor, "batch frames width"], order: Int[Tensor, "batch frames"]
 ) -> Float[Tensor, "batch frames width"]:
-    """The frames of each utterance in another order."""
-    return hidden.gather(1, order[:, :, None].expand_as(hidden))
+    """The frames of each utterance in another order, one that undoes itself when it is applied again."""
+    first = arange(len(order), device=order.device)[:, None] * order.shape[1]
+    turned: Tensor = Turn.apply(hidden, (order + first).flatten())  # type: ignore[no-untyped-call]
+    return turned
+
+
+class Turn(torch.autograd.Function):
+    """Rows in an order that is its own inverse, so that gradients are turned as the frames are.
+
+    Autograd does not know that no row is read twice, and would add them up one number at a time: a tenth of a step.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Float[Tensor, "batch frames width"], rows: Int[Tensor, " place"]
+    ) -> Float[Tensor, "batch frames width"]:
+        ctx.save_for_backward(rows)
+        return turned_by(hidden, rows)
+
+    @staticmethod
+    def backward(
+        ctx: Any, grad: Float[Tensor, "batch frames width"]
+    ) -> tuple[Float[Tensor, "batch frames width"], None]:
+        return turned_by(grad, *ctx.saved_tensors), None
+
+
+def turned_by(
+    hidden: Float[Tensor, "batch frames width"], rows: Int[Tensor, " place"]
+) -> Float[Tensor, "batch frames width"]:
+    """The frames of all utterances, one after the other, in the order of `rows`."""
+    return hidden.flatten(0, 1).index_select(0, rows).view_as(hidden)

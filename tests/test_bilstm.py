@@ -35,8 +35,17 @@ def test_the_padding_comes_out_as_0():
 
 def test_frames_are_read_in_the_order_that_is_asked_for():
     hidden = torch.arange(12.0).reshape(2, 3, 2)
-    got = turn(hidden, torch.tensor([[2, 0, 1], [1, 0, 2]]))
-    assert got.tolist() == [[[4, 5], [0, 1], [2, 3]], [[8, 9], [6, 7], [10, 11]]]
+    got = turn(hidden, torch.tensor([[2, 1, 0], [1, 0, 2]]))
+    assert got.tolist() == [[[4, 5], [2, 3], [0, 1]], [[8, 9], [6, 7], [10, 11]]]
+
+
+def test_gradients_are_those_of_the_packed_lstm():
+    torch.manual_seed(0)
+    layer, lengths, weights = BiLSTM(5, 6), torch.tensor([7, 1, 4]), torch.randn(3, 7, 12)
+    ours, theirs = (torch.ones(3, 7, 5).cumsum(1).requires_grad_() for _ in range(2))
+    (layer(ours, lengths) * weights).sum().backward()
+    (packed_by_torch(layer, theirs, lengths) * weights).sum().backward()
+    assert (ours.grad - theirs.grad).abs().max() < 1e-6
 
 
 def test_depth_width_and_dropout_are_those_that_are_asked_for():

@@ -60,7 +60,8 @@ def standard_error_by_hand(errors, words):
     total = max(seeds + units - rest, seeds, units)
     bold = (seeds**2 / (S - 1) + units**2 / (K - 1) + rest**2 / ((S - 1) * (K - 1))) / total**2
     careful = (seeds / (S - 1) + units / (K - 1)) / total
-    freedom = 2 / (bold + careful)
+    trust = min(0.5, 1 - 2 / (min(S, K) - 1)) if min(S, K) > 3 else 0.0  # of the bold rule
+    freedom = 1 / (trust * bold + (1 - trust) * careful)
     return (total * K / S) ** 0.5 / sum(words), max(freedom, min(S, K) - 1)
 
 

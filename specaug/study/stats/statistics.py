@@ -8,9 +8,8 @@ percentile interval of that bootstrap is then stretched about its centre, for tw
 
 The stretch gives it the standard error of the two-way variance components (seeds + speakers - residual) and
 Student quantiles, with the degrees of freedom of `variance.combined`. `benchmarks/verdicts.py` measures how
-often two identical policies are told apart at 95 %: with 5 or 10 seeds in 3 to 7 of 100 comparisons where seeds or
-speakers are what differs; with 3 seeds that differ more than the speakers in up to 10, which is too bold; and in 0 to
-4, on the safe side, where runs differ mostly at random from speaker to speaker.
+often two identical policies are told apart at 95 %: in 2 to 7 of 100 comparisons where seeds or speakers are what
+differs, and in 0 to 4, on the safe side, where runs differ mostly at random from speaker to speaker.
 """
 
 import math

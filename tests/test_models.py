@@ -8,11 +8,14 @@ from torch import Tensor, nn
 
 from models.bilstm import BiLSTMCTC
 from models.conformer import ConformerCTC
+from models.las import LAS
 
 MEL, VOCAB = 80, 20
 LENGTHS = [40, 33, 9, 1]
-KINDS = [pytest.param(BiLSTMCTC, id="bilstm"), pytest.param(ConformerCTC, id="conformer")]
-pytestmark = pytest.mark.parametrize("kind", KINDS)
+CTCS = [pytest.param(BiLSTMCTC, id="bilstm"), pytest.param(ConformerCTC, id="conformer")]
+KINDS = [*CTCS, pytest.param(LAS, id="las")]
+of_ctc = pytest.mark.parametrize("kind", CTCS)
+of_all = pytest.mark.parametrize("kind", KINDS)
 
 
 def built(kind: type[nn.Module], **arguments: float) -> nn.Module:
@@ -24,6 +27,7 @@ def noise(*shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(1))
 
 
+@of_ctc
 def test_an_utterance_comes_out_of_a_batch_as_it_would_alone(kind):
     network, features = built(kind).eval(), noise(4, 44, MEL)
     batch, frames = network(features, torch.tensor(LENGTHS))
@@ -33,6 +37,7 @@ def test_an_utterance_comes_out_of_a_batch_as_it_would_alone(kind):
         assert (batch[utterance, : frames[utterance]] - alone[0]).abs().max() < 1e-5
 
 
+@of_all
 @pytest.mark.parametrize("padding", [float("nan"), float("-inf"), 1e30])
 def test_what_the_padding_holds_matters_neither_to_the_loss_nor_to_its_gradient(kind, padding):
     network, lengths = built(kind).eval(), torch.tensor(LENGTHS)
@@ -45,12 +50,14 @@ def test_what_the_padding_holds_matters_neither_to_the_loss_nor_to_its_gradient(
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+@of_ctc
 def test_every_output_is_a_distribution_over_the_labels(kind):
     log_probs, _ = built(kind).eval()(noise(4, 44, MEL), torch.tensor(LENGTHS))
     assert log_probs.shape[2] == VOCAB
     assert (log_probs.exp().sum(dim=-1) - 1).abs().max() < 1e-5
 
 
+@of_ctc
 def test_frames_out_is_the_length_of_the_output(kind):
     network = built(kind, width=8, depth=1).eval()
     for frames in range(1, 41):
@@ -58,12 +65,14 @@ def test_frames_out_is_the_length_of_the_output(kind):
         assert kind.frames_out(frames) == log_probs.shape[1] == count.item()
 
 
+@of_all
 def test_an_utterance_without_frames_says_nothing_and_leaves_the_others_alone(kind):
     network, features = built(kind).eval(), noise(2, 20, MEL)
     said = network.transcribe(features, torch.tensor([20, 0]))
     assert said == [network.transcribe(features[:1], torch.tensor([20]))[0], []]
 
 
+@of_all
 def test_a_network_has_between_1_and_3_million_parameters_as_its_docstring_says(kind):
     count = sum(parameter.numel() for parameter in built(kind).parameters())
     stated = re.search(r"About ([\d.]+) million parameters", kind.__doc__)
@@ -71,6 +80,7 @@ def test_a_network_has_between_1_and_3_million_parameters_as_its_docstring_says(
     assert f"{count / 1e6:.1f}" == stated.group(1)
 
 
+@of_all
 def test_the_gradient_reaches_every_parameter(kind):
     network = built(kind)
     network.loss(
@@ -82,6 +92,7 @@ def test_the_gradient_reaches_every_parameter(kind):
     assert silent == []
 
 
+@of_ctc
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 def test_a_network_computes_in_the_type_of_its_weights(kind, dtype):
     network = built(kind).eval().to(dtype)
@@ -89,13 +100,38 @@ def test_a_network_computes_in_the_type_of_its_weights(kind, dtype):
     assert log_probs.dtype == dtype
 
 
+@of_all
+def test_the_loss_of_a_batch_is_made_of_those_of_its_utterances_alone(kind):
+    network, features, lengths = built(kind).eval(), noise(3, 44, MEL), torch.tensor([44, 33, 28])
+    targets, counts = torch.tensor([[1, 2, 2], [3, 3, 0], [4, 0, 0]]), torch.tensor([3, 2, 1])
+    alone = [
+        network.loss(features[i : i + 1, :length], lengths[i : i + 1], targets[i : i + 1], counts[i : i + 1])
+        for i, length in enumerate(lengths.tolist())
+    ]
+    together = network.loss(features, lengths, targets, counts)
+    assert together.item() == pytest.approx((torch.stack(alone) @ counts.float()).item() / 6, rel=1e-5)
+
+
+@of_all
+def test_an_utterance_is_transcribed_in_a_batch_as_it_would_be_alone(kind):
+    network, features = built(kind).eval(), noise(4, 44, MEL)
+    alone = [
+        network.transcribe(features[i : i + 1, :length], torch.tensor([length]))[0]
+        for i, length in enumerate(LENGTHS)
+    ]
+    assert network.transcribe(features, torch.tensor(LENGTHS)) == alone
+
+
+@of_all
 def test_dropout_acts_in_training_and_not_in_evaluation(kind):
-    network, arguments = built(kind, dropout=0.5), (noise(1, 20, MEL), torch.tensor([20]))
-    assert not torch.equal(network(*arguments)[0], network(*arguments)[0])
+    network = built(kind, dropout=0.5)
+    batch = noise(1, 20, MEL), torch.tensor([20]), torch.tensor([[1, 2]]), torch.tensor([2])
+    assert not torch.equal(network.loss(*batch), network.loss(*batch))
     network.eval()
-    assert torch.equal(network(*arguments)[0], network(*arguments)[0])
+    assert torch.equal(network.loss(*batch), network.loss(*batch))
 
 
+@of_all
 def test_two_short_utterances_are_learned_to_the_letter(kind):
     network = built(kind, dropout=0.0)
     features, lengths = noise(2, 40, MEL), torch.tensor([40, 28])

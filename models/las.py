@@ -1,0 +1,207 @@
+"""Listen, Attend and Spell, as the SpecAugment paper sizes it (Chan et al. 2016; Park et al. 2019, section 3.1)."""
+
+from functools import partial
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from models.bilstm import BiLSTM
+from models.ctc import valid
+from models.pooling import Pooling, pooled
+from models.search import END, Model, State, Step, search
+
+COVERED = 0.5  # the attention from which a frame counts as read (Chorowski and Jaitly 2017)
+
+
+class LAS(nn.Module):
+    """LAS-d-w: convolutions with max-pooling, d bidirectional LSTM layers of w cells, attention, a decoder of two.
+
+    The paper leaves open how the decoder is wired: here the first cell reads the last label and what was attended
+    to before, and asks for the next; the second cell and the output read what is attended to now. Layer normalisation
+    after each layer is not the paper's (D46). LAS-6-1280 has 356 million parameters with 16,000 word pieces and 80 mel
+    channels, where the paper says about 360. Label 0 is the end of a sentence. About 1.8 million parameters with the
+    default sizes.
+    """
+
+    def __init__(
+        self,
+        mel: int,
+        vocab: int,
+        width: int = 128,
+        depth: int = 2,
+        channels: int = 32,
+        dropout: float = 0.1,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.label_smoothing = label_smoothing  # in training; a schedule may end it
+        self.front = Pooling(mel, channels)
+        self.layers = nn.ModuleList(
+            BiLSTM(self.front.width if layer == 0 else 2 * width, width) for layer in range(depth)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(2 * width) for _ in range(depth))
+        self.speller = Speller(2 * width, vocab, width, dropout)
+        self.dropout = nn.Dropout(dropout)
+
+    def heard(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> tuple[Float[Tensor, "batch frames memory"], Int[Tensor, " batch"]]:
+        """What there is to attend to, and its valid frames."""
+        hidden, frames = self.front(features, lengths)
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            hidden = self.dropout(norm(layer(hidden, frames)))
+        return hidden, frames
+
+    def loss(
+        self,
+        features: Float[Tensor, "batch time mel"],
+        lengths: Int[Tensor, " batch"],
+        targets: Int[Tensor, "batch label"],
+        target_lengths: Int[Tensor, " batch"],
+    ) -> Float[Tensor, ""]:
+        """Cross entropy of the labels and the end, each told what stands before it; nats per label."""
+        said = F.pad(targets, (1, 0), value=END)
+        wanted = F.pad(targets, (0, 1), value=END)
+        logits = self.speller(said, *self.heard(features, lengths))
+        total = F.cross_entropy(
+            logits[valid(target_lengths + 1, wanted.shape[1])].float(),
+            wanted[valid(target_lengths + 1, wanted.shape[1])],
+            reduction="sum",
+            label_smoothing=self.label_smoothing if self.training else 0.0,
+        )
+        return total / target_lengths.sum().clamp(min=1)
+
+    def transcribe(
+        self,
+        features: Float[Tensor, "batch time mel"],
+        lengths: Int[Tensor, " batch"],
+        beam: int = 1,
+        coverage: float = 0.0,
+    ) -> list[list[int]]:
+        """The labels of the best hypothesis of a beam search; a sentence has at most as many as frames are attended to.
+
+        `coverage` is what each frame adds to the score in nats once it has been attended to by more than a half in
+        all (c of Park et al. 2019, section 3.4; Chorowski and Jaitly 2017).
+        """
+        memory, frames = self.heard(features, lengths)
+        model, start = self.speller.model(memory, frames, beam)
+        bonus = partial(covered, weight=coverage) if coverage else None
+        return [found.labels for found in search(model, start, frames, beam, bonus)]
+
+    @staticmethod
+    def frames_out(frames: int) -> int:
+        """Frames that are attended to, which are also the most labels that are written."""
+        return pooled(frames)
+
+
+def covered(state: State, weight: float) -> Float[Tensor, " hypothesis"]:
+    """`weight` for each frame that a hypothesis has attended to by more than a half in all."""
+    return weight * (Spelling(*state).attended > COVERED).sum(dim=1)
+
+
+class Spelling(NamedTuple):
+    """The state of the decoder."""
+
+    first: Float[Tensor, "hypothesis width"]
+    first_cell: Float[Tensor, "hypothesis width"]
+    second: Float[Tensor, "hypothesis width"]
+    second_cell: Float[Tensor, "hypothesis width"]
+    context: Float[Tensor, "hypothesis memory"]  # what was attended to last
+    attended: Float[Tensor, "hypothesis frames"]  # in all
+
+
+class Speller(nn.Module):
+    """Two LSTM cells with attention between them; each label is told what stands before it."""
+
+    def __init__(self, memory: int, vocab: int, width: int, dropout: float) -> None:
+        super().__init__()
+        self.width = width
+        self.labels = nn.Embedding(vocab, width)
+        self.first = nn.LSTMCell(width + memory, width)
+        self.attention = Attention(memory, width)
+        self.second = nn.LSTMCell(width + memory, width)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(width + memory, vocab)
+
+    def forward(
+        self,
+        said: Int[Tensor, "batch label"],
+        memory: Float[Tensor, "batch frames memory"],
+        frames: Int[Tensor, " batch"],
+    ) -> Float[Tensor, "batch label vocab"]:
+        """The logits of what comes after each label that was said."""
+        keys, mask = self.attention.keys(memory), valid(frames, memory.shape[1])
+        state, read = self.start(memory), []
+        for label in self.dropout(self.labels(said)).unbind(dim=1):
+            row, state = self.step(label, state, memory, keys, mask)
+            read.append(row)
+        logits: Tensor = self.output(self.dropout(torch.stack(read, dim=1)))
+        return logits
+
+    def start(self, memory: Float[Tensor, "batch frames memory"]) -> Spelling:
+        """Nothing said, nothing attended to."""
+        batch, frames, width = memory.shape
+        nothing = memory.new_zeros(batch, self.width)
+        return Spelling(
+            nothing,
+            nothing,
+            nothing,
+            nothing,
+            memory.new_zeros(batch, width),
+            memory.new_zeros(batch, frames),
+        )
+
+    def step(
+        self,
+        label: Float[Tensor, "hypothesis width"],
+        state: Spelling,
+        memory: Float[Tensor, "hypothesis frames memory"],
+        keys: Float[Tensor, "hypothesis frames width"],
+        mask: Bool[Tensor, "hypothesis frames"],
+    ) -> tuple[Float[Tensor, "hypothesis read"], Spelling]:
+        """What the output reads after one more label, and the state after it."""
+        first = self.first(torch.cat([label, state.context], dim=1), (state.first, state.first_cell))
+        weights = self.attention(first[0], keys, mask)
+        context = torch.bmm(weights[:, None], memory)[:, 0]
+        second = self.second(torch.cat([first[0], context], dim=1), (state.second, state.second_cell))
+        attended = state.attended + weights
+        after = Spelling(first[0], first[1], second[0], second[1], context, attended)
+        return torch.cat([second[0], context], dim=1), after
+
+    def model(
+        self, memory: Float[Tensor, "batch frames memory"], frames: Int[Tensor, " batch"], beam: int
+    ) -> tuple[Model, State]:
+        """The decoder as a beam search asks it, and the state before the first label."""
+        keys, mask = self.attention.keys(memory), valid(frames, memory.shape[1])
+        wide = [rows.repeat_interleave(beam, 0) for rows in (memory, keys, mask)]
+        return partial(self.next, wide), self.start(memory)
+
+    def next(self, heard: list[Tensor], label: Int[Tensor, " hypothesis"], state: State) -> Step:
+        """The log-probabilities of the label after `label`."""
+        read, after = self.step(self.labels(label), Spelling(*state), *heard)
+        return Step(self.output(read).float().log_softmax(dim=1), tuple(after))
+
+
+class Attention(nn.Module):
+    """Which frames to read, by what they hold (Bahdanau et al. 2015)."""
+
+    def __init__(self, memory: int, width: int) -> None:
+        super().__init__()
+        self.keys = nn.Linear(memory, width, bias=False)
+        self.query = nn.Linear(width, width)
+        self.score = nn.Linear(width, 1, bias=False)
+
+    def forward(
+        self,
+        asked: Float[Tensor, "hypothesis width"],
+        keys: Float[Tensor, "hypothesis frames width"],
+        mask: Bool[Tensor, "hypothesis frames"],
+    ) -> Float[Tensor, "hypothesis frames"]:
+        """Shares of the valid frames that sum to 1; all 0 where there is none."""
+        scores = self.score(torch.tanh(keys + self.query(asked)[:, None]))[:, :, 0]
+        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+        shares: Tensor = scores.softmax(dim=1) * mask
+        return shares

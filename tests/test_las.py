@@ -1,0 +1,223 @@
+import math
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.las import LAS, Attention, Spelling, covered
+from models.search import END
+
+MEL, VOCAB = 12, 6
+FEATURES = torch.randn(3, 40, MEL, generator=torch.Generator().manual_seed(1))
+LENGTHS = torch.tensor([40, 26, 9])
+TARGETS, COUNTS = torch.tensor([[1, 2, 2], [3, 0, 0], [0, 0, 0]]), torch.tensor([3, 1, 0])
+
+
+def las(**arguments) -> LAS:
+    torch.manual_seed(0)
+    return LAS(MEL, VOCAB, **{"width": 8, "depth": 1, "channels": 2, "dropout": 0.0, **arguments})
+
+
+def cell_by_hand(cell: nn.LSTMCell, row: list[float], hidden: list[float], memory: list[float]):
+    """An LSTM cell, number by number: input, forget, candidate, output (torch's order)."""
+    inputs, recurrent = cell.weight_ih.tolist(), cell.weight_hh.tolist()
+    bias = (cell.bias_ih + cell.bias_hh).tolist()
+    gates = [
+        bias[i]
+        + sum(w * x for w, x in zip(inputs[i], row, strict=True))
+        + sum(w * h for w, h in zip(recurrent[i], hidden, strict=True))
+        for i in range(len(bias))
+    ]
+    size = len(hidden)
+    entry, forget, candidate, leave = (gates[k * size : (k + 1) * size] for k in range(4))
+    after = [
+        sigmoid(f) * c + sigmoid(i) * math.tanh(g)
+        for i, f, g, c in zip(entry, forget, candidate, memory, strict=True)
+    ]
+    return [sigmoid(o) * math.tanh(c) for o, c in zip(leave, after, strict=True)], after
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+def attention_by_hand(layer: Attention, asked: list[float], memory: list[list[float]]) -> list[float]:
+    keys, query = layer.keys.weight.tolist(), layer.query.weight.tolist()
+    bias, score = layer.query.bias.tolist(), layer.score.weight.tolist()[0]
+    energies = [
+        sum(
+            v
+            * math.tanh(
+                sum(k * m for k, m in zip(keys[i], frame, strict=True))
+                + bias[i]
+                + sum(q * a for q, a in zip(query[i], asked, strict=True))
+            )
+            for i, v in enumerate(score)
+        )
+        for frame in memory
+    ]
+    top = sum(math.exp(e) for e in energies)
+    return [math.exp(e) / top for e in energies]
+
+
+def log_probs_by_hand(network: LAS, memory: list[list[float]], labels: list[int]) -> list[list[float]]:
+    """What is said of each label and the end."""
+    return spelled_by_hand(network, memory, labels)[0]
+
+
+def spelled_by_hand(network: LAS, memory: list[list[float]], labels: list[int]):
+    """That, and how much each frame was attended to in all; one number after the other (D46)."""
+    speller, size = network.speller, network.speller.width
+    first = second = [0.0] * size
+    first_cell = second_cell = [0.0] * size
+    context, attended = [0.0] * len(memory[0]), [0.0] * len(memory)
+    rows = []
+    for label in [END, *labels]:
+        first, first_cell = cell_by_hand(
+            speller.first, speller.labels.weight[label].tolist() + context, first, first_cell
+        )
+        weights = attention_by_hand(speller.attention, first, memory)
+        attended = [a + w for a, w in zip(attended, weights, strict=True)]
+        context = [
+            sum(w * frame[i] for w, frame in zip(weights, memory, strict=True)) for i in range(len(context))
+        ]
+        second, second_cell = cell_by_hand(speller.second, first + context, second, second_cell)
+        row = [
+            b + sum(w * x for w, x in zip(weight, second + context, strict=True))
+            for weight, b in zip(speller.output.weight.tolist(), speller.output.bias.tolist(), strict=True)
+        ]
+        top = math.log(sum(math.exp(x) for x in row))
+        rows.append([x - top for x in row])
+    return rows, attended
+
+
+def test_the_loss_is_the_cross_entropy_of_the_labels_and_the_end_by_hand():
+    network = las().double()
+    features = FEATURES.double()
+    memory, frames = network.heard(features, LENGTHS)
+    total = 0.0
+    for utterance, count in enumerate(COUNTS.tolist()):
+        labels = TARGETS[utterance, :count].tolist()
+        heard = memory[utterance, : frames[utterance]].tolist()
+        for row, label in zip(log_probs_by_hand(network, heard, labels), [*labels, END], strict=True):
+            total -= row[label]
+    assert network.loss(features, LENGTHS, TARGETS, COUNTS).item() == pytest.approx(total / 4, rel=1e-6)
+
+
+def test_label_smoothing_spreads_a_share_over_all_labels_in_training_alone():
+    """Szegedy et al. 2016: 1 - s on the label, s / vocab on each; both sum to 1."""
+    network, share = las(label_smoothing=0.3), 0.3
+    memory, frames = network.heard(FEATURES[:1], LENGTHS[:1])
+    rows = log_probs_by_hand(network, memory[0, : frames[0]].tolist(), [1, 2, 2])
+    plain = [-row[label] for row, label in zip(rows, [1, 2, 2, END], strict=True)]
+    spread = [-sum(row) / VOCAB for row in rows]
+    arguments = FEATURES[:1], LENGTHS[:1], TARGETS[:1], COUNTS[:1]
+    smoothed = sum((1 - share) * p + share * q for p, q in zip(plain, spread, strict=True)) / 3
+    assert network.loss(*arguments).item() == pytest.approx(smoothed, rel=1e-5)
+    assert network.eval().loss(*arguments).item() == pytest.approx(sum(plain) / 3, rel=1e-5)
+    network.train().label_smoothing = 0.0  # as a schedule ends it
+    assert network.loss(*arguments).item() == pytest.approx(sum(plain) / 3, rel=1e-5)
+
+
+def greedy_by_hand(network: LAS, memory: list[list[float]]) -> list[int]:
+    labels: list[int] = []
+    while len(labels) < len(memory):
+        row = log_probs_by_hand(network, memory, labels)[-1]
+        best = row.index(max(row))
+        if best == END:
+            break
+        labels.append(best)
+    return labels
+
+
+def test_greedy_transcripts_take_the_likeliest_label_until_the_end():
+    network = las().eval()
+    with torch.no_grad():
+        network.speller.output.weight.mul_(8)  # or nothing would be said with any conviction
+    memory, frames = network.heard(FEATURES, LENGTHS)
+    expected = [greedy_by_hand(network, memory[i, : frames[i]].tolist()) for i in range(3)]
+    assert network.transcribe(FEATURES, LENGTHS) == expected
+    assert len({len(labels) for labels in expected}) > 1
+
+
+def test_a_wider_beam_finds_sentences_that_are_no_less_likely():
+    network = las().eval()
+    with torch.no_grad():
+        network.speller.output.weight.mul_(8)
+    memory, frames = network.heard(FEATURES, LENGTHS)
+
+    def scores(beam: int) -> list[float]:
+        said = network.transcribe(FEATURES, LENGTHS, beam=beam)
+        rows = [
+            log_probs_by_hand(network, memory[i, : frames[i]].tolist(), labels)
+            for i, labels in enumerate(said)
+        ]
+        return [
+            sum(row[label] for row, label in zip(found, [*labels, END], strict=True))
+            for found, labels in zip(rows, said, strict=True)
+        ]
+
+    narrow, wide = scores(1), scores(8)
+    assert all(b >= a - 1e-4 for a, b in zip(narrow, wide, strict=True))
+    assert sum(wide) > sum(narrow) + 0.1
+
+
+def test_coverage_rewards_frames_that_were_attended_to_by_more_than_a_half():
+    state = [torch.zeros(2, 3)] * 5 + [torch.tensor([[0.2, 0.6, 0.5], [0.9, 2.0, 0.51]])]
+    assert covered(tuple(state), 0.05).tolist() == pytest.approx([0.05, 0.15])
+
+
+def test_a_search_with_coverage_finds_the_best_of_all_sentences():
+    """Three frames: up to three labels of two, each scored by hand with 6 nats for each frame that was read."""
+    torch.manual_seed(0)
+    network = LAS(MEL, 3, width=8, depth=1, channels=2, dropout=0.0).eval()
+    memory = network.heard(FEATURES[2:], LENGTHS[2:])[0][0, :3].tolist()
+    scores = {}
+    for labels in (labels for size in range(4) for labels in product((1, 2), repeat=size)):
+        rows, attended = spelled_by_hand(network, memory, list(labels))
+        likely = sum(row[label] for row, label in zip(rows, [*labels, END], strict=True))
+        scores[labels] = likely, 6.0 * sum(a > 0.5 for a in attended)
+    plain, rewarded = (max(scores, key=lambda x: total(scores[x])) for total in (lambda s: s[0], sum))
+    assert plain != rewarded
+    assert network.transcribe(FEATURES[2:], LENGTHS[2:], beam=30) == [list(plain)]
+    assert network.transcribe(FEATURES[2:], LENGTHS[2:], beam=30, coverage=6.0) == [list(rewarded)]
+
+
+def test_attention_is_a_share_of_the_valid_frames():
+    layer, keys = Attention(4, 5), torch.randn(2, 3, 5)
+    mask = torch.tensor([[True, True, False], [False, False, False]])
+    weights = layer(torch.randn(2, 5), keys, mask)
+    assert weights.sum(dim=1).tolist() == pytest.approx([1.0, 0.0])
+    assert weights[0, 2] == 0
+
+
+def test_nothing_is_attended_to_before_the_first_label():
+    state = las().speller.start(torch.ones(2, 3, 16))
+    assert all(not part.any() for part in state)
+    assert (state.context.shape, state.attended.shape) == ((2, 16), (2, 3))
+    assert Spelling._fields[-1] == "attended"
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "millions"), [(6, 1280, 355.7), (6, 1024, 241.9), (4, 1024, 191.5)]
+)
+def test_the_sizes_of_the_paper_are_built_from_two_numbers(depth, width, millions):
+    """LAS-6-1280 has about 360 million (Park et al. 2019, section 4.1): with 16,000 word pieces and the end."""
+    with torch.device("meta"):
+        network = LAS(80, 16_001, width=width, depth=depth)
+    assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(millions, abs=0.05)
+
+
+def test_a_label_is_told_what_stands_before_it_and_no_more():
+    network, targets = las(), TARGETS[:1].clone()
+    memory, frames = network.heard(FEATURES[:1], LENGTHS[:1])
+
+    def logits(labels: Tensor) -> Tensor:
+        return network.speller(torch.nn.functional.pad(labels, (1, 0)), memory, frames)
+
+    changed = targets.clone()
+    changed[0, 1] = 5
+    before, after = logits(targets), logits(changed)
+    assert torch.equal(before[:, :2], after[:, :2])
+    assert not torch.equal(before[:, 2], after[:, 2])

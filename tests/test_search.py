@@ -1,0 +1,118 @@
+import math
+import random
+from itertools import product
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from models.search import END, State, Step, search
+
+VOCAB, LONGEST = 3, 4  # the end and two labels
+
+
+def told(seed: int, prefix: tuple[int, ...]) -> list[float]:
+    """Log-probabilities after a prefix, of a model that remembers all of it."""
+    chance = random.Random(f"{seed}/{prefix}")
+    weights = [chance.gammavariate(0.7, 1) + 1e-3 for _ in range(VOCAB)]
+    return [math.log(weight / sum(weights)) for weight in weights]
+
+
+def remembering(label: Tensor, state: State) -> Step:
+    """That model as a search asks it: each row of the state holds the seed, the number of calls, the labels so far."""
+    rows = state[0].clone()
+    for row, said in zip(rows, label.tolist(), strict=True):
+        if row[1] > 0:  # what stands before the first label is no label
+            row[1 + int(row[1])] = said
+        row[1] += 1
+    known = [(int(row[0]), tuple(row[2 : 1 + int(row[1])].int().tolist())) for row in rows]
+    return Step(torch.tensor([told(seed, prefix) for seed, prefix in known]), (rows,))
+
+
+def start(seeds: list[int]) -> State:
+    rows = torch.zeros(len(seeds), LONGEST + 4, dtype=torch.float64)
+    rows[:, 0] = torch.tensor(seeds)
+    return (rows,)
+
+
+def sentences(longest: int):
+    """All that may be written: up to `longest` labels, and the end."""
+    for size in range(longest + 1):
+        yield from product(range(1, VOCAB), repeat=size)
+
+
+def score_by_hand(seed: int, labels: tuple[int, ...]) -> float:
+    return sum(told(seed, labels[:n])[label] for n, label in enumerate((*labels, END)))
+
+
+def greedy_by_hand(seed: int, longest: int) -> list[int]:
+    labels: list[int] = []
+    while len(labels) < longest:
+        row = told(seed, tuple(labels))
+        best = row.index(max(row))
+        if best == END:
+            break
+        labels.append(best)
+    return labels
+
+
+def found(seeds: list[int], longest: list[int], beam: int, **options):
+    return search(remembering, start(seeds), torch.tensor(longest), beam, **options)
+
+
+SEEDS = st.lists(st.integers(0, 10**6), min_size=1, max_size=3)
+
+
+@given(SEEDS, st.integers(0, LONGEST))
+def test_a_beam_of_1_takes_the_likeliest_label_each_time(seeds, longest):
+    got = found(seeds, [longest] * len(seeds), 1)
+    assert [one.labels for one in got] == [greedy_by_hand(seed, longest) for seed in seeds]
+
+
+@given(SEEDS, st.integers(0, 3))
+def test_a_beam_wide_enough_finds_the_best_of_all_sentences(seeds, longest):
+    got = found(seeds, [longest] * len(seeds), 2 * VOCAB**longest)
+    best = [max(sentences(longest), key=lambda labels: score_by_hand(seed, labels)) for seed in seeds]
+    if longest == 0:
+        assert [one.labels for one in got] == [[] for _ in seeds]
+        return
+    assert [tuple(one.labels) for one in got] == best
+
+
+@given(SEEDS, st.integers(1, LONGEST), st.integers(1, 6))
+def test_the_score_is_that_of_the_labels_and_the_end(seeds, longest, beam):
+    for seed, one in zip(seeds, found(seeds, [longest] * len(seeds), beam), strict=True):
+        assert one.score == pytest.approx(score_by_hand(seed, tuple(one.labels)), abs=1e-5)
+
+
+@given(st.integers(0, 10**6), st.integers(1, LONGEST))
+def test_a_wider_beam_never_ends_in_a_worse_score(seed, longest):
+    scores = [found([seed], [longest], beam)[0].score for beam in range(1, 8)]
+    assert scores == sorted(scores)
+
+
+@given(SEEDS, st.integers(1, 5), st.data())
+def test_an_utterance_is_searched_in_a_batch_as_it_is_alone(seeds, beam, data):
+    longest = [data.draw(st.integers(0, LONGEST)) for _ in seeds]
+    alone = [found([seed], [limit], beam)[0] for seed, limit in zip(seeds, longest, strict=True)]
+    assert found(seeds, longest, beam) == alone
+
+
+def test_a_bonus_counts_as_the_labels_do():
+    """With 10 nats for each label said so far, the longest sentence is the best."""
+    seeds, per_label = [5, 6, 7], 10.0
+
+    def bonus(state: State) -> Tensor:
+        return per_label * (state[0][:, 1] - 1).float()
+
+    for seed, one in zip(seeds, found(seeds, [LONGEST] * 3, 4, bonus=bonus), strict=True):
+        assert len(one.labels) == LONGEST
+        gained = per_label * LONGEST
+        assert one.score == pytest.approx(score_by_hand(seed, tuple(one.labels)) + gained, abs=1e-4)
+
+
+def test_a_beam_of_none_is_refused():
+    with pytest.raises(ValueError, match="beam is 0; expected 1 or more"):
+        found([1], [2], 0)

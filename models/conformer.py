@@ -1,4 +1,4 @@
-"""A Conformer CTC network (Gulati et al. 2020), small."""
+"""The Conformer (Gulati et al. 2020): an encoder, and a CTC network that is small by default."""
 
 import torch
 import torch.nn.functional as F
@@ -6,16 +6,47 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from models.ctc import CTC, valid
-from models.subsampling import Subsampling, subsampled
+from models.subsampling import FRONTS, subsampled
+
+# width, depth, heads and cells of the predictor of the paper's sizes (Table 1)
+SIZES = {"S": (144, 16, 4, 320), "M": (256, 16, 4, 640), "L": (512, 17, 8, 640)}
 
 
-class ConformerCTC(CTC):
+class Conformer(nn.Module):
     """Convolutional front, then blocks of feed-forward, attention, convolution, feed-forward.
 
     Two departures from the paper, both so that an utterance comes out of a batch as it would alone and so
     that a CPU trains it fast: layer instead of batch normalisation in the convolution module, and rotary
-    instead of relative sinusoidal positions. About 2.0 million parameters with the default sizes.
+    instead of relative sinusoidal positions. `front` is `conv1d` (fast on a CPU) or `conv2d` (the paper's).
     """
+
+    def __init__(
+        self, mel: int, width: int, depth: int, heads: int, kernel: int, dropout: float, front: str
+    ) -> None:
+        super().__init__()
+        if heads < 1:
+            raise ValueError(f"heads is {heads}; expected 1 or more")
+        if width < 1 or width % (2 * heads):
+            raise ValueError(f"width is {width}; expected a multiple of 2 x heads ({2 * heads})")
+        if kernel < 1 or kernel % 2 == 0:
+            raise ValueError(f"kernel is {kernel}; expected an odd number of frames")
+        if front not in FRONTS:
+            raise ValueError(f"front is {front!r}; expected {' or '.join(FRONTS)}")
+        self.front = FRONTS[front](mel, width)
+        self.blocks = nn.ModuleList(Block(width, heads, kernel, dropout) for _ in range(depth))
+
+    def forward(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> tuple[Float[Tensor, "batch frames width"], Int[Tensor, " batch"]]:
+        hidden, frames = self.front(features, lengths)
+        mask = valid(frames, hidden.shape[1])
+        for block in self.blocks:
+            hidden = block(hidden, mask)
+        return hidden, frames
+
+
+class ConformerCTC(CTC):
+    """The Conformer with an output for each frame. About 2.0 million parameters with the default sizes."""
 
     def __init__(
         self,
@@ -26,25 +57,16 @@ class ConformerCTC(CTC):
         heads: int = 4,
         kernel: int = 15,
         dropout: float = 0.1,
+        front: str = "conv1d",
     ) -> None:
         super().__init__()
-        if heads < 1:
-            raise ValueError(f"heads is {heads}; expected 1 or more")
-        if width < 1 or width % (2 * heads):
-            raise ValueError(f"width is {width}; expected a multiple of 2 x heads ({2 * heads})")
-        if kernel < 1 or kernel % 2 == 0:
-            raise ValueError(f"kernel is {kernel}; expected an odd number of frames")
-        self.front = Subsampling(mel, width)
-        self.blocks = nn.ModuleList(Block(width, heads, kernel, dropout) for _ in range(depth))
+        self.encoder = Conformer(mel, width, depth, heads, kernel, dropout, front)
         self.output = nn.Linear(width, vocab)
 
     def forward(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
     ) -> tuple[Float[Tensor, "batch frames vocab"], Int[Tensor, " batch"]]:
-        hidden, frames = self.front(features, lengths)
-        mask = valid(frames, hidden.shape[1])
-        for block in self.blocks:
-            hidden = block(hidden, mask)
+        hidden, frames = self.encoder(features, lengths)
         return self.output(hidden).log_softmax(dim=-1), frames
 
     @staticmethod

@@ -34,10 +34,9 @@ class LAS(nn.Module):
         depth: int = 2,
         channels: int = 32,
         dropout: float = 0.1,
-        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
-        self.label_smoothing = label_smoothing  # in training; a schedule may end it
+        self.label_smoothing = 0.0  # of the loss in training; whoever trains may set it
         self.front = Pooling(mel, channels)
         self.layers = nn.ModuleList(
             BiLSTM(self.front.width if layer == 0 else 2 * width, width) for layer in range(depth)

@@ -1,4 +1,4 @@
-"""Two convolutions over time that make one frame of four."""
+"""Two convolutions that make one frame of four."""
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -27,6 +27,33 @@ class Subsampling(nn.Module):
             hidden = convolution(hidden).relu()
             lengths = halved(lengths)
         return hidden.transpose(1, 2) * valid(lengths, hidden.shape[2])[:, :, None], lengths
+
+
+class Planar(nn.Module):
+    """Two convolutions of 3 x 3 over time and channels, each of stride 2, and a linear layer (Gulati et al. 2020, Figure 1).
+
+    The padding is set to 0 before each convolution, as above.
+    """
+
+    def __init__(self, mel: int, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, width, 3, stride=2, padding=1)
+        self.second = nn.Conv2d(width, width, 3, stride=2, padding=1)
+        self.output = nn.Linear(width * subsampled(mel), width)
+
+    def forward(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> tuple[Float[Tensor, "batch frames width"], Int[Tensor, " batch"]]:
+        hidden = features[:, None]
+        for convolution in (self.first, self.second):
+            hidden = hidden.masked_fill(~valid(lengths, hidden.shape[2])[:, None, :, None], 0.0)
+            hidden = convolution(hidden).relu()
+            lengths = halved(lengths)
+        hidden = self.output(hidden.transpose(1, 2).flatten(2))
+        return hidden * valid(lengths, hidden.shape[1])[:, :, None], lengths
+
+
+FRONTS = {"conv1d": Subsampling, "conv2d": Planar}
 
 
 def halved(lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:

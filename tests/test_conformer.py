@@ -29,6 +29,7 @@ def hidden_and_mask() -> tuple[torch.Tensor, torch.Tensor]:
         pytest.param({"kernel": 14}, "kernel is 14; expected an odd number of frames", id="even kernel"),
         pytest.param({"kernel": -1}, "kernel is -1; expected an odd number of frames", id="kernel below 0"),
         pytest.param({"dropout": 1.5}, "dropout probability", id="dropout"),
+        pytest.param({"front": "conv3d"}, "front is 'conv3d'; expected conv1d or conv2d", id="front"),
     ],
 )
 def test_a_wrong_argument_is_refused_by_name_and_value(arguments, message):
@@ -125,7 +126,7 @@ def test_a_block_is_half_a_feed_forward_attention_convolution_half_a_feed_forwar
 
 def test_sizes_are_those_that_are_asked_for():
     network = ConformerCTC(mel=8, vocab=5, width=16, depth=3, heads=2, kernel=7, dropout=0.25)
-    block = network.blocks[2]
-    assert len(network.blocks) == 3
+    block = network.encoder.blocks[2]
+    assert len(network.encoder.blocks) == 3
     assert (block.attention.heads, block.convolution.depthwise.kernel_size) == (2, (7,))
     assert {layer.p for layer in network.modules() if isinstance(layer, torch.nn.Dropout)} == {0.25}

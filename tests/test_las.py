@@ -107,7 +107,8 @@ def test_the_loss_is_the_cross_entropy_of_the_labels_and_the_end_by_hand():
 
 def test_label_smoothing_spreads_a_share_over_all_labels_in_training_alone():
     """Szegedy et al. 2016: 1 - s on the label, s / vocab on each; both sum to 1."""
-    network, share = las(label_smoothing=0.3), 0.3
+    network, share = las(), 0.3
+    network.label_smoothing = share
     memory, frames = network.heard(FEATURES[:1], LENGTHS[:1])
     rows = log_probs_by_hand(network, memory[0, : frames[0]].tolist(), [1, 2, 2])
     plain = [-row[label] for row, label in zip(rows, [1, 2, 2, END], strict=True)]
@@ -116,7 +117,7 @@ def test_label_smoothing_spreads_a_share_over_all_labels_in_training_alone():
     smoothed = sum((1 - share) * p + share * q for p, q in zip(plain, spread, strict=True)) / 3
     assert network.loss(*arguments).item() == pytest.approx(smoothed, rel=1e-5)
     assert network.eval().loss(*arguments).item() == pytest.approx(sum(plain) / 3, rel=1e-5)
-    network.train().label_smoothing = 0.0  # as a schedule ends it
+    network.train().label_smoothing = 0.0
     assert network.loss(*arguments).item() == pytest.approx(sum(plain) / 3, rel=1e-5)
 
 

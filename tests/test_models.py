@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from models.bilstm import BiLSTMCTC
 from models.conformer import ConformerCTC
 from models.las import LAS
+from models.transducer import ConformerTransducer
 
 MEL, VOCAB = 80, 20
 LENGTHS = [40, 33, 9, 1]
 CTCS = [pytest.param(BiLSTMCTC, id="bilstm"), pytest.param(ConformerCTC, id="conformer")]
-KINDS = [*CTCS, pytest.param(LAS, id="las")]
+KINDS = [*CTCS, pytest.param(LAS, id="las"), pytest.param(ConformerTransducer, id="transducer")]
 of_ctc = pytest.mark.parametrize("kind", CTCS)
 of_all = pytest.mark.parametrize("kind", KINDS)
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.subsampling import Subsampling, halved, subsampled
+from models.subsampling import Planar, Subsampling, halved, subsampled
 
 
 def convolution_by_hand(frames: list[list[float]], layer: torch.nn.Conv1d) -> list[list[float]]:
@@ -56,3 +56,39 @@ def test_what_the_padding_holds_never_matters(front, padding):
     again, frames_again = front(spoilt, lengths)
     assert torch.equal(again, hidden)
     assert torch.equal(frames_again, frames)
+
+
+def planar_by_hand(planes: list[list[list[float]]], layer: torch.nn.Conv2d) -> list[list[list[float]]]:
+    """(channel, frame, mel): every other cell with its eight neighbours, those outside being 0; then ReLU."""
+    weight, bias = layer.weight.tolist(), layer.bias.tolist()
+    frames, mels = len(planes[0]), len(planes[0][0])
+
+    def cell(plane: list[list[float]], t: int, m: int) -> float:
+        return plane[t][m] if 0 <= t < frames and 0 <= m < mels else 0.0
+
+    def seen(out: int, t: int, m: int) -> float:
+        around = [(dt, dm) for dt in range(3) for dm in range(3)]
+        return bias[out] + sum(
+            weight[out][i][dt][dm] * cell(plane, t + dt - 1, m + dm - 1)
+            for i, plane in enumerate(planes)
+            for dt, dm in around
+        )
+
+    return [
+        [[max(0.0, seen(out, t, m)) for m in range(0, mels, 2)] for t in range(0, frames, 2)]
+        for out in range(len(bias))
+    ]
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 8, 11])
+def test_the_planar_front_is_two_convolutions_over_time_and_channels_and_a_linear_layer(length):
+    torch.manual_seed(0)
+    front, features = Planar(mel=6, width=2), torch.randn(1, 11, 6)
+    hidden, frames = front(features, torch.tensor([length]))
+    planes = [features[0, :length].tolist()]
+    for layer in (front.first, front.second):
+        planes = planar_by_hand(planes, layer)
+    assert frames.item() == len(planes[0]) == subsampled(length)
+    rows = torch.tensor([[value for plane in planes for value in plane[t]] for t in range(len(planes[0]))])
+    assert (hidden[0, : len(rows)] - front.output(rows)).abs().max() < 1e-5
+    assert not hidden[0, len(rows) :].any()

@@ -1,0 +1,90 @@
+import math
+from functools import cache
+
+import pytest
+import torch
+
+from models.conformer import SIZES
+from models.transducer import BLANK, MOST, ConformerTransducer
+
+MEL, VOCAB = 8, 4
+FEATURES = torch.randn(3, 14, MEL, generator=torch.Generator().manual_seed(1))
+LENGTHS = torch.tensor([14, 9, 3])
+TARGETS, COUNTS = torch.tensor([[1, 2, 2], [3, 0, 0], [0, 0, 0]]), torch.tensor([3, 1, 0])
+PUBLISHED = {"S": 10.3, "M": 30.7, "L": 118.8}  # million parameters: Gulati et al. 2020, Table 1
+
+
+def transducer() -> ConformerTransducer:
+    torch.manual_seed(0)
+    small = {"width": 8, "depth": 1, "heads": 2, "kernel": 3, "dropout": 0.0, "predictor": 6}
+    network = ConformerTransducer(MEL, VOCAB, **small).eval()
+    with torch.no_grad():
+        network.output.weight.mul_(4)
+    return network
+
+
+def told(network: ConformerTransducer, utterance: int, frame: int, labels: list[int]) -> list[float]:
+    """The log-probabilities of what comes next at a frame, after these labels."""
+    hidden, _ = network.encoder(FEATURES, LENGTHS)
+    said, _ = network.remembered(torch.tensor([[BLANK, *labels]]))
+    logits = network.joint(network.heard(hidden[utterance, frame]), said[0, -1])
+    return logits.log_softmax(dim=0).tolist()
+
+
+def likelihood_by_hand(network: ConformerTransducer, utterance: int, labels: list[int], frames: int) -> float:
+    """The sum over every way to say the labels along the frames: one more label, or on to the next frame."""
+
+    @cache
+    def row(frame: int, said: int) -> list[float]:
+        return [math.exp(x) for x in told(network, utterance, frame, labels[:said])]
+
+    def rest(frame: int, said: int) -> float:
+        if frame == frames:
+            return 1.0 if said == len(labels) else 0.0
+        total = row(frame, said)[BLANK] * rest(frame + 1, said)
+        if said < len(labels):
+            total += row(frame, said)[labels[said]] * rest(frame, said + 1)
+        return total
+
+    return rest(0, 0)
+
+
+def test_the_loss_sums_over_every_way_to_say_the_labels():
+    network = transducer()
+    frames = network.encoder(FEATURES, LENGTHS)[1].tolist()
+    total = -sum(
+        math.log(likelihood_by_hand(network, i, TARGETS[i, :count].tolist(), frames[i]))
+        for i, count in enumerate(COUNTS.tolist())
+    )
+    assert network.loss(FEATURES, LENGTHS, TARGETS, COUNTS).item() == pytest.approx(total / 4, rel=1e-4)
+
+
+def greedy_by_hand(network: ConformerTransducer, utterance: int, frames: int) -> list[int]:
+    labels: list[int] = []
+    for frame in range(frames):
+        for _ in range(MOST):
+            row = told(network, utterance, frame, labels)
+            best = row.index(max(row))
+            if best == BLANK:
+                break
+            labels.append(best)
+    return labels
+
+
+def test_transcripts_take_the_likeliest_label_until_none_is_said():
+    network = transducer()
+    frames = network.encoder(FEATURES, LENGTHS)[1].tolist()
+    expected = [greedy_by_hand(network, i, count) for i, count in enumerate(frames)]
+    assert network.transcribe(FEATURES, LENGTHS) == expected
+    assert len({len(labels) for labels in expected}) > 1
+
+
+@pytest.mark.parametrize("size", sorted(SIZES))
+def test_the_sizes_of_the_paper_are_met_within_4_percent(size):
+    width, depth, heads, predictor = SIZES[size]
+    sizes = {"width": width, "depth": depth, "heads": heads, "kernel": 31, "predictor": predictor}
+    with torch.device("meta"):
+        network = ConformerTransducer(80, 1001, front="conv2d", **sizes)
+    count = sum(p.numel() for p in network.parameters()) / 1e6
+    assert count == pytest.approx(PUBLISHED[size], rel=0.04)
+    assert f"{count:.1f}" in ConformerTransducer.__doc__

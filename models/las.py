@@ -21,7 +21,7 @@ class LAS(nn.Module):
 
     The paper leaves open how the decoder is wired: here the first cell reads the last label and what was attended
     to before, and asks for the next; the second cell and the output read what is attended to now. Layer normalisation
-    after each layer is not the paper's (D46). LAS-6-1280 has 356 million parameters with 16,000 word pieces and 80 mel
+    after each layer is not the paper's (D63). LAS-6-1280 has 356 million parameters with 16,000 word pieces and 80 mel
     channels, where the paper says about 360. Label 0 is the end of a sentence. About 1.8 million parameters with the
     default sizes.
     """
@@ -33,11 +33,12 @@ class LAS(nn.Module):
         width: int = 128,
         depth: int = 2,
         channels: int = 32,
+        deltas: bool = False,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.label_smoothing = 0.0  # of the loss in training; whoever trains may set it
-        self.front = Pooling(mel, channels)
+        self.front = Pooling(mel, channels, deltas)
         self.layers = nn.ModuleList(
             BiLSTM(self.front.width if layer == 0 else 2 * width, width) for layer in range(depth)
         )

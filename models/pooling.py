@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from models.ctc import valid
+from models.deltas import with_deltas
 from models.subsampling import halved, subsampled
 
 
@@ -12,19 +13,20 @@ class Pooling(nn.Module):
     """Convolutions of 3 x 3, ReLU, and the larger of each two frames and channels, twice (Park et al. 2019, section 3.1).
 
     The padding is set to 0 before and after each, which is the least that ReLU leaves, so that an utterance comes out
-    of a batch as it would alone.
+    of a batch as it would alone. With `deltas` the slopes of the features and of these slopes are read beside them.
     """
 
-    def __init__(self, mel: int, channels: int) -> None:
+    def __init__(self, mel: int, channels: int, deltas: bool = False) -> None:
         super().__init__()
-        self.first = nn.Conv2d(1, channels, 3, padding=1)
+        self.deltas = deltas
+        self.first = nn.Conv2d(3 if deltas else 1, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
         self.width = channels * subsampled(mel)  # of a frame that comes out
 
     def forward(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
     ) -> tuple[Float[Tensor, "batch frames width"], Int[Tensor, " batch"]]:
-        hidden = features[:, None]
+        hidden = with_deltas(features, lengths) if self.deltas else features[:, None]
         for convolution in (self.first, self.second):
             hidden = present(hidden, lengths)
             hidden = present(convolution(hidden).relu(), lengths)

@@ -67,7 +67,7 @@ def log_probs_by_hand(network: LAS, memory: list[list[float]], labels: list[int]
 
 
 def spelled_by_hand(network: LAS, memory: list[list[float]], labels: list[int]):
-    """That, and how much each frame was attended to in all; one number after the other (D46)."""
+    """That, and how much each frame was attended to in all; one number after the other (D63)."""
     speller, size = network.speller, network.speller.width
     first = second = [0.0] * size
     first_cell = second_cell = [0.0] * size

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from models.deltas import with_deltas
 from models.pooling import Pooling, pooled
 
 
@@ -40,12 +41,14 @@ def pooled_by_hand(rows: list[list[list[float]]], layer: torch.nn.Conv2d) -> lis
     ]
 
 
+@pytest.mark.parametrize("deltas", [False, True])
 @pytest.mark.parametrize("length", [1, 2, 5, 8, 11])
-def test_the_front_is_two_convolutions_with_max_pooling_over_the_utterance_alone(length):
+def test_the_front_is_two_convolutions_with_max_pooling_over_the_utterance_alone(length, deltas):
     torch.manual_seed(0)
-    front, features = Pooling(mel=6, channels=2), torch.randn(1, 11, 6)
+    front, features = Pooling(6, 2, deltas), torch.randn(1, 11, 6)
     hidden, frames = front(features, torch.tensor([length]))
-    planes = [features[0, :length].tolist()]
+    alone = features[:, :length]
+    planes = with_deltas(alone, torch.tensor([length]))[0].tolist() if deltas else alone.tolist()
     for layer in (front.first, front.second):
         planes = pooled_by_hand(planes, layer)
     assert frames.item() == len(planes[0]) == pooled(length)

@@ -53,3 +53,12 @@ def test_a_character_that_no_piece_has_is_named():
 def test_a_number_of_pieces_that_does_not_fit_the_texts_is_refused(count, said):
     with pytest.raises(UserError, match=said):
         trained_pieces(TEXTS, count)
+
+
+def test_the_most_pieces_that_are_named_can_be_had():
+    with pytest.raises(UserError) as refused:
+        trained_pieces(TEXTS, 5000)
+    most = int(str(refused.value).split(" at the most")[0].split()[-1])
+    assert trained_pieces(TEXTS, most).size == most + 1
+    with pytest.raises(UserError, match=f"{most} at the most"):
+        trained_pieces(TEXTS, most + 1)

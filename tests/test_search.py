@@ -93,6 +93,29 @@ def test_a_wider_beam_never_ends_in_a_worse_score(seed, longest):
     assert scores == sorted(scores)
 
 
+MISLEADING = {  # probabilities of the end, 1 and 2 after a prefix; what is not there ends for certain
+    (): (0.0, 0.55, 0.45),
+    (1,): (0.3, 0.4, 0.3),
+    (2,): (0.0, 0.5, 0.5),
+    (2, 1): (0.1, 0.45, 0.45),
+    (2, 2): (0.1, 0.45, 0.45),
+}
+
+
+def misleading(label: Tensor, state: State) -> Step:
+    (rows,) = remembering(label, state).state
+    prefixes = [tuple(row[2 : 1 + int(row[1])].int().tolist()) for row in rows]
+    known = torch.tensor([MISLEADING.get(prefix, (1.0, 0.0, 0.0)) for prefix in prefixes])
+    return Step(known.clamp(min=1e-9).log(), (rows,))
+
+
+def test_a_wider_beam_keeps_what_the_narrow_one_found_where_others_look_better_for_a_while():
+    """Both sentences that start with 2 are ahead of (1, 1) after two labels (0.225 each against 0.22), and end badly."""
+    scores = [search(misleading, start([0]), torch.tensor([LONGEST]), beam)[0].score for beam in (1, 2)]
+    assert scores[0] == pytest.approx(math.log(0.55 * 0.4))
+    assert scores[1] >= scores[0]
+
+
 @given(SEEDS, st.integers(1, 5), st.data())
 def test_an_utterance_is_searched_in_a_batch_as_it_is_alone(seeds, beam, data):
     longest = [data.draw(st.integers(0, LONGEST)) for _ in seeds]
@@ -100,17 +123,22 @@ def test_an_utterance_is_searched_in_a_batch_as_it_is_alone(seeds, beam, data):
     assert found(seeds, longest, beam) == alone
 
 
-def test_a_bonus_counts_as_the_labels_do():
-    """With 10 nats for each label said so far, the longest sentence is the best."""
-    seeds, per_label = [5, 6, 7], 10.0
+@given(SEEDS, st.integers(1, 3))
+def test_a_bonus_counts_as_the_labels_do(seeds, longest):
+    """Two nats for each label 2 that was said, taken from the state before the label that follows."""
 
     def bonus(state: State) -> Tensor:
-        return per_label * (state[0][:, 1] - 1).float()
+        return 2.0 * (state[0][:, 2:] == 2).sum(dim=1).float()
 
-    for seed, one in zip(seeds, found(seeds, [LONGEST] * 3, 4, bonus=bonus), strict=True):
-        assert len(one.labels) == LONGEST
-        gained = per_label * LONGEST
-        assert one.score == pytest.approx(score_by_hand(seed, tuple(one.labels)) + gained, abs=1e-4)
+    def score(seed: int, labels: tuple[int, ...]) -> float:
+        return score_by_hand(seed, labels) + 2.0 * labels.count(2)
+
+    got = found(seeds, [longest] * len(seeds), 2 * VOCAB**longest, bonus=bonus)
+    best = [max(sentences(longest), key=lambda labels: score(seed, labels)) for seed in seeds]
+    assert [tuple(one.labels) for one in got] == best
+    narrow = found(seeds, [longest] * len(seeds), 2, bonus=bonus)
+    for seed, one in zip(seeds, narrow, strict=True):
+        assert one.score == pytest.approx(score(seed, tuple(one.labels)), abs=1e-4)
 
 
 def test_a_beam_of_none_is_refused():

@@ -49,7 +49,7 @@ def trained_pieces(texts: Sequence[str], count: int) -> Pieces:
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(sorted(texts)),
+            sentence_iterator=iter(texts),
             model_writer=model,
             model_type="bpe",
             vocab_size=count + 1,

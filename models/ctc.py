@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, arange, nn
 
-BLANK = 0
+from models.prefixes import BLANK, transcribed
 
 
 class CTC(nn.Module):
@@ -33,10 +33,14 @@ class CTC(nn.Module):
         return total / target_lengths.sum().clamp(min=1)
 
     def transcribe(
-        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"], beam: int = 1
     ) -> list[list[int]]:
-        """The labels of the best path: repeats merged, then blanks removed."""
+        """The labels of the best path: repeats merged, then blanks removed; with a beam those of the likeliest labels."""
+        if beam < 1:
+            raise ValueError(f"beam is {beam}; expected 1 or more")
         log_probs, frames = self(features, lengths)
+        if beam > 1:
+            return transcribed(log_probs, frames, beam)
         best = log_probs.argmax(dim=-1).tolist()
         return [merge(path[:n]) for path, n in zip(best, frames.tolist(), strict=True)]
 

@@ -119,3 +119,15 @@ def test_a_transcript_is_the_best_path_of_the_emissions_which_are_log_probabilit
     assert (emitted.exp().sum(dim=-1) - 1).abs().max() < 1e-5
     by_hand = [merge_by_hand(path[:n]) for path, n in zip(paths, frames.tolist(), strict=True)]
     assert Told().transcribe(said, lengths) == by_hand
+
+
+def test_a_beam_writes_the_likeliest_labels_over_all_paths():
+    """Frame by frame the blank is the likeliest, and yet label 1 is likelier than nothing: 0.64 against 0.36."""
+    rows = torch.tensor([[[0.6, 0.4, 1e-9], [0.6, 0.4, 1e-9]]]).log()
+    assert Told().transcribe(rows, torch.tensor([2])) == [[]]
+    assert Told().transcribe(rows, torch.tensor([2]), beam=4) == [[1]]
+
+
+def test_a_beam_of_none_is_refused():
+    with pytest.raises(ValueError, match="beam is 0; expected 1 or more"):
+        Told().transcribe(log_probs(1, 2, 3), torch.tensor([2]), beam=0)

@@ -18,8 +18,9 @@ def transducer(seed: int = 0) -> ConformerTransducer:
     torch.manual_seed(seed)
     small = {"width": 8, "depth": 1, "heads": 2, "kernel": 3, "dropout": 0.0, "predictor": 6}
     network = ConformerTransducer(MEL, VOCAB, **small).eval()
-    with torch.no_grad():
-        network.output.weight.mul_(4)
+    with torch.no_grad():  # decisions that change with every frame and every label
+        for layer in (network.output, network.heard, network.said, network.labels):
+            layer.weight.mul_(4)
     return network
 
 

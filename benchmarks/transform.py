@@ -13,6 +13,7 @@ is left out with the reason.
 import argparse
 import ctypes
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -24,6 +25,7 @@ import torch
 from torch import Tensor
 
 from specaug import LD, Policy, TimeWarp, apply, draw, engine_for, make_keys
+from specaug.augment.engines import OVERRIDE
 
 BATCH, TIME, MEL = 32, 1600, 80
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -33,13 +35,17 @@ Call = Callable[[], object]
 
 
 def ours(x: Tensor, lengths: Tensor) -> dict[str, Call]:
-    """The public draw and apply, with each engine that is here."""
+    """The public draw and apply, with each engine that is here; plain ones draw in plain torch as well."""
     keys = make_keys(0, 0, [f"u{i}" for i in range(BATCH)])
     masks = Policy(tuple(step for step in LD.operations if not isinstance(step, TimeWarp)))
     out = torch.empty_like(x)
 
     def call(policy: Policy, engine: str, into: Tensor | None = None) -> Call:
-        return lambda: apply(x, lengths, draw(policy, lengths, MEL, keys), out=into, engine=engine)
+        def run() -> Tensor:
+            os.environ[OVERRIDE] = engine  # an argument of `apply` would leave drawing as it is
+            return apply(x, lengths, draw(policy, lengths, MEL, keys), out=into)
+
+        return run
 
     calls: dict[str, Call] = {}
     for name, policy in (("warp + masks", LD), ("masks", masks)):

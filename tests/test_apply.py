@@ -32,7 +32,7 @@ def spans_of(spans: list[list[tuple[int, int]]]) -> Spans:
     return Spans(table[..., 0], table[..., 1])
 
 
-def draws_of(cases: list[Case], fill: float = 0.0) -> Draws:
+def draws_of(cases: list[Case], fill: float | str = 0.0) -> Draws:
     fills = Fills(fill, torch.zeros(len(cases), 5, dtype=torch.int64))
     warp = Warp(
         centre=torch.tensor([case.centre for case in cases]),
@@ -224,16 +224,40 @@ def test_the_input_is_not_modified_and_the_output_is_new(shift):
     assert str(draws) == str(draws_of(cases))
 
 
+@pytest.mark.parametrize("fill", [0.0, "mean"])
 @pytest.mark.parametrize("shift", [0, 3])
-def test_a_hidden_cell_has_no_gradient_and_a_read_one_has(shift):
+def test_a_hidden_cell_has_no_gradient_and_a_read_one_has(shift, fill):
     case = Case(20, 8, shift, [], [(0, 20)])
     features = noise(1, 20, 5).requires_grad_()
-    apply(features, lengths_of([case]), draws_of([case])).sum().backward()
+    apply(features, lengths_of([case]), draws_of([case], fill)).sum().backward()
     assert not features.grad.any()
     features.grad = None
     case = case._replace(time=[])
     apply(features, lengths_of([case]), draws_of([case])).sum().backward()
     assert features.grad.all()
+
+
+def steps_back(features: torch.Tensor) -> int:
+    """How many steps a gradient takes from what became of features that need one."""
+    seen, left = set(), [features.grad_fn]
+    while left:
+        if (step := left.pop()) not in seen and step is not None:
+            seen.add(step)
+            left += [before for before, _ in step.next_functions]
+    return len(seen)
+
+
+@pytest.mark.parametrize("shift", [0, 3])
+def test_a_gradient_takes_as_many_steps_back_through_a_batch_as_through_an_utterance(shift):
+    case = Case(20, 8, shift, [(1, 2), (4, 1)], [(3, 4), (0, 1)])
+    one, many = (
+        apply(noise(count, 20, 5).requires_grad_(), lengths_of([case] * count), draws_of([case] * count))
+        for count in (1, 20)
+    )
+    assert steps_back(many) == steps_back(one) > 0
+    assert torch.equal(
+        many, apply(noise(20, 20, 5), lengths_of([case] * 20), draws_of([case] * 20), None, "plain")
+    )
 
 
 @pytest.mark.parametrize("dtype", [torch.int32, torch.int64])

@@ -11,7 +11,7 @@ from specaug.augment.apply import overlap
 
 PROGRAM = """
 import json, torch
-from specaug import LD, SpecAugment
+from specaug import LD, Policy, SpecAugment, TimeMask, apply, draw, make_keys
 x, n = torch.ones(2, 9, 80), torch.tensor([9, 5])
 wrong = {
     "axes": (torch.ones(9, 80), n, None),
@@ -36,6 +36,17 @@ for name, (features, lengths, out) in wrong.items():
         SpecAugment(LD)(features, lengths, out=out)
     except ValueError as error:
         said[name] = str(error)
+three = draw(Policy((TimeMask(),)), torch.tensor([9, 5, 5]), 80, make_keys(0, 0, "abc"))
+drawn = {
+    "draws on another device": draw(LD, n, 80, make_keys(0, 0, "ab")).to(torch.device("meta")),
+    "draws of another batch": three,
+}
+for name, draws in drawn.items():
+    for engine in ("plain", None):
+        try:
+            apply(x, n, draws, engine=engine)
+        except ValueError as error:
+            said[f"{name}, {engine}"] = str(error)
 print(json.dumps(said))
 """
 WHOLE = "expected whole numbers of shape (2,), one per utterance"
@@ -56,6 +67,15 @@ MESSAGES = {
     "out on another device": "out is (2, 9, 80) torch.float32 on meta; expected (2, 9, 80) torch.float32 on cpu",
     "out that is the features": "out lies in the memory of the features; expected another tensor",
     "out in the features": "out lies in the memory of the features; expected another tensor",
+    **{
+        f"draws on another device, {engine}": "draws are on meta and features on cpu; "
+        "expected the device of the features, or the host"
+        for engine in ("plain", None)
+    },
+    **{
+        f"draws of another batch, {engine}": "draws are of 3 utterances; expected the 2 of the features"
+        for engine in ("plain", None)
+    },
 }
 
 

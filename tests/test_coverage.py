@@ -91,7 +91,7 @@ TINY = {
 }
 
 
-@pytest.mark.parametrize(("tau", "mel"), [(4, 3), (5, 2), (1, 2)], ids=str)
+@pytest.mark.parametrize(("tau", "mel"), [(4, 3), (5, 3), (1, 3)], ids=str)
 @pytest.mark.parametrize("operations", TINY.values(), ids=TINY)
 def test_coverage_is_that_of_everything_that_can_happen(operations, tau, mel):
     got = Policy(operations).coverage([tau], mel)
@@ -191,6 +191,35 @@ def test_every_utterance_counts_alike_and_an_empty_one_as_covered_by_nothing():
     assert both.channels == pytest.approx((one.channels + other.channels) / 3)
 
 
-def test_the_coverage_of_no_utterances_is_refused():
-    with pytest.raises(ValueError, match="lengths are empty; expected those of at least one utterance"):
-        LD.coverage([], 80)
+@pytest.mark.parametrize("make", [tuple, iter, torch.tensor, lambda lengths: torch.tensor(lengths).short()])
+def test_lengths_may_be_any_whole_numbers_one_after_the_other(make):
+    assert LD.coverage(make([400, 31, 31]), 80) == LD.coverage([400, 31, 31], 80)
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        pytest.param([], id="none"),
+        pytest.param(torch.zeros(0, dtype=torch.int64), id="no numbers"),
+        pytest.param([9, -5], id="negative"),
+        pytest.param(torch.tensor([9.7]), id="fractions"),
+        pytest.param(torch.tensor([[9, 9]]), id="rows"),
+    ],
+)
+def test_lengths_that_no_utterances_have_are_refused(lengths):
+    with pytest.raises(ValueError, match="expected whole numbers, 0 or more, of at least one") as caught:
+        LD.coverage(lengths, 80)
+    assert str(caught.value).startswith(f"lengths are {lengths!r};")
+
+
+@pytest.mark.parametrize(
+    ("policy", "mel", "message"),
+    [
+        (LD, 20, r"FrequencyMask \(.*\) needs 27 mel channels; the features have 20"),
+        (NONE, 0, "mel is 0; expected at least 1 channel"),
+    ],
+    ids=str,
+)
+def test_too_few_channels_are_refused_as_when_drawn_from(policy, mel, message):
+    with pytest.raises(ValueError, match=message):
+        policy.coverage([50], mel)

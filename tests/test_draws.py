@@ -195,6 +195,28 @@ def test_masks_wider_than_the_features_are_refused():
     draw(Policy((FrequencyMask(F=8), FrequencyMask(F=9, m_F=0))), torch.tensor([5]), 8, keys)
 
 
+def test_lengths_that_no_utterances_have_are_refused(root):
+    # In a process of its own, where the annotations are not checked before the values are
+    program = """
+import torch
+from specaug import LD, draw, make_keys
+for wrong in (torch.tensor([9, -5]), torch.tensor([9.7, 5.0]), torch.tensor([[9], [5]])):
+    try:
+        draw(LD, wrong, 80, make_keys(0, 0, "ab"))
+    except ValueError as error:
+        print(error)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, check=True, capture_output=True, text=True
+    )
+    expected = "expected whole numbers of shape (2,), one per utterance"
+    assert run.stdout.splitlines() == [
+        "lengths are [9, -5]; expected 0 frames or more",
+        f"lengths are torch.float32 of shape (2,); {expected}",
+        f"lengths are torch.int64 of shape (2, 1); {expected}",
+    ]
+
+
 def test_keys_and_lengths_on_two_devices_are_refused():
     with pytest.raises(ValueError, match="lengths are on cpu and keys on meta; expected one device"):
         draw(LD, torch.tensor([5]), 80, make_keys(0, 0, ["a"]).to("meta"))

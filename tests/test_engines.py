@@ -1,12 +1,12 @@
-import subprocess
-import sys
-
 import pytest
 import torch
 
 from specaug.augment.apply import apply
-from specaug.augment.draws import Draws
-from specaug.augment.engines import ENGINES, OVERRIDE, engine_for
+from specaug.augment.draws import Draws, draw
+from specaug.augment.engines import OVERRIDE, compiled_draws, engine_for, numba_path
+from specaug.augment.keys import make_keys
+from specaug.augment.policy import LD
+from specaug.augment.warp import source_frames
 
 X = torch.ones(1, 4, 3)
 NONE = Draws(())
@@ -53,24 +53,35 @@ def test_an_engine_that_is_not_able_is_refused():
         engine_for(X, "triton")
 
 
-def test_the_environment_may_ask_for_plain(monkeypatch):
-    monkeypatch.setenv(OVERRIDE, "plain")
-    assert engine_for(X) == "plain"
-
-
-@pytest.mark.parametrize(("said", "expected"), [("", "numba"), ("plain", "plain")])
-def test_features_on_the_cpu_take_the_fused_pass_unless_the_environment_says_plain(root, said, expected):
+def test_the_environment_may_ask_for_plain_at_any_time_and_then_draws_are_plain_too(monkeypatch):
     pytest.importorskip("numba")
-    # In a process of its own, since the engines are looked for once in a process
-    program = f"""
-import os
-os.environ["{OVERRIDE}"] = "{said}"
-import torch
-from specaug import engine_for
-print(engine_for(torch.ones(1, 4, 3)))
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", program], cwd=root, check=True, capture_output=True, text=True
-    )
-    assert run.stdout.strip() == expected
-    assert expected in ENGINES
+    for said, expected in (("", "numba"), ("plain", "plain"), ("", "numba")):
+        monkeypatch.setenv(OVERRIDE, said)
+        assert engine_for(X) == expected
+        assert (compiled_draws() is None) == (numba_path() is None) == (expected == "plain")
+
+
+LENGTHS = torch.tensor([1600, 1213, 700, 3, 0])
+
+
+def by_engine(features: torch.Tensor, draws: Draws) -> list[torch.Tensor]:
+    """What the plain way and the fused pass make of the same draws."""
+    return [apply(features, LENGTHS, draws, engine=engine) for engine in ("plain", "numba")]
+
+
+@pytest.mark.usefixtures("unsaid")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("epoch", range(3))
+def test_the_engines_differ_by_a_rounding_of_what_they_read_and_hide_the_same_cells(dtype, epoch):
+    pytest.importorskip("numba")
+    features = torch.randn(5, 1600, 80, generator=torch.Generator().manual_seed(epoch)).to(dtype)
+    draws = draw(LD, LENGTHS, 80, make_keys(0, epoch, "abcde"))
+    plain, fused = by_engine(features, draws)
+    before, _ = source_frames(LENGTHS, draws.steps[0], 1600)
+    both = [
+        features.double().abs().gather(1, frame.clamp(max=1599)[:, :, None].expand_as(features))
+        for frame in (before, before + 1)
+    ]
+    near = 1e-6 if dtype == torch.float32 else torch.finfo(dtype).eps
+    assert ((plain.double() - fused.double()).abs() <= near * torch.maximum(*both)).all()
+    assert torch.equal(*by_engine(features, Draws(draws.steps[1:])))

@@ -1,14 +1,18 @@
 from fractions import Fraction
+from math import cos, log1p, pi, sqrt
 from statistics import NormalDist
 
 import pytest
 import torch
+from counting import philox_by_hand
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from specaug.augment import fills
 from specaug.augment.apply import apply
 from specaug.augment.draws import draw
-from specaug.augment.fills import Fills, noise
+from specaug.augment.fills import Fills
 from specaug.augment.keys import make_keys
 from specaug.augment.operations import FrequencyMask, PatchMask, TimeMask, TimeWarp
 from specaug.augment.policy import Policy
@@ -73,17 +77,91 @@ def test_the_mean_is_that_of_the_features_as_the_mask_finds_them():
     assert abs(expected - mean_by_hand(features()[0, :7])) > 1e-5  # the warp did move it
 
 
-def test_what_is_not_a_number_is_left_out_of_the_mean():
+@pytest.mark.parametrize(
+    "stray",
+    [
+        pytest.param([float("nan")], id="no number"),
+        pytest.param([float("-inf")], id="minus infinity"),
+        pytest.param([float("-inf"), float("inf")], id="both infinities"),
+    ],
+)
+def test_what_is_infinite_or_not_a_number_is_left_out_of_the_mean(stray):
     given = features()
-    given[0, 2, 3] = float("nan")
-    cells = [Fraction(v) for row in given[0, :7].tolist() for v in row if v == v]
+    given[0, 2, 3 : 3 + len(stray)] = torch.tensor(stray)
+    cells = [Fraction(v) for row in given[0, :7].tolist() for v in row if v - v == 0]
+    assert len(cells) == 56 - len(stray)
     got = Fills("mean", KEYS).values(given, LENGTHS)
-    assert float(got[0]) == pytest.approx(float(sum(cells) / 55), rel=1e-6)
+    assert float(got[0]) == pytest.approx(float(sum(cells) / len(cells)), rel=1e-6)
+
+
+def test_the_mean_is_0_where_nothing_is_finite():
+    given = features()
+    given[0] = float("nan")
+    assert Fills("mean", KEYS).values(given, LENGTHS)[0] == 0
 
 
 def test_an_empty_utterance_has_the_mean_0():
     assert Fills("mean", KEYS).values(features(), torch.tensor([0, 4]))[0] == 0
     assert Fills("mean", KEYS[:0]).values(features()[:0], LENGTHS[:0]).shape == (0,)
+
+
+def everywhere(keys: torch.Tensor, time: int, mel: int) -> torch.Tensor:
+    """The noise of utterances of which every cell is hidden."""
+    blank = torch.zeros(len(keys), time, mel)
+    return Fills("noise", keys).filled(blank, blank == 0, torch.full((len(keys),), time))
+
+
+def noise_by_hand(key: list[int], frame: int, channel: int, mel: int) -> float:
+    """The first two words of block 2^31 + frame * mel + channel, brought to a normal number (Box and Muller 1958)."""
+    words = philox_by_hand([2**31 + frame * mel + channel, *key[2:]], key[:2])
+    return sqrt(-2 * log1p(-words[0] / 2**32)) * cos(2 * pi * words[1] / 2**32)
+
+
+def test_the_noise_of_a_cell_is_that_of_its_key_frame_and_channel_by_hand():
+    keys = make_keys(2**40 + 3, 5, ["a", "b"])
+    for key, rows in zip(keys.tolist(), everywhere(keys, 7, 5).tolist(), strict=True):
+        for frame, row in enumerate(rows):
+            by_hand = [noise_by_hand(key, frame, channel, 5) for channel in range(5)]
+            assert row == pytest.approx(by_hand, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("portion", [1, 7, 1000])
+def test_noise_is_the_same_in_portions_of_any_size(monkeypatch, portion):
+    whole = everywhere(KEYS, 9, 8)
+    monkeypatch.setattr(fills, "PORTION", portion)
+    assert torch.equal(everywhere(KEYS, 9, 8), whole)
+
+
+class Sizes(TorchDispatchMode):
+    """Keeps the bytes of the largest tensor that is made."""
+
+    largest = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        made = result if isinstance(result, tuple | list) else [result]
+        sizes = [part.numel() * part.element_size() for part in made if isinstance(part, torch.Tensor)]
+        self.largest = max([self.largest, *sizes])
+        return result
+
+
+@pytest.mark.parametrize(
+    ("frames", "bytes_a_cell"), [pytest.param(40, 4, id="few"), pytest.param(2000, 8, id="all")]
+)
+def test_noise_takes_no_more_memory_than_the_places_of_what_is_hidden(monkeypatch, frames, bytes_a_cell):
+    monkeypatch.setattr(fills, "PORTION", 2**8)
+    given, hidden = torch.zeros(2, 2000, 40), torch.zeros(2, 2000, 40, dtype=torch.bool)
+    hidden[:, :frames] = True
+    with Sizes() as sizes:
+        Fills("noise", KEYS).filled(given, hidden, torch.tensor([2000, 2000]))
+    assert sizes.largest == bytes_a_cell * given.numel()
+
+
+@pytest.mark.parametrize("fill", [1.0, "mean", "noise"])
+@pytest.mark.parametrize(("batch", "time"), [(0, 9), (0, 0), (2, 0)])
+def test_a_batch_may_be_empty(fill, batch, time):
+    nothing, lengths = torch.zeros(batch, time, 8), torch.full((batch,), time)
+    assert Fills(fill, KEYS[:batch]).filled(nothing, nothing == 0, lengths).shape == nothing.shape
 
 
 def bins_by_hand(values: torch.Tensor, count: int) -> torch.Tensor:
@@ -93,7 +171,7 @@ def bins_by_hand(values: torch.Tensor, count: int) -> torch.Tensor:
 
 
 def test_noise_is_standard_normal():
-    values = noise(make_keys(0, 0, [str(n) for n in range(40)]), 50, 20).flatten()
+    values = everywhere(make_keys(0, 0, [str(n) for n in range(40)]), 50, 20).flatten()
     observed = bins_by_hand(values, 20).bincount(minlength=20).double()
     assert observed.sum() == 40_000
     assert ((observed - 2000) ** 2 / 2000).sum() < 43.82  # 99.9 %, 19 degrees of freedom
@@ -101,7 +179,7 @@ def test_noise_is_standard_normal():
 
 @pytest.mark.parametrize("neighbour", ["channel", "frame", "utterance"])
 def test_the_noise_of_a_cell_says_nothing_of_its_neighbours(neighbour):
-    values = noise(make_keys(0, 0, [str(n) for n in range(40)]), 50, 20)
+    values = everywhere(make_keys(0, 0, [str(n) for n in range(40)]), 50, 20)
     axis = {"utterance": 0, "frame": 1, "channel": 2}[neighbour]
     bins = bins_by_hand(values, 5)
     last = bins.shape[axis] - 1
@@ -114,15 +192,15 @@ def test_the_noise_of_a_cell_says_nothing_of_its_neighbours(neighbour):
 @given(time=st.integers(1, 20), order=st.permutations(range(3)))
 def test_the_noise_of_an_utterance_is_the_same_in_any_batch_and_with_any_padding(time, order):
     keys = make_keys(1, 2, "abc")
-    whole = noise(keys, 20, 6)
-    assert torch.equal(noise(keys[order], time, 6), whole[order, :time])
+    whole = everywhere(keys, 20, 6)
+    assert torch.equal(everywhere(keys[order], time, 6), whole[order, :time])
 
 
 @pytest.mark.parametrize("column", range(5))
 def test_another_key_gives_other_noise(column):
     keys = KEYS.clone()
     keys[:, column] += 1
-    assert (noise(keys, 9, 8) != noise(KEYS, 9, 8)).all()
+    assert (everywhere(keys, 9, 8) != everywhere(KEYS, 9, 8)).all()
 
 
 def test_the_noise_of_a_cell_does_not_depend_on_which_masks_hide_it():
@@ -134,11 +212,10 @@ def test_the_noise_of_a_cell_does_not_depend_on_which_masks_hide_it():
     ):
         got = apply(given, LENGTHS, draw(Policy((mask,)), LENGTHS, 8, KEYS))
         seen.append(torch.where(got == given, float("nan"), got))
-    everywhere = noise(KEYS, 9, 8)
     for got in seen:
         there = ~got.isnan()
         assert there.sum() > 10
-        assert torch.equal(got[there], everywhere[there])
+        assert torch.equal(got[there], everywhere(KEYS, 9, 8)[there])
 
 
 def test_noise_never_reaches_the_padding():

@@ -17,7 +17,7 @@ from specaug.augment.policy import Policy
 
 pytest.importorskip("numba")
 
-from specaug.augment.fused_draws import philox_words
+from specaug.augment.fused_draws import cell_words, philox_words
 
 U32 = st.integers(0, 2**32 - 1)
 
@@ -27,6 +27,14 @@ def test_words_are_those_of_philox(keys, blocks):
     got = philox_words(torch.tensor(keys).long().reshape(-1, 5), torch.tensor(blocks).long())
     assert got.shape == (len(keys), len(blocks), 4)
     assert got.tolist() == [[philox_by_hand([block, *key[2:]], key[:2]) for block in blocks] for key in keys]
+
+
+@given(st.lists(st.lists(U32, min_size=6, max_size=6), max_size=3))
+def test_the_words_of_a_cell_are_those_of_philox(cells):
+    table = torch.tensor(cells).long().reshape(-1, 6)
+    got = cell_words(table[:, :5], table[:, 5])
+    assert got.shape == (len(cells), 4)
+    assert got.tolist() == [philox_by_hand([block, *key[2:]], key[:2]) for *key, block in cells]
 
 
 POLICIES = {

@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from specaug.augment.keys import CELLS, PATCHES, id_words, make_keys, random_words
+from specaug.augment.keys import CELLS, PATCHES, cell_words, id_words, make_keys, random_words
 from specaug.augment.operation import MOST
 from specaug.augment.operations import KINDS
 from specaug.augment.philox import philox
@@ -50,6 +50,12 @@ def test_the_words_of_a_block_are_philox_of_the_block_and_the_key_one_utterance_
         for block, words in zip(blocks, rows, strict=True):
             counter = torch.tensor(block), epoch, id_low, id_high
             assert words.tolist() == [int(word) for word in philox(counter, (seed_low, seed_high))]
+
+
+def test_the_words_of_a_cell_are_those_of_its_key_and_its_block():
+    keys, blocks = make_keys(2**40 + 3, 5, "abc"), torch.tensor([0, 2**16, 2**31 + 7])
+    assert torch.equal(cell_words(keys, blocks), random_words(keys, blocks)[range(3), range(3)])
+    assert cell_words(keys[:0], blocks[:0]).shape == (0, 4)
 
 
 @pytest.mark.parametrize("column", range(5))

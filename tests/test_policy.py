@@ -177,11 +177,23 @@ def test_what_has_no_meaning_twice_is_refused_twice(operation):
 
 def test_a_policy_of_anything_but_operations_is_refused(root):
     # In a process of its own, where the annotations are not checked before the values are
-    program = "from specaug import Policy\ntry: Policy(('LD',))\nexcept ValueError as error: print(error)"
+    program = """
+from specaug import Policy, TimeMask
+for wrong in (("LD",), TimeMask(T=5), [TimeMask(T=5)]):
+    try:
+        Policy(wrong)
+    except ValueError as error:
+        print(error)
+"""
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=root, check=True, capture_output=True, text=True
     )
-    assert run.stdout == "operations hold 'LD'; expected operations\n"
+    mask, tuples = repr(TimeMask(T=5)), "expected a tuple of operations"
+    assert run.stdout.splitlines() == [
+        "operations hold 'LD'; expected operations",
+        f"operations are {mask}; {tuples}",
+        f"operations are [{mask}]; {tuples}",
+    ]
 
 
 def test_a_policy_is_idle_where_none_of_its_operations_draws():

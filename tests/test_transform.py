@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 from hypothesis import given
@@ -104,6 +107,17 @@ def test_an_utterance_alone_comes_out_as_it_does_in_any_batch(lengths, order, ep
         assert torch.equal(batch[place, :n], alone[0])
 
 
+@pytest.mark.parametrize("batch", [1, 2, 17, 64])
+def test_an_utterance_comes_out_alike_in_batches_of_any_size(batch):
+    lengths = [(17 * place + 40) % 41 for place in range(batch)]
+    features, augment = noise(batch), SpecAugment(SMALL)
+    keys = make_keys(0, 0, [f"utterance {place}" for place in range(batch)])
+    together = augment(features, torch.tensor(lengths), keys)
+    for place, n in enumerate(lengths):
+        alone = augment(features[place : place + 1, :n], torch.tensor([n]), keys[place : place + 1])
+        assert torch.equal(together[place, :n], alone[0])
+
+
 @pytest.mark.parametrize("length", [0, 1, 2, 3])
 def test_the_shortest_utterances_are_masked_and_not_warped(length):
     augment = SpecAugment(LD)
@@ -166,6 +180,16 @@ def test_features_keep_their_type(dtype):
     assert (got == 0).any()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_half_types_hide_the_frames_that_float32_hides_where_they_cannot_count_them(dtype):
+    features, keys, augment = noise(8, 1600), make_keys(0, 0, "abcdefgh"), SpecAugment(LD)
+    exact, hidden = (augment(x, None, keys) == 0 for x in (features, features.to(dtype)))
+    frames = exact.all(dim=2)
+    assert frames[:, 1024:].any()
+    assert frames[:, :1024].any()
+    assert torch.equal(hidden, exact)
+
+
 @pytest.mark.parametrize("dtype", [torch.int32, torch.int16])
 def test_lengths_may_be_whole_numbers_of_any_size(dtype):
     assert torch.equal(SpecAugment(LD)(noise(), LENGTHS.to(dtype)), SpecAugment(LD)(noise(), LENGTHS))
@@ -182,6 +206,14 @@ def test_the_output_is_written_where_it_is_asked_to_be():
     assert torch.equal(out, SpecAugment(LD)(noise(), LENGTHS))
 
 
+def test_the_output_of_evaluation_is_written_where_it_is_asked_to_be():
+    out, augment = torch.full_like(noise(), 9.0), SpecAugment(LD).eval()
+    assert augment(noise(), LENGTHS, out=out) is out
+    assert torch.equal(out, noise())
+    with pytest.raises(ValueError, match=r"out is \(4, 40, 80\) torch.float64 on cpu; expected"):
+        augment(noise(), LENGTHS, out=out.double())
+
+
 def test_what_shortens_utterances_is_asked_for_with_their_lengths():
     augment, keys = SpecAugment(Policy((SpliceOut(N=2, T=9),))), make_keys(0, 0, "abcd")
     with pytest.raises(ValueError, match=r"SpliceOut shortens utterances; call shortening"):
@@ -196,9 +228,20 @@ def test_cuts_that_cut_nothing_need_no_lengths():
     assert torch.equal(SpecAugment(Policy((SpliceOut(N=0),)))(noise(), LENGTHS), noise())
 
 
-def test_an_unknown_engine_is_refused_when_it_is_used():
+def test_an_unknown_engine_is_refused_when_the_module_is_made():
     with pytest.raises(ValueError, match="engine is 'fast'; expected one of plain, numba, triton"):
-        SpecAugment(LD, engine="fast")(noise(), LENGTHS)
+        SpecAugment(LD, engine="fast")
+
+
+def test_anything_but_a_policy_is_refused_when_the_module_is_made(root):
+    # In a process of its own, where the annotations are not checked before the values are
+    program = (
+        "from specaug import SpecAugment\ntry: SpecAugment('LD')\nexcept ValueError as error: print(error)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, check=True, capture_output=True, text=True
+    )
+    assert run.stdout == "policy is 'LD'; expected a Policy, such as specaug.LD\n"
 
 
 def test_the_module_prints_the_policy_in_force():

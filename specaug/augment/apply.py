@@ -7,9 +7,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from specaug.augment import plain
-from specaug.augment.drawn import Drawn
+from specaug.augment.drawn import Drawn, tensors
 from specaug.augment.draws import Draws
 from specaug.augment.engines import engine_for, numba_path, triton_path
+from specaug.augment.lengths import require_lengths
 from specaug.augment.masks import Masks, Spans
 from specaug.augment.warp import Warp
 
@@ -34,15 +35,18 @@ def apply(
     Raises ValueError naming the argument that does not fit.
     """
     checked(features, lengths, out)
+    matched(features, draws)
     lengths = lengths.long()
     if features.device.type != "cpu":
         lengths, draws = lengths.to(features.device, non_blocking=True), draws.to(features.device)
     chosen = engine_for(features, engine)
-    groups = list(grouped(draws.steps))
+    # A gradient would go back through every slice that is written, and take the whole batch along
+    graded = features.requires_grad and torch.is_grad_enabled()
+    groups = [[step] for step in draws.steps] if graded else list(grouped(draws.steps))
     result = features
     for place, group in enumerate(groups):
         target = out if place == len(groups) - 1 else None
-        if len(group) == 1 and not fuses(group[0]):
+        if graded or (len(group) == 1 and not fuses(group[0])):
             result = group[0].apply(result, lengths)
         else:
             result = fused(result, lengths, group, target, chosen)
@@ -115,17 +119,8 @@ def checked(features: Tensor, lengths: Tensor, out: Tensor | None) -> None:
         raise ValueError(f"features are of shape {tuple(features.shape)}; expected (batch, time, mel)")
     if not features.is_floating_point():
         raise ValueError(f"features are {features.dtype}; expected a floating-point type")
-    batch, time, _ = features.shape
-    whole = not (lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool)
-    if lengths.shape != (batch,) or not whole:
-        got = f"{lengths.dtype} of shape {tuple(lengths.shape)}"
-        raise ValueError(f"lengths are {got}; expected whole numbers of shape ({batch},), one per utterance")
-    if lengths.device.type != "cpu" and lengths.device != features.device:
-        where = f"{lengths.device} and features on {features.device}"
-        raise ValueError(f"lengths are on {where}; expected the device of the features, or the host")
-    frames = lengths.tolist() if lengths.device.type == "cpu" else []
-    if frames and not 0 <= min(frames) <= max(frames) <= time:
-        raise ValueError(f"lengths are {frames}; expected 0 to the {time} frames of the features")
+    require_lengths(lengths, len(features), features.shape[1])
+    require_near("lengths", lengths, features)
     if out is not None and (out.shape, out.dtype, out.device) != (
         features.shape,
         features.dtype,
@@ -137,6 +132,23 @@ def checked(features: Tensor, lengths: Tensor, out: Tensor | None) -> None:
         )
     if out is not None and overlap(features, out):
         raise ValueError("out lies in the memory of the features; expected another tensor")
+
+
+def matched(features: Tensor, draws: Draws) -> None:
+    """Raise ValueError where draws are of another batch, or lie where the features' device cannot read them."""
+    for step in draws.steps:
+        for drawn in tensors(step):
+            require_near("draws", drawn, features)
+            if len(drawn) != len(features):
+                due = f"the {len(features)} of the features"
+                raise ValueError(f"draws are of {len(drawn)} utterances; expected {due}")
+
+
+def require_near(name: str, given: Tensor, features: Tensor) -> None:
+    """Raise ValueError where something lies neither on the host nor with the features."""
+    if given.device.type != "cpu" and given.device != features.device:
+        where = f"{given.device} and features on {features.device}"
+        raise ValueError(f"{name} are on {where}; expected the device of the features, or the host")
 
 
 def overlap(one: Tensor, other: Tensor) -> bool:

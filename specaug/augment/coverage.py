@@ -6,12 +6,14 @@ product of the probabilities of surviving each; channels likewise; and a cell su
 and its patch do.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, pairwise
+from operator import index
+from typing import SupportsIndex
 
-from specaug.augment.operation import Operation
+from specaug.augment.operation import Operation, require_channels
 from specaug.augment.operations import (
     FilterAugment,
     FrequencyMask,
@@ -37,15 +39,17 @@ class Coverage:
     channels: float
 
 
-def coverage(operations: Sequence[Operation], lengths: Sequence[int], mel: int) -> Coverage | None:
+def coverage(operations: Sequence[Operation], lengths: Iterable[SupportsIndex], mel: int) -> Coverage | None:
     """The expected shares that `operations` hide in utterances of these lengths (frames) with `mel` channels.
 
     None where a warp, SpecSub or SpliceOut follows a mask, or SpecSwap stands between two: they move what is
-    hidden. Raises ValueError where there are no lengths.
+    hidden. Raises ValueError where lengths are none, or no whole numbers, or the channels too few.
     """
+    frames = whole(lengths)
+    if mel < 1:
+        raise ValueError(f"mel is {mel}; expected at least 1 channel")
+    require_channels(operations, mel)
     working = [operation for operation in operations if operation.draws]
-    if not lengths:
-        raise ValueError("lengths are empty; expected those of at least one utterance")
     places = [i for i, operation in enumerate(working) if isinstance(operation, MASKS)]
     first, last = (places[0], places[-1]) if places else (len(working), len(working))
     if not all(isinstance(operation, HARMLESS) for operation in working[first:]):
@@ -54,9 +58,20 @@ def coverage(operations: Sequence[Operation], lengths: Sequence[int], mel: int) 
         return None
     cuts = tuple(operation for operation in working[:first] if isinstance(operation, SpliceOut))
     masks = tuple(operation for operation in working[first:] if isinstance(operation, MASKS))
-    shares = [of_utterance(masks, cuts, length, mel) for length in lengths]
-    cells, frames, channels = (sum(column) / len(shares) for column in zip(*shares, strict=True))
-    return Coverage(cells, frames, channels)
+    shares = [of_utterance(masks, cuts, length, mel) for length in frames]
+    return Coverage(*(sum(column) / len(shares) for column in zip(*shares, strict=True)))
+
+
+def whole(lengths: Iterable[SupportsIndex]) -> tuple[int, ...]:
+    """Lengths as Python's numbers; raises ValueError where they are none, or anything but numbers of frames."""
+    try:
+        frames = tuple(map(index, lengths))
+    except TypeError:
+        frames = ()
+    if not frames or min(frames) < 0:
+        expected = "whole numbers, 0 or more, of at least one utterance"
+        raise ValueError(f"lengths are {lengths!r}; expected {expected}")
+    return frames
 
 
 @lru_cache(maxsize=4096)

@@ -1,5 +1,6 @@
 """What all draws have in common: they move between devices, leave lengths as they are, and are applied."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -24,6 +25,15 @@ def moved(value: Any, device: torch.device) -> Any:
     if isinstance(value, Tensor):
         return value.to(device, non_blocking=True)
     return value.to(device) if isinstance(value, Movable) else value
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """Every tensor that a value is or holds."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Movable):
+        for field in fields(value):
+            yield from tensors(getattr(value, field.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from specaug.augment.drawn import Drawn
 from specaug.augment.fills import Fills
 from specaug.augment.filter_augment import draw_gains
 from specaug.augment.keys import random_words
+from specaug.augment.lengths import require_lengths
 from specaug.augment.masks import Masks, draw_frequency, draw_time
-from specaug.augment.operation import MOST, Operation
+from specaug.augment.operation import MOST, Operation, require_channels
 from specaug.augment.operations import (
     FilterAugment,
     FrequencyMask,
@@ -113,16 +114,11 @@ def block_numbers(operations: tuple[Operation, ...]) -> Int[Tensor, " draw"]:
 
 def checked(policy: Policy, lengths: Tensor, mel: int, keys: Tensor) -> None:
     """Raise ValueError where the arguments do not fit."""
-    for operation in policy.operations:
-        if operation.draws and operation.channels > mel:
-            name, needed = type(operation).__name__, operation.channels
-            raise ValueError(
-                f"{name} ({operation.symbols()}) needs {needed} mel channels; the features have {mel}"
-            )
-    if keys.shape != (len(lengths), 5) or keys.is_floating_point():
+    require_channels(policy.operations, mel)
+    batch = lengths.numel()
+    if keys.shape != (batch, 5) or keys.is_floating_point():
         got = f"{keys.dtype} of shape {tuple(keys.shape)}"
-        raise ValueError(
-            f"keys are {got}; expected whole numbers of shape ({len(lengths)}, 5), from make_keys"
-        )
+        raise ValueError(f"keys are {got}; expected whole numbers of shape ({batch}, 5), from make_keys")
+    require_lengths(lengths, batch)
     if lengths.device != keys.device:
         raise ValueError(f"lengths are on {lengths.device} and keys on {keys.device}; expected one device")

@@ -27,11 +27,14 @@ def triton_path() -> ModuleType | None:
     return path("specaug.augment.fused_cuda")
 
 
-@lru_cache(maxsize=3)
 def path(module: str) -> ModuleType | None:
+    """The module; None where what it needs is not installed, or the environment asks for plain torch."""
+    return None if os.environ.get(OVERRIDE) == "plain" else installed(module)
+
+
+@lru_cache(maxsize=3)
+def installed(module: str) -> ModuleType | None:
     """The module; None where what it needs is not installed."""
-    if os.environ.get(OVERRIDE) == "plain":
-        return None
     try:
         return import_module(module)
     except ImportError:
@@ -44,7 +47,7 @@ def engine_for(features: Tensor, engine: str | None = None) -> str:
     A fused pass has no gradient, so features that need one go the plain way. Raises ValueError where the engine
     is unknown, or named and not able to.
     """
-    engine = engine or os.environ.get(OVERRIDE) or None
+    engine = asked(engine)
     if engine == "plain":
         return "plain"
     able = "plain"
@@ -55,9 +58,15 @@ def engine_for(features: Tensor, engine: str | None = None) -> str:
             able = "triton"
     if engine in (None, able):
         return able
-    if engine not in ENGINES:
-        raise ValueError(f"engine is {engine!r}; expected one of {', '.join(ENGINES)}")
     what = f"{features.dtype} on {features.device.type}"
     raise ValueError(
         f"engine is {engine!r}; for {what} with{'out' * (not features.requires_grad)} gradient it is {able!r}"
     )
+
+
+def asked(engine: str | None) -> str | None:
+    """The engine that is named here or in the environment, if any. Raises ValueError where it is unknown."""
+    engine = engine or os.environ.get(OVERRIDE) or None
+    if engine not in (None, *ENGINES):
+        raise ValueError(f"engine is {engine!r}; expected one of {', '.join(ENGINES)}")
+    return engine

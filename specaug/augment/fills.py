@@ -4,12 +4,14 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from specaug.augment.drawn import Movable
-from specaug.augment.keys import CELLS, random_words
+from specaug.augment.keys import CELLS, cell_words
 from specaug.augment.operation import Fill
+
+PORTION = 2**15  # cells whose noise is drawn at a time: some megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +31,43 @@ class Fills(Movable):
     ) -> Float[Tensor, " batch"]:
         """The value of each utterance's hidden cells, in float32.
 
-        `mean` is that of the frames before the padding, without what is not a number.
+        `mean` is that of the frames before the padding, without what is infinite or not a number. No gradient passes.
         """
         if self.fill == "mean":
-            rows = zip(features, lengths.tolist(), strict=True)
-            means = [
-                row[:n].nanmean(dtype=torch.float64) if n else row.new_zeros((), dtype=torch.float64)
-                for row, n in rows
-            ]
+            rows = zip(features.detach(), lengths.tolist(), strict=True)
+            means = [finite_mean(row[:n]) for row, n in rows]
             return torch.stack(means).float() if means else features.new_zeros(0, dtype=torch.float32)
         return torch.full((len(features),), float(self.fill), device=features.device)
 
-    def cells(
-        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
-    ) -> Float[Tensor, "batch times mels"]:
-        """What every cell would hold if it were hidden; broadcasts against the features."""
+    def filled(
+        self,
+        features: Float[Tensor, "batch time mel"],
+        hidden: Bool[Tensor, "batch time mel"],
+        lengths: Int[Tensor, " batch"],
+    ) -> Float[Tensor, "batch time mel"]:
+        """A new tensor in which hidden cells hold the fill."""
         if self.flat:
-            return self.values(features, lengths).to(features.dtype)[:, None, None]
-        return noise(self.keys, features.shape[1], features.shape[2]).to(features.dtype)
+            values = self.values(features, lengths).to(features.dtype)
+            return torch.where(hidden, values[:, None, None], features)
+        result = features.clone(memory_format=torch.contiguous_format)
+        size = max(1, features.shape[1] * features.shape[2])
+        for places in torch.split(hidden.flatten().nonzero()[:, 0], PORTION):
+            values = noise(self.keys[places // size], places % size)
+            result.view(-1)[places] = values.to(features.dtype)
+        return result
 
 
-def noise(keys: Int[Tensor, "batch 5"], time: int, mel: int) -> Float[Tensor, "batch {time} {mel}"]:
-    """Standard normal numbers, each a function of its utterance's key, its frame and its channel alone.
+def finite_mean(cells: Float[Tensor, "time mel"]) -> Float[Tensor, ""]:
+    """The mean of those that are finite, in float64; 0 where none is."""
+    finite = cells.isfinite()
+    return cells.where(finite, 0).sum(dtype=torch.float64) / finite.sum().clamp(min=1)
+
+
+def noise(keys: Int[Tensor, "cell 5"], cells: Int[Tensor, " cell"]) -> Float[Tensor, " cell"]:
+    """Standard normal numbers, each a function of its utterance's key and its place alone: frame * mel + channel.
 
     Box and Muller's transform of two words a cell, in float64. Park et al. 2020 fill with noise for transducers.
     """
-    blocks = CELLS + torch.arange(time * mel, device=keys.device)
-    words = random_words(keys, blocks).double() / 2**32
-    radius = (-2 * torch.log1p(-words[..., 0])).sqrt()
-    return (radius * torch.cos(2 * math.pi * words[..., 1])).float().view(len(keys), time, mel)
+    words = cell_words(keys, CELLS + cells)[:, :2].double() / 2**32
+    radius = (-2 * torch.log1p(-words[:, 0])).sqrt()
+    return (radius * torch.cos(2 * math.pi * words[:, 1])).float()

@@ -45,19 +45,43 @@ def philox_words(keys: Int[Tensor, "batch 5"], blocks: Int[Tensor, " draw"]) -> 
     return words.transpose(0, 1)  # the words of one operation lie side by side
 
 
+def cell_words(keys: Int[Tensor, "cell 5"], blocks: Int[Tensor, " cell"]) -> Int[Tensor, "cell 4"]:
+    """Four random words for each key and the one block beside it."""
+    words = torch.empty(len(blocks), 4, dtype=torch.int64)
+    write_cells(whole(keys).numpy(), whole(blocks).numpy(), words.numpy())
+    return words
+
+
+@compiled
+@no_type_check
+def four_words(c0, c1, c2, c3, k0, k1):
+    """Philox for one counter and key. Products wrap around 64 bits, and their two words are cut out of the bits."""
+    for _ in range(ROUNDS):
+        left, right = c0 * MULTIPLIERS[0], c2 * MULTIPLIERS[1]
+        c0, c1 = ((right >> 32) & WORD) ^ c1 ^ k0, right & WORD
+        c2, c3 = ((left >> 32) & WORD) ^ c3 ^ k1, left & WORD
+        k0, k1 = (k0 + WEYL[0]) & WORD, (k1 + WEYL[1]) & WORD
+    return c0, c1, c2, c3
+
+
+@compiled
+@no_type_check
+def write_cells(keys, blocks, words):
+    """Philox for each key and its own block."""
+    for i in range(len(keys)):
+        k0, k1, c1, c2, c3 = keys[i]
+        c0, c1, c2, c3 = four_words(blocks[i], c1, c2, c3, k0, k1)
+        words[i, 0], words[i, 1], words[i, 2], words[i, 3] = c0, c1, c2, c3
+
+
 @compiled
 @no_type_check
 def write_words(keys, blocks, words):
-    """Philox for each key and block. Products wrap around 64 bits, and their two words are cut out of the bits."""
+    """Philox for each key and block."""
     for i in range(len(keys)):
         for j in range(len(blocks)):
             k0, k1, c1, c2, c3 = keys[i]
-            c0 = blocks[j]
-            for _ in range(ROUNDS):
-                left, right = c0 * MULTIPLIERS[0], c2 * MULTIPLIERS[1]
-                c0, c1 = ((right >> 32) & WORD) ^ c1 ^ k0, right & WORD
-                c2, c3 = ((left >> 32) & WORD) ^ c3 ^ k1, left & WORD
-                k0, k1 = (k0 + WEYL[0]) & WORD, (k1 + WEYL[1]) & WORD
+            c0, c1, c2, c3 = four_words(blocks[j], c1, c2, c3, k0, k1)
             words[j, i, 0], words[j, i, 1], words[j, i, 2], words[j, i, 3] = c0, c1, c2, c3
 
 

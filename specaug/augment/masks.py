@@ -35,7 +35,7 @@ class Masks(Drawn):
     ) -> Float[Tensor, "batch time mel"]:
         """A new tensor in which the cells of the spans hold the fill."""
         hidden = hidden_cells([self], lengths, features.shape[1], features.shape[2])
-        return torch.where(hidden, self.fills.cells(features, lengths), features)
+        return self.fills.filled(features, hidden, lengths)
 
 
 def draw_frequency(operation: FrequencyMask, mel: int, words: Int[Tensor, "batch draw 4"]) -> Spans:
@@ -72,15 +72,14 @@ def place(words: Int[Tensor, "batch draw 4"], size: Limit, wished: Limit, cap: L
     if words.device.type == "cpu" and (compiled := compiled_draws()):
         return Spans(*compiled.place(words, size, wished, cap, bounds))
     size, wished, cap = (
-        torch.as_tensor(limit, device=words.device).expand(len(words))[:, None]
-        for limit in (size, wished, cap)
+        torch.as_tensor(limit, device=words.device)[..., None] for limit in (size, wished, cap)
     )
     if bounds == "lingvo":
-        drawn = below(words[..., 0], wished.clamp(min=1).expand(words.shape[:2]))
+        drawn = below(words[..., 0], wished.clamp(min=1))
         width = torch.minimum(torch.minimum(drawn, cap.clamp(min=1)), size)
     else:
         top = torch.minimum(wished, cap)  # p is at most 1, so the cap at most the size
-        width = below(words[..., 0], (top + 1).expand(words.shape[:2]))
+        width = below(words[..., 0], top + 1)
     starts = size - width + (bounds != "paper")
     return Spans(below(words[..., 1], starts), width)
 

@@ -1,6 +1,6 @@
 """What the operations of a policy have in common. Nothing here needs torch."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -17,6 +17,10 @@ FILLS = ("mean", "noise")
 BOUNDS = ("closed", "paper", "lingvo")  # which widths and places can be drawn: decisions D3, D4, D26
 SHARES = ("p", "p_S", "p_M", "share")
 NUMBERS = ("g", "unit")
+STRENGTHS = {
+    "widths": ("W", "F", "T", "p_S", "t_max", "g", "share"),  # how far, how wide, how loud
+    "counts": ("m_F", "m_T", "p_M", "N"),  # how often
+}
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,20 @@ class Operation:
         """The same for utterances `time` times as long."""
         return self
 
-    def multiplied(self, factor: float, symbols: Collection[str]) -> "Operation":
-        """The same with some of its values multiplied; half a frame, channel or mask counts as a whole one."""
-        given = ((symbol, getattr(self, symbol, None)) for symbol in symbols)
-        values = {symbol: value * factor for symbol, value in given if value is not None}
+    def multiplied(self, factor: float, of: str) -> "Operation":
+        """The same with its widths, or its counts, multiplied; half a frame, channel or mask counts as a whole one.
+
+        What has no counts has its widths multiplied either way (decision D48).
+        """
+        given = self.given(of) or self.given("widths")
+        values = {symbol: value * factor for symbol, value in given.items()}
         rounded = {s: v if s in (*SHARES, *NUMBERS) else int(v + 0.5) for s, v in values.items()}
         return replace(self, **rounded)
+
+    def given(self, of: str) -> dict[str, Any]:
+        """Its widths, or its counts, that have a value."""
+        known = self.symbols().items()
+        return {symbol: value for symbol, value in known if symbol in STRENGTHS[of] and value is not None}
 
     def symbols(self) -> dict[str, Any]:
         """Its fields by the paper's symbols."""
@@ -77,6 +89,16 @@ class Operation:
             expected = "a whole number, 0 or more"
         if not fine:
             raise ValueError(f"{symbol} ({type(self).__name__}) is {value!r}; expected {expected}")
+
+
+def require_channels(operations: Iterable[Operation], mel: int) -> None:
+    """Raise ValueError where an operation that does something needs more than `mel` channels."""
+    for operation in operations:
+        if operation.draws and operation.channels > mel:
+            name, needed = type(operation).__name__, operation.channels
+            raise ValueError(
+                f"{name} ({operation.symbols()}) needs {needed} mel channels; the features have {mel}"
+            )
 
 
 def is_number(value: Any) -> bool:

@@ -6,6 +6,7 @@ mel channels (frequency) and are the largest that may be drawn.
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 from specaug.augment.operation import Fill, Operation, floor_of
 
@@ -76,6 +77,10 @@ class TimeMask(Operation):
 
     def scaled(self, time: Fraction) -> "TimeMask":
         return self if self.T is None else replace(self, T=round(self.T * time))
+
+    def given(self, of: str) -> dict[str, Any]:
+        alone = of == "widths" and self.T is None and self.p_S is None
+        return {"p": self.p} if alone else super().given(of)
 
     def widest(self, frames: int) -> int:
         """The widest mask of an utterance.
@@ -227,7 +232,5 @@ class PatchMask(Operation):
         return floor_of(self.share, (frames // self.t) * (mel // self.f))
 
 
-WIDTHS = ("W", "F", "T", "p_S", "t_max", "g", "share")  # how far, how wide, how loud
-COUNTS = ("m_F", "m_T", "p_M", "N")  # how often
 KINDS = (TimeWarp, FrequencyMask, TimeMask, SpecSub, SpecSwap, SpliceOut, FilterAugment, PatchMask)
 OPERATIONS: dict[str, type[Operation]] = {kind.__name__: kind for kind in KINDS}

@@ -32,7 +32,7 @@ class Patches(Drawn):
     ) -> Float[Tensor, "batch time mel"]:
         """A new tensor in which the cells of hidden patches hold the fill."""
         _, time, mel = features.shape
-        return torch.where(self.cells(time, mel), self.fills.cells(features, lengths), features)
+        return self.fills.filled(features, self.cells(time, mel), lengths)
 
 
 def draw_patches(

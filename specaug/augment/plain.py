@@ -1,8 +1,9 @@
-"""The plain way: a warp and its masks in torch operations, on any device, for any type, with gradients.
+"""The plain way: a warp and its masks in torch operations, on any device, for any type.
 
 The fused passes answer the same call; they are checked against this one.
 """
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -24,28 +25,26 @@ def warp_and_mask(
 ) -> Float[Tensor, "batch time mel"]:
     """Warped, then `fill` in the channels of `freq` and the frames of `time`; the padding as it was.
 
-    Interval by interval into a copy: a mask of Booleans for every cell would be read and written once more.
+    Interval by interval into a copy: a mask of Booleans for every cell would be read and written once more. And
+    utterance by utterance, so that what was copied is still in the cache when it is hidden. No gradient passes.
     """
-    warped = time_warp(features, lengths, Warp(centre, shift, last)) if bool(shift.any()) else None
+    moves = bool(shift.any())
+    source = time_warp(features, lengths, Warp(centre, shift, last)) if moves else features
     if out is None:
-        result = features.clone() if warped is None else warped
-    else:
-        result = out.copy_(features if warped is None else warped)
-    values = fill.tolist()
-    ends = lengths.tolist()
-    for utterance, start, width in intervals(freq):
-        result[utterance, : ends[utterance], start : start + width] = values[utterance]
-    for utterance, start, width in intervals(time):
-        result[utterance, start : min(start + width, ends[utterance])] = values[utterance]
-    return result
+        out = source if moves else torch.empty_like(features)
+    hidden = zip(lengths.tolist(), fill.tolist(), intervals(freq), intervals(time), strict=True)
+    for utterance, (length, value, channels, frames) in enumerate(hidden):
+        if out is not source:
+            out[utterance].copy_(source[utterance])
+        speech = out[utterance, :length]
+        for start, end in channels:
+            speech[:, start:end] = value
+        for start, end in frames:
+            speech[start:end] = value
+    return out
 
 
-def intervals(spans: Spans) -> list[tuple[int, int, int]]:
-    """(utterance, start, width) of every interval that is not empty."""
+def intervals(spans: Spans) -> list[list[tuple[int, int]]]:
+    """(start, end) of each interval of each utterance that is not empty."""
     rows = zip(*(part.tolist() for part in spans), strict=True)
-    return [
-        (utterance, start, width)
-        for utterance, (starts, widths) in enumerate(rows)
-        for start, width in zip(starts, widths, strict=True)
-        if width
-    ]
+    return [[(start, start + width) for start, width in zip(*row, strict=True) if width] for row in rows]

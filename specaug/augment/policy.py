@@ -1,8 +1,8 @@
 """Policies: what may happen to an utterance, as an ordered tuple of operations. Nothing here needs torch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, SupportsIndex
 
 from specaug.augment.coverage import Coverage, coverage
 from specaug.augment.operation import Fill, Operation, fraction
@@ -24,6 +24,8 @@ class Policy:
     operations: tuple[Operation, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.operations, tuple):
+            raise ValueError(f"operations are {self.operations!r}; expected a tuple of operations")
         for operation in self.operations:
             if not isinstance(operation, Operation):
                 raise ValueError(f"operations hold {operation!r}; expected operations")
@@ -66,10 +68,11 @@ class Policy:
             operations[places[0]] = replace(operations[places[0]], **{symbol: value})
         return Policy(tuple(operations))
 
-    def coverage(self, lengths: Sequence[int], mel: int) -> Coverage | None:
+    def coverage(self, lengths: Iterable[SupportsIndex], mel: int) -> Coverage | None:
         """The expected shares of cells, frames and channels that it hides in utterances of these lengths, in frames.
 
-        None where what follows a mask moves what is hidden in a way that has no closed form (`coverage.py`).
+        Lengths are any whole numbers, in a tensor too. None where what follows a mask moves what is hidden in a
+        way that has no closed form (`coverage.py`).
         """
         return coverage(self.operations, lengths, mel)
 

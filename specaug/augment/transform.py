@@ -2,10 +2,12 @@
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
+from torch.utils.data import get_worker_info
 
 from specaug.augment.apply import apply, checked
-from specaug.augment.draws import draw
+from specaug.augment.draws import Draws, draw
+from specaug.augment.engines import asked
 from specaug.augment.keys import make_keys
 from specaug.augment.operations import SpliceOut
 from specaug.augment.policy import NONE, Policy
@@ -16,8 +18,9 @@ class SpecAugment(nn.Module):
 
     Active in training mode only; every utterance has draws of its own; the padding stays as it was. Without
     `keys` the module counts its own calls, so that `SpecAugment(LD, seed=0)` gives the same sequence of masks
-    anywhere; a trainer passes `keys` (see `make_keys`), one per utterance, and then they alone decide. Lengths
-    and keys are best left on the host: draws are made there and sent along.
+    anywhere; a trainer passes `keys` (see `make_keys`), one per utterance, and then they alone decide. A loader's
+    workers need them, and so does a run that resumes: the count is in no checkpoint (decision D47). Lengths and
+    keys are best left on the host: draws are made there and sent along.
 
     Shape:
         features: (batch, time, mel), log-mel energies with mean 0
@@ -29,6 +32,9 @@ class SpecAugment(nn.Module):
 
     def __init__(self, policy: Policy = NONE, seed: int = 0, engine: str | None = None) -> None:
         super().__init__()
+        if not isinstance(policy, Policy):
+            raise ValueError(f"policy is {policy!r}; expected a Policy, such as specaug.LD")
+        asked(engine)
         self.policy = policy
         self.seed = seed
         self.engine = engine
@@ -57,15 +63,39 @@ class SpecAugment(nn.Module):
         if lengths is None:
             lengths = torch.full((len(features),), features.shape[1] if features.ndim == 3 else 0)
         if not self.training:
-            return features, lengths
+            return features if out is None else apply(features, lengths, Draws(()), out), lengths
+        augmented = self.augmented
+        if torch.compiler.is_compiling():  # a decorator would have everybody import dynamo, for a second
+            augmented = torch.compiler.disable(augmented)  # type: ignore[no-untyped-call]
+        return augmented(features, lengths, keys, out)
+
+    def augmented(
+        self,
+        features: Float[Tensor, "batch time mel"],
+        lengths: Int[Tensor, " batch"],
+        keys: Int[Tensor, "batch 5"] | None,
+        out: Float[Tensor, "batch time mel"] | None,
+    ) -> tuple[Float[Tensor, "batch time mel"], Int[Tensor, " batch"]]:
+        """The same in training mode; a compiler of the network around it passes it by."""
         checked(features, lengths, out)
-        if keys is None:
-            keys = make_keys(self.seed, self.calls, [str(place) for place in range(len(features))])
-            self.calls += 1
+        keys = self.counted(len(features)) if keys is None else keys
         host = lengths.cpu()  # where drawing is fastest; what it gives goes along to the features
         draws = draw(self.policy, host, features.shape[2], keys.cpu())
         after = draws.shortened(host.long()).to(lengths)
         return apply(features, host, draws, out, self.engine), after
+
+    def counted(self, batch: int) -> Int[Tensor, "batch 5"]:
+        """Keys by the count of calls and the place in the batch, which ranks take turns to fill."""
+        if get_worker_info() is not None:
+            raise ValueError(
+                "keys is None in a loader's worker, whose copy of the module counts as every other one does; "
+                "expected keys=make_keys(seed, epoch, ids)"
+            )
+        group = distributed.is_available() and distributed.is_initialized()
+        rank, ranks = (distributed.get_rank(), distributed.get_world_size()) if group else (0, 1)
+        keys = make_keys(self.seed, self.calls, [str(rank + ranks * place) for place in range(batch)])
+        self.calls += 1
+        return keys
 
     def extra_repr(self) -> str:
         engine = f", engine={self.engine!r}" if self.engine else ""

@@ -137,7 +137,7 @@ def spanned(policies: Sequence[Mapping[str, Any]]) -> Sweep:
     if not space:
         raise UserError("all runs have one policy; expected a grid of several")
     base = PolicyChoice(**fixed)
-    return Sweep(experiment="", space=space, policy=base, first=(), confirm=Confirm(seeds=()))
+    return Sweep(experiment="", space=space, policy=base, first=(), confirm=Confirm(top=0))
 
 
 def axis(values: Sequence[int | float], when: str) -> Axis:

@@ -5,8 +5,9 @@ import pytest
 from optuna.pruners import HyperbandPruner, NopPruner
 
 from specaug.errors import UserError
+from specaug.study.choice import PolicyChoice
 from specaug.study.recipe import Recipe
-from specaug.study.sweep.book import SWEEP, Plan, differences, listing, opened, remembered
+from specaug.study.sweep.book import EXPERIMENT, SWEEP, Plan, differences, listing, opened, remembered
 from specaug.study.sweep.options import Axis, Confirm, Sweep
 from specaug.study.sweep.slots import STOP, slots
 from specaug.study.sweep.storage import open_storage
@@ -59,10 +60,11 @@ def test_a_study_can_have_more_trials_than_it_had(url):
         (replace(PLAN, sweep=replace(PLAN.sweep, trials=6)), r"trials was 7 and is 6"),
         (
             replace(PLAN, sweep=replace(PLAN.sweep, space={"W": Axis(low=0, high=40)}, trials=9)),
-            r"trials was 7 and is 9.*|space\.W\.high was 80 and is 40",
+            r"sweep\.space\.W\.high was 80 and is 40",
         ),
-        (replace(PLAN, sweep=replace(PLAN.sweep, confirm=Confirm(top=2))), r"confirm\.top was 3 and is 2"),
-        (replace(PLAN, recipe=Recipe(seed=3)), r"seed was 0 and is 3"),
+        (replace(PLAN, sweep=replace(PLAN.sweep, seed=1)), r"sweep\.seed was 0 and is 1"),
+        (replace(PLAN, sweep=replace(PLAN.sweep, seeds=(1,))), r"sweep\.seeds was \[0\] and is \[1\]"),
+        (replace(PLAN, recipe=Recipe(scale=0.5)), r"experiment\.scale was 1\.0 and is 0\.5"),
     ],
 )
 def test_a_study_whose_recipe_has_changed_is_refused_with_what_differs(url, changed, what):
@@ -72,6 +74,49 @@ def test_a_study_whose_recipe_has_changed_is_refused_with_what_differs(url, chan
     ):
         made(changed, url)
     assert len(slots(made(PLAN, url)[0])) == 7
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param(replace(PLAN, recipe=Recipe(caption="What it shows.")), id="caption"),
+        pytest.param(replace(PLAN, recipe=Recipe(seed=3, seeds=(7, 8))), id="seeds"),
+        pytest.param(
+            replace(
+                PLAN, recipe=Recipe(policy=PolicyChoice(name="LD"), policies=(PolicyChoice(F=3, m_F=1),))
+            ),
+            id="policies",
+        ),
+        pytest.param(replace(PLAN, sweep=replace(PLAN.sweep, confirm=Confirm(top=1))), id="confirm"),
+        pytest.param(
+            replace(PLAN, sweep=replace(PLAN.sweep, confirm=Confirm(top=1), trials=9)),
+            id="confirm and trials",
+        ),
+        pytest.param(
+            replace(PLAN, sweep=replace(PLAN.sweep, experiment="f.yaml", overrides=("scale=1.0",))),
+            id="the same experiment by other words",
+        ),
+    ],
+)
+def test_what_no_trial_depends_on_may_change_and_is_remembered(url, changed):
+    made(PLAN, url)
+    study, _ = made(changed, url)
+    assert study.user_attrs[SWEEP] == changed.told[SWEEP]
+    assert study.user_attrs[EXPERIMENT] == changed.told[EXPERIMENT]
+    assert len(slots(study)) == changed.trials
+    assert remembered("widths", open_storage(url), url)[1] == changed
+
+
+def test_a_listing_depends_on_all_that_its_experiment_says(url):
+    plan = listing("e", Recipe(seeds=(0, 1)))
+    made(plan, url)
+    with pytest.raises(UserError, match=r"searches something else: experiment\.seeds was \[0, 1\]"):
+        made(replace(plan, recipe=Recipe(seeds=(0, 2))), url)
+
+
+def test_what_a_pruner_risks_is_said_when_its_study_is_opened(url):
+    _, said = made(replace(PLAN, sweep=replace(PLAN.sweep, pruner="hyperband", first=())), url)
+    assert [line.split(" ends")[0] for line in said] == ["warning: pruner hyperband"]
 
 
 def test_first_policies_outside_the_space_are_named(url):

@@ -28,7 +28,16 @@ def test_more_points_begin_with_the_fewer_ones_and_the_seed_changes_them(sampler
 
 @pytest.mark.parametrize("sampler", ["auto", "gp", "tpe"])
 def test_samplers_that_learn_have_no_point_beforehand(sampler):
-    assert designed(sweep(sampler), 3) == [{}, {}, {}]
+    plain = Sweep(experiment="e", space={"W": Axis(low=0, high=8)}, sampler=sampler)
+    assert designed(plain, 3) == [{}, {}, {}]
+
+
+@pytest.mark.parametrize("sampler", ["random", "qmc"])
+def test_shares_lie_between_their_ends_and_counts_are_whole_however_the_ends_are_written(sampler):
+    space = {"p": Axis(low=0, high=1), "F": Axis(low=3.0, high=27.0)}
+    points = designed(Sweep(experiment="e", space=space, sampler=sampler), 64)
+    assert len({point["p"] for point in points}) == 64
+    assert {type(point["F"]) for point in points} == {int}
 
 
 @pytest.mark.parametrize("sampler", ["random", "qmc"])

@@ -52,6 +52,32 @@ def test_a_mistake_is_one_line(laboratory, tmp_path, capfd, arguments, complaint
     assert complaint in told[-1]
 
 
+@pytest.mark.parametrize("verb", ["ablate", "sweep"])
+@pytest.mark.parametrize(
+    ("launcher", "option", "value", "expected"),
+    [
+        ("local", "--gpus", "1.0", "ray or slurm"),
+        ("local", "--partition", "big", "slurm"),
+        ("local", "--minutes", "240", "slurm"),
+        ("local", "--memory", "8G", "slurm"),
+        ("ray", "--partition", "big", "slurm"),
+        ("ray", "--minutes", "60", "slurm"),
+        ("ray", "--memory", "8G", "slurm"),
+    ],
+)
+def test_an_option_that_the_launcher_does_not_know_is_refused(
+    laboratory, capfd, verb, launcher, option, value, expected
+):
+    recipe = laboratory / "experiments" / "tiny.yaml"
+    if verb == "sweep":
+        recipe = laboratory / "sweep.yaml"
+        recipe.write_text("experiment: experiments/tiny.yaml\nspace: {W: {low: 0, high: 8}}\n")
+    assert cli.main([verb, str(recipe), "--launcher", launcher, option, value]) == 2
+    told = capfd.readouterr().err.splitlines()[-1]
+    assert told == f"specaug: {option} is {value} with --launcher {launcher}; expected --launcher {expected}"
+    assert not (laboratory / "runs").exists()
+
+
 @pytest.mark.skipif(shutil.which("sbatch") is not None, reason="SLURM is here")
 def test_without_slurm_that_is_said(laboratory, tmp_path, capfd):
     assert ablated(laboratory, tmp_path, "--launcher", "slurm") == 2

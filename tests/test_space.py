@@ -46,10 +46,17 @@ def test_the_papers_policies_lie_in_a_space_that_holds_their_values(name):
         ({"F": Axis(low=3, high=26, when="m_F > 0")}, "F is 27"),
         ({"p": Axis(choices=(0.2,), when="m_T > 0")}, "p is 1.0"),
         ({"T": Axis(hides=0.1, when="m_T > 0")}, "T follows from the share it hides"),
+        ({"T": Axis(low=10, high=100, when="m_T > 1")}, "T is 100 and not searched"),
+        ({"p_S": Axis(low=0.1, high=0.2)}, "p_S is None"),
     ],
 )
 def test_why_a_policy_lies_outside_is_said(changes, why):
     assert point_of(replace(SWEEP, space={**SPACE, **changes}), PolicyChoice(name="LB")) == why
+
+
+def test_a_condition_on_what_a_policy_has_no_value_of_fails():
+    space = {"p_S": Axis(low=0.1, high=0.2), "T": Axis(low=10, high=100, when="p_S > 0")}
+    assert point_of(replace(SWEEP, space=space), PolicyChoice(T=70, m_T=1)) == "T is 70 and not searched"
 
 
 def test_a_symbol_that_is_not_searched_must_be_the_base_policys():
@@ -64,6 +71,39 @@ def test_a_symbol_that_is_not_searched_must_be_the_base_policys():
     assert point_of(narrow, PolicyChoice(name="LB")) == "W is 80 and not searched"
     based = replace(narrow, policy=PolicyChoice(name="LB"))
     assert point_of(based, PolicyChoice(name="LB")) == {"m_F": 1, "F": 27}
+
+
+def test_a_policy_without_masks_lies_outside_by_their_count_and_not_by_the_width_that_follows():
+    cuts = {
+        "m_T": Axis(low=1, high=20),
+        "T": Axis(hides=0.15),
+        "m_F": Axis(low=1, high=8),
+        "F": Axis(hides=0.2),
+    }
+    assert point_of(replace(SWEEP, space=cuts), PolicyChoice(name="None")) == "m_F is 0"
+
+
+@given(
+    st.fixed_dictionaries({"m_T": st.integers(0, 2), "T": st.sampled_from([20, 50]), "p": st.just(1.0)}),
+    st.fixed_dictionaries({"m_T": st.integers(0, 2), "T": st.sampled_from([20, 50]), "W": st.integers(0, 1)}),
+    st.sampled_from(["", "m_T > 0", "m_T > 1"]),
+)
+def test_the_point_of_a_policy_is_that_policy(base, wanted, when):
+    space = {"m_T": Axis(low=0, high=2), "T": Axis(low=20, high=50, step=30, when=when)}
+    sweep = replace(SWEEP, policy=PolicyChoice(**base), space=space)
+    point = point_of(sweep, PolicyChoice(**wanted))
+    if not isinstance(point, str):
+        assert policy_at(sweep, point, LENGTHS, MEL).policy() == PolicyChoice(**wanted).policy()
+
+
+@pytest.mark.parametrize(("count", "width"), [("m_T", "T"), ("m_F", "F")])
+def test_a_width_follows_only_where_its_condition_holds(count, width):
+    def widths(low: int, when: str) -> list[int]:
+        space = {count: Axis(low=low, high=3), width: Axis(hides=0.1, when=when)}
+        sweep = replace(SWEEP, policy=PolicyChoice(**{width: 7}), space=space)
+        return [values_of(policy_at(sweep, {count: n}, LENGTHS, MEL))[width] for n in range(low, 4)]
+
+    assert widths(0, f"{count} > 1") == [7, 7, *widths(2, "")]
 
 
 @settings(max_examples=6)

@@ -9,7 +9,14 @@ from optuna.trial import TrialState
 
 from specaug.errors import UserError
 from specaug.study.sweep.slots import SLOT, fill
-from specaug.study.sweep.storage import default_storage, first_line, hidden, network_disk, open_storage
+from specaug.study.sweep.storage import (
+    caution,
+    default_storage,
+    first_line,
+    hidden,
+    network_disk,
+    open_storage,
+)
 
 MOUNTS = """/dev/vda / ext4 rw 0 0
 server:/home /home nfs4 rw 0 0
@@ -28,7 +35,18 @@ server:/all /home/me/local/far nfs rw 0 0
             id="nobody",
         ),
         pytest.param("sqlite:////proc/nowhere/x.db", "^/proc/nowhere: ", id="no folder"),
-        pytest.param("nonsense", r"^the storage: cannot be reached \(", id="no URL"),
+        pytest.param(
+            "postgresql://me@127.0.0.1:9/x?password=s3cret",
+            r"^postgresql://me@127.0.0.1:9/x\?password=\*\*\*: cannot be reached \(",
+            id="nobody, a password behind the question mark",
+        ),
+        pytest.param("me:s3cret@host", r"^the storage: not the URL of a storage; expected", id="no URL"),
+        pytest.param(
+            "postgresql://me:s3cret@host:port/x", r"^the storage: not the URL of a storage", id="no port"
+        ),
+        pytest.param(
+            "postgresql://me:my@s3cret@host/x", r"^the storage: not the URL .*%40 for an @", id="a bare @"
+        ),
         pytest.param(
             "nosuchsql://me:s3cret@host/x", r"^nosuchsql://me:\*\*\*@host/x: cannot be reached", id="no such"
         ),
@@ -55,6 +73,16 @@ def test_a_password_in_what_a_database_says_is_hidden():
     assert first_line(ValueError(f"bad {url}\nmore"), url) == f"bad {hidden(url)}"
     assert first_line(ValueError("password s3cret is wrong"), url) == "password *** is wrong"
     assert first_line(ValueError(""), url) == "ValueError"
+    behind = "postgresql://me@host/x?password=s3%20cret&sslpassword=k3y&a=b"
+    assert hidden(behind) == "postgresql://me@host/x?a=b&password=***&sslpassword=***"
+    assert first_line(ValueError("s3 cret or k3y is wrong"), behind) == "*** or *** is wrong"
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////a/study.db", "postgresql+psycopg://me@host:5432/x?application_name=a", "sqlite://"]
+)
+def test_a_url_without_a_password_is_shown_as_it_is(url):
+    assert hidden(url) == url
 
 
 def take(url: str, taken: str) -> None:
@@ -85,6 +113,31 @@ def test_sqlite_gives_no_trial_to_two_workers(tmp_path):
 def test_a_study_has_a_file_of_its_own_and_its_folder_is_made(tmp_path):
     open_storage(default_storage(tmp_path / "runs" / "s"))
     assert (tmp_path / "runs" / "s" / "study.db").is_file()
+
+
+def test_who_only_looks_makes_no_file_and_is_told_the_nearest_study(tmp_path):
+    open_storage(default_storage(tmp_path / "runs" / "spoken-widths"))
+    (tmp_path / "runs" / "spoken-wide").mkdir()
+    wanted = tmp_path / "runs" / "spoken-widht"
+    with pytest.raises(UserError, match=r"^no study 'spoken-widht': .*; did you mean 'spoken-widths'\?$"):
+        open_storage(default_storage(wanted), looking_for="spoken-widht")
+    with pytest.raises(UserError, match=r"^no study 'x': .*/nowhere\.db is not there$"):
+        open_storage(f"sqlite:///{tmp_path / 'nowhere.db'}", looking_for="x")
+    assert not wanted.exists()
+    assert not list(tmp_path.glob("*.db"))
+    open_storage(default_storage(tmp_path / "runs" / "spoken-widths"), looking_for="spoken-widths")
+
+
+def test_sqlite_on_a_network_disk_is_warned_of_and_nothing_else(tmp_path):
+    mounts = tmp_path / "mounts"
+    mounts.write_text(MOUNTS)
+    said = caution("sqlite:////home/you/study.db", mounts)
+    assert re.match(
+        r"warning: sqlite:////home/you/study\.db lies on a network disk \(nfs4\), where SQLite", said
+    )
+    assert "expected one host, or --storage postgresql://" in said
+    assert not caution("sqlite:////tmp/study.db", mounts)
+    assert not caution("postgresql://me:s3cret@host/x", mounts)
 
 
 @pytest.mark.parametrize(

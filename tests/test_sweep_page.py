@@ -10,8 +10,7 @@ from specaug.study.comparing.compare import compare
 from specaug.study.sweep.book import listing
 from specaug.study.sweep.findings import drawn, findings
 from specaug.study.sweep.options import Axis
-from specaug.study.sweep.page import report, spelled, trial_row
-from specaug.study.sweep.progress import standing
+from specaug.study.sweep.page import report, score_row, spelled
 from specaug.study.tables.cells import scores
 
 NASTY = "<img src=x onerror=alert(1)>|F_1"
@@ -71,6 +70,7 @@ def test_the_head_says_what_was_searched_and_how_far_it_is(body):
         "24: 20 finished, 1 pruned, 1 failed, 2 under way or waiting",
         "random, seed 0; pruner none",
         "WER on dev, pooled over seeds 0",
+        "policy None; hides 0.0% of the cells",
         "3 to 27 in steps of 3; only where m_F &gt; 0",
         "0.1 or 0.2 or 0.5 or 1.0; only where m_T &gt; 0",
     ):
@@ -136,23 +136,13 @@ def test_each_symbol_has_its_curve_and_the_one_that_matters_is_seen(found):
     assert found.important[0].seen
 
 
-def test_the_best_trials_stand_first_with_run_and_time(found, body):
-    trial = found.now.finished[0]
-    policy, rate, spread, hidden, seconds, runs = trial_row(trial, "wer")
-    assert policy == trial.user_attrs["policy"]
-    assert (rate, spread) == (f"{100 * trial.value:.2f}", "one run")
-    assert (hidden, seconds) == ("25.0", "62")
+def test_the_best_policies_stand_first_with_runs_and_time(found, body):
+    score = found.now.scores[0]
+    policy, rate, sure, trials, hidden, seconds, runs = score_row(score)
+    assert (policy, rate) == (score.policy, f"{100 * score.value:.2f}")
+    assert (sure, trials, hidden, seconds) == ("one run", "1", "25.0", "62")
     assert re.fullmatch(r"[0-9a-f]{8}", runs)
-    assert body.index(f">{runs}<") < body.index(trial_row(found.now.finished[1], "wer")[-1])
-
-
-def test_runs_of_several_seeds_say_how_far_they_lie_apart(tmp_path):
-    plan = plan_of(1, seeds=(0, 1))
-    (trial,) = standing(searched(tmp_path, plan)).finished
-    first, second = trial.user_attrs["runs"]
-    trial.user_attrs["runs"] = [first, second | {"wer": [first["wer"][0] + 30, 1000]}]
-    rate = first["wer"][0] / 10
-    assert trial_row(trial, "wer")[2] == f"{rate:.1f} to {rate + 3:.1f}"
+    assert body.index(f">{runs}<") < body.index(score_row(found.now.scores[1])[-1])
 
 
 def test_the_winner_and_the_comparison_of_the_confirm_runs_are_there(body, confirmed):

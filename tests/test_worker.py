@@ -1,17 +1,23 @@
+import errno
+import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Callable
 
 import optuna
 import pytest
+import sqlalchemy
 import torch
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 
-from specaug.errors import UserError
+from specaug.errors import Diverged, UserError
 from specaug.study.sweep import worker
-from specaug.study.sweep.failures import BUG, DATA, DIVERGED, MEMORY, Diverged, kind_of
-from specaug.study.sweep.slots import FAILURE, STOP, current, fill, slots
+from specaug.study.sweep.failures import BUG, DATA, DIVERGED, MEMORY, STORAGE
+from specaug.study.sweep.slots import FAILURE, MOST_TRIES, STOP, current, fill, slots
 from specaug.study.sweep.storage import open_storage
 from specaug.study.sweep.worker import AT, Attempt, Fenced, Stopped, work
-from specaug.training.ranks import Died
 
 
 @pytest.fixture
@@ -69,7 +75,7 @@ def test_a_worker_takes_one_thread(study, url):
     [
         (UserError("a.wav: empty"), DATA, "a.wav: empty"),
         (ArithmeticError("no\nsecond line"), BUG, "ArithmeticError: no"),
-        (Diverged("the loss is not finite"), DIVERGED, "Diverged: the loss is not finite"),
+        (Diverged("the loss is not finite"), DIVERGED, "the loss is not finite"),
     ],
 )
 def test_an_error_is_written_down_and_stops_nothing(study, url, error, kind, why):
@@ -93,19 +99,107 @@ def test_a_slot_that_always_runs_out_of_memory_is_given_up(study, url):
     assert len(slots(study)[1].trials) == 3
 
 
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (RuntimeError("CUDA out of memory. Tried"), MEMORY),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), MEMORY),
-        (torch.cuda.OutOfMemoryError("x"), MEMORY),
-        (Died("rank 1 ended (SIGKILL)"), MEMORY),
-        (RuntimeError("shapes do not fit"), BUG),
-        (ValueError("F is 99"), DATA),
-    ],
-)
-def test_errors_are_sorted(error, kind):
-    assert kind_of(error) == kind
+def test_a_slot_that_lost_the_storage_gets_as_many_tries_as_one_whose_workers_die(study, url):
+    work(study, url, failing(StorageInternalError("x"), times=MOST_TRIES))
+    assert [slot.done.value for slot in slots(study)] == [0, 1, 4]
+    assert len(slots(study)[1].trials) == MOST_TRIES + 1
+
+
+def test_a_disk_that_stays_away_is_named_in_the_end(study, url):
+    work(study, url, failing(OSError(errno.EIO, "Input/output error"), times=99))
+    assert slots(study)[1].failed.user_attrs[FAILURE] == {
+        "kind": STORAGE,
+        "why": "OSError: [Errno 5] Input/output error",
+    }
+
+
+class Outage:
+    """The storage of a study answers so many questions of this thread with an error."""
+
+    def __init__(self, study: optuna.Study) -> None:
+        self.left = 0
+        sqlalchemy.event.listen(study._storage._backend.engine, "before_cursor_execute", self.refuse)
+
+    def refuse(self, *_: object) -> None:
+        if self.left and threading.current_thread() is threading.main_thread():
+            self.left -= 1
+            raise sqlalchemy.exc.OperationalError("SELECT", {}, Exception("no answer"))
+
+
+@pytest.fixture
+def hasty(url, monkeypatch) -> optuna.Study:
+    """A study whose workers wait for nothing."""
+    monkeypatch.setattr(worker, "LOOK", 0.0)
+    made = optuna.create_study(storage=open_storage(url, beat=1, grace=1), study_name="s")
+    fill(made, [{"W": number} for number in range(3)])
+    return made
+
+
+@pytest.mark.parametrize("answers", [1, 9])
+@pytest.mark.parametrize("at", ["look", "tell"])
+def test_a_storage_that_is_away_while_a_trial_is_under_way_costs_another_try_and_no_worker(
+    hasty, url, at, answers
+):
+    outage = Outage(hasty)
+
+    def objective(trial: optuna.Trial, attempt: Attempt) -> float:
+        value = square(trial, attempt)
+        if trial.number == 1:
+            outage.left = answers
+            if at == "look":
+                attempt.look()
+        return value
+
+    work(hasty, url, objective, poll=0.02)
+    assert not outage.left
+    assert [slot.done.value for slot in slots(hasty)] == [0, 1, 4]
+    assert [trial.state for trial in slots(hasty)[1].trials] == [TrialState.FAIL, TrialState.COMPLETE]
+
+
+def test_a_storage_that_stays_away_ends_the_worker(hasty, url, monkeypatch):
+    monkeypatch.setattr(worker, "OUTAGE", 0.1)
+    Outage(hasty).left = 10**9
+    with pytest.raises(UserError, match="cannot be reached"):
+        work(hasty, url, square, poll=0.02)
+
+
+class Deadly(optuna.samplers.RandomSampler):
+    """Kills its worker when that has taken a slot, and before the first sign of life."""
+
+    def before_trial(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_young(url: str) -> None:
+    work(optuna.load_study(study_name="s", storage=open_storage(url, 1, 1)), url, square, Deadly())
+
+
+@pytest.mark.slow
+def test_a_slot_whose_worker_is_killed_before_its_first_sign_of_life_is_not_lost(hasty, url):
+    victim = multiprocessing.get_context("spawn").Process(target=die_young, args=(url,))
+    victim.start()
+    victim.join(120)
+    assert victim.exitcode == -signal.SIGKILL
+    assert slots(hasty)[0].running
+    work(hasty, url, square, poll=0.02)
+    assert [slot.done.value for slot in slots(hasty)] == [0, 1, 4]
+    assert [trial.state for trial in slots(hasty)[0].trials] == [TrialState.FAIL, TrialState.COMPLETE]
+
+
+def test_a_slot_that_was_taken_by_nobody_who_lives_is_not_lost(hasty, url):
+    hasty._storage.set_trial_state_values(current(hasty, 0)._trial_id, TrialState.RUNNING)
+    work(hasty, url, square, poll=0.02)
+    assert [slot.done.value for slot in slots(hasty)] == [0, 1, 4]
+
+
+def test_a_first_sign_of_life_is_given_once_however_many_look(hasty):
+    hasty._storage.set_trial_state_values(current(hasty, 0)._trial_id, TrialState.RUNNING)
+    beats = set()
+    for _ in range(2):
+        worker.vouch(hasty)
+        with hasty._storage._backend.engine.connect() as connection:
+            beats.update(connection.execute(sqlalchemy.text("SELECT * FROM trial_heartbeats")))
+    assert len(beats) == 1
 
 
 def test_ctrl_c_puts_the_slot_back(study, url):

@@ -8,6 +8,7 @@ from specaug.cli.common import chosen
 from specaug.errors import UserError
 
 LAUNCHERS = ("local", "ray", "slurm")
+KNOWN = {"gpus": ("ray", "slurm"), "partition": ("slurm",), "minutes": ("slurm",), "memory": ("slurm",)}
 
 
 def add_launcher(verb: argparse.ArgumentParser) -> None:
@@ -19,12 +20,24 @@ def add_launcher(verb: argparse.ArgumentParser) -> None:
         help="processes that train at a time (%(default)s)",
     )
     verb.add_argument("--launcher", choices=LAUNCHERS, default="local", help="where the workers run")
-    verb.add_argument(
-        "--gpus", type=float, default=0.0, metavar="N", help="of each worker; on Ray also a share, as 0.25"
-    )
-    verb.add_argument("--partition", default="", help="of SLURM")
-    verb.add_argument("--minutes", type=int, default=240, help="of a SLURM job until it makes room (240)")
-    verb.add_argument("--memory", default="", metavar="8G", help="of a SLURM job")
+    gpus = "of each worker on Ray or SLURM; on Ray also a share, as 0.25"
+    verb.add_argument("--gpus", type=float, metavar="N", help=gpus)
+    verb.add_argument("--partition", help="of SLURM")
+    verb.add_argument("--minutes", type=int, help="of a SLURM job until it makes room (240)")
+    verb.add_argument("--memory", metavar="8G", help="of a SLURM job")
+
+
+def agree(arguments: argparse.Namespace) -> None:
+    """Raise UserError where there are no workers, or where the launcher would pass over an option."""
+    if arguments.workers < 1:
+        raise UserError(f"--workers is {arguments.workers}; expected at least 1")
+    for option, launchers in KNOWN.items():
+        value = getattr(arguments, option)
+        if value is not None and arguments.launcher not in launchers:
+            expected = " or ".join(launchers)
+            raise UserError(
+                f"--{option} is {value} with --launcher {arguments.launcher}; expected --launcher {expected}"
+            )
 
 
 def add_storage(verb: argparse.ArgumentParser) -> None:
@@ -49,8 +62,7 @@ def desk(arguments: argparse.Namespace, at: Any, study: str, screen: Any, device
     """What a study's launcher needs to know; each run trains in so many processes, `devices`."""
     from specaug.study.sweep.conduct import Desk
 
-    if arguments.workers < 1:
-        raise UserError(f"--workers is {arguments.workers}; expected at least 1")
+    agree(arguments)
     places = ["--laboratory", str(at.laboratory), "--data", str(at.data), "--runs", str(at.runs)]
     beats = ["--beat", str(arguments.beat), "--grace", str(arguments.grace)]
     return Desk(
@@ -66,22 +78,22 @@ def desk(arguments: argparse.Namespace, at: Any, study: str, screen: Any, device
 
 def launch(arguments: argparse.Namespace, devices: int) -> Any:
     """The launcher that is meant: it takes a command, a folder for logs, and what to do meanwhile."""
-    workers, gpus = arguments.workers, arguments.gpus
+    workers, gpus = arguments.workers, arguments.gpus or 0.0
     if arguments.launcher == "ray":
         from specaug.study.sweep.on_ray import on_ray
 
         return lambda command, logs, look: on_ray(command, workers, logs, look, cpus=devices, gpus=gpus)
     if arguments.launcher == "slurm":
-        from specaug.study.sweep.on_slurm import Wanted, on_slurm
+        from specaug.study.sweep.on_slurm import MINUTES, Wanted, on_slurm
 
         if gpus != int(gpus):
             raise UserError(f"--gpus is {gpus}; expected a whole number for SLURM")
         wanted = Wanted(
-            partition=arguments.partition,
-            minutes=arguments.minutes,
+            partition=arguments.partition or "",
+            minutes=arguments.minutes or MINUTES,
             cpus=devices,
             gpus=int(gpus),
-            memory=arguments.memory,
+            memory=arguments.memory or "",
         )
         return lambda command, logs, look: on_slurm(command, workers, logs, look, wanted=wanted)
     from specaug.study.sweep.launch import local

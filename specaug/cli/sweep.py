@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from specaug.cli.common import add_folders, add_logger, add_verb, chosen, places
+from specaug.cli.common import add_folders, add_logger, add_verb, chosen, complain, places
 from specaug.cli.launchers import add_launcher, add_storage, desk, url
 
 ACTIONS = ("worker", "status", "stop", "report")
@@ -86,22 +86,26 @@ def sweep(arguments: argparse.Namespace) -> int:
         screen.say(f"{arguments.recipe}: checking the recipe and the data")
         from specaug.study.sweep.conduct import conduct
 
-        study, folders = conduct(plan, desk(arguments, at, plan.name, screen, plan.recipe.training.devices))
+        swept = conduct(plan, desk(arguments, at, plan.name, screen, plan.recipe.training.devices))
     from specaug.study.sweep.outcome import outcome
 
-    sys.stdout.write(outcome(study, folders))
-    return 0
+    for line in swept.failed:
+        complain(line, 1)
+    sys.stdout.write(outcome(swept.study, plan, swept.confirmed))
+    return 1 if swept.failed else 0
 
 
 def reached(arguments: argparse.Namespace) -> tuple[Any, Any, Any, str]:
     """The study of a name, its plan, the places and the storage's URL."""
     from specaug.study.places import Places
     from specaug.study.sweep.book import remembered
-    from specaug.study.sweep.storage import open_storage
+    from specaug.study.sweep.storage import caution, open_storage
 
     at = Places.of(arguments.laboratory.resolve(), arguments.data, arguments.runs)
     where = url(arguments, at, arguments.study)
-    storage = open_storage(where, arguments.beat, arguments.grace)
+    storage = open_storage(where, arguments.beat, arguments.grace, looking_for=arguments.study)
+    if said := caution(where):
+        complain(said, 0)
     return *remembered(arguments.study, storage, where), at, where
 
 
@@ -145,11 +149,13 @@ def report(arguments: argparse.Namespace) -> int:
 
 
 def stop(arguments: argparse.Namespace) -> int:
-    """Have a study stop."""
-    from specaug.study.sweep.slots import STOP
+    """Have a study stop, and its confirm stage."""
+    from specaug.study.sweep import slots
+    from specaug.study.sweep.storage import reaching
 
-    study, *_ = reached(arguments)
-    study.set_user_attr(STOP, True)
+    study, _, _, where = reached(arguments)
+    with reaching(where):
+        slots.stop(study)
     sys.stdout.write(
         f"{arguments.study}: its workers put their trials back; `specaug sweep` goes on with them\n"
     )

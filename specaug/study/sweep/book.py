@@ -15,14 +15,18 @@ from specaug.study.load import load, message, plain, put, read, strict, validate
 from specaug.study.nearest import hint
 from specaug.study.recipe import Recipe, run_id
 from specaug.study.sweep.design import designed
-from specaug.study.sweep.options import Sweep, Value
+from specaug.study.sweep.options import Sweep, Value, cautions
 from specaug.study.sweep.samplers import pruner_of
 from specaug.study.sweep.slots import STOP, fill, slots
-from specaug.study.sweep.space import point_of
+from specaug.study.sweep.space import point_of, suits
 from specaug.study.sweep.storage import hidden, reaching
 
 SWEEP, EXPERIMENT = "sweep", "experiment"  # what a study remembers
 GROWS = "trials"  # may be more when a study is taken up again
+FREE = {  # what no trial of a search depends on (D55)
+    SWEEP: ("experiment", "overrides", GROWS, "confirm"),
+    EXPERIMENT: ("policy", "policies", "seed", "seeds", "caption"),
+}
 
 strict(Sweep)
 ADAPTER = TypeAdapter(Sweep)
@@ -58,7 +62,12 @@ def load_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
     for override in overrides:
         put(raw, override)
     sweep = validated_sweep(raw, str(path))
-    return Plan(path.stem, load(path.parent / sweep.experiment, sweep.overrides), sweep)
+    recipe = load(path.parent / sweep.experiment, sweep.overrides)
+    try:
+        suits(sweep, recipe)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
+    return Plan(path.stem, recipe, sweep)
 
 
 def validated_sweep(raw: Mapping[str, Any], where: str) -> Sweep:
@@ -70,34 +79,29 @@ def validated_sweep(raw: Mapping[str, Any], where: str) -> Sweep:
 
 
 def opened(plan: Plan, storage: RDBStorage, url: str) -> tuple[optuna.Study, list[str]]:
-    """The study of a plan, made or taken up, with all its slots queued; and why some first policies are not tried.
+    """The study of a plan, made or taken up, with all its slots queued; and what is to be said of it.
 
-    Raises UserError, saying what differs, where a study of this name searches something else.
+    That is what it risks, and why some first policies are not tried. Raises UserError, saying what differs, where a
+    study of this name searches something else.
     """
     with reaching(url):
         study = optuna.create_study(
             storage=storage, study_name=plan.name, load_if_exists=True, pruner=pruner_of(plan.sweep)
         )
-        known = study.user_attrs
-        for key, value in plan.told.items():
-            if key not in known:
-                study.set_user_attr(key, value)
-        differs = [
-            one for key, value in plan.told.items() for one in differences(known.get(key, value), value)
-        ]
-        grows = len(differs) == 1 and differs[0].startswith(GROWS) and known[SWEEP][GROWS] < plan.trials
-        if differs and not grows:
+        told = plan.told
+        known = told | {key: value for key, value in study.user_attrs.items() if key in told}
+        if differs := list(changed(known, told)):
             raise UserError(
                 f"study {plan.name} at {hidden(url)} searches something else: {'; '.join(differs)}; "
                 "expected the recipe it was made with, or another name (--study)"
             )
-        if differs:
-            study.set_user_attr(SWEEP, plan.told[SWEEP])
+        for key, value in told.items():
+            study.set_user_attr(key, value)
         points, left = queued(plan)
         there = len(slots(study))
         fill(study, points[there:])
         study.set_user_attr(STOP, False)
-    return study, left
+    return study, [*cautions(plan.sweep), *left]
 
 
 def queued(plan: Plan) -> tuple[list[dict[str, Value]], list[str]]:
@@ -131,6 +135,23 @@ def remembered(name: str, storage: RDBStorage, url: str) -> tuple[optuna.Study, 
     sweep = known[SWEEP] and validated_sweep(known[SWEEP], where)
     study.pruner = pruner_of(sweep)
     return study, Plan(name, validated(known[EXPERIMENT], where), sweep)
+
+
+def changed(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[str]:
+    """What differs between two plans, as studies remember them, of what their trials depend on."""
+    yield from differences(decisive(there), decisive(here))
+    if there[SWEEP] and here[SWEEP] and here[SWEEP][GROWS] < there[SWEEP][GROWS]:
+        yield from differences(there[SWEEP][GROWS], here[SWEEP][GROWS], GROWS)
+
+
+def decisive(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the trials of a study depend on; without a search it is everything."""
+    if not told[SWEEP]:
+        return told
+    return {
+        part: {key: value for key, value in told[part].items() if key not in free}
+        for part, free in FREE.items()
+    }
 
 
 def differences(there: Any, here: Any, at: str = "") -> Iterator[str]:

@@ -16,12 +16,15 @@ from specaug.study.recipe import Recipe
 from specaug.study.run import Run, check
 from specaug.study.screen import Screen
 from specaug.study.sweep.book import Plan, listing, opened
-from specaug.study.sweep.objective import Search, runs_of
+from specaug.study.sweep.objective import POLICY, Search, runs_of
 from specaug.study.sweep.options import Sweep
-from specaug.study.sweep.progress import Follower, standing
+from specaug.study.sweep.progress import Follower, Standing, standing
 from specaug.study.sweep.samplers import sampler_name
-from specaug.study.sweep.slots import FAILURE, SLOT
-from specaug.study.sweep.storage import STORAGE, network_disk, open_storage
+from specaug.study.sweep.scores import Score
+from specaug.study.sweep.slots import CONFIRM, SLOT, STOP, reason, why
+from specaug.study.sweep.storage import STORAGE, caution, open_storage, reaching
+
+GOES_ON = "the same command goes on"
 
 Launch = Callable[
     [Sequence[str], Path, Callable[[], None]], None
@@ -41,11 +44,17 @@ class Desk:
     grace: int
 
 
-def conduct(plan: Plan, desk: Desk) -> tuple[optuna.Study, list[Path]]:
-    """The finished search, and the finished runs that confirm its best; none where nothing was to be confirmed.
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep came to."""
 
-    Raises UserError where no trial was finished.
-    """
+    study: optuna.Study  # the search
+    failed: Sequence[str]  # a line for each slot that was given up
+    confirmed: Sequence[Path] = ()  # the finished runs of the confirm stage; none where that is not over
+
+
+def conduct(plan: Plan, desk: Desk) -> Swept:
+    """Search, then confirm the best, unless told to stop meanwhile. Raises UserError where every trial failed."""
     sweep = plan.sweep
     if sweep is None:
         raise ValueError(f"plan {plan.name} has no sweep; expected one")
@@ -53,37 +62,80 @@ def conduct(plan: Plan, desk: Desk) -> tuple[optuna.Study, list[Path]]:
     runs = runs_of(plan, sweep.policy, sweep.seeds, desk.places)
     check(runs[0], desk.screen.loading)
     say(f"{plan.name}: {sweep.trials} trials, runs in each: {len(runs)}; sampler {sampler_name(sweep)}")
-    study = worked_at(plan, desk)
-    best = standing(study).finished
-    if not best:
+    study = begun(plan, desk)
+    now = worked_at(study, plan, desk)
+    if len(now.failed) == len(now.slots):
         raise UserError(
-            f"study {plan.name}: all {sweep.trials} trials failed; the first: {first_failure(study)}"
+            f"study {plan.name}: all {len(now.slots)} trials failed; the first {why(now.failed[0])}"
         )
-    if not sweep.confirm.top:
-        return study, []
-    recipe = confirming(plan, sweep, best, desk.places)
-    say(
-        f"{plan.name}: confirming the best {sweep.confirm.top} on seeds {', '.join(map(str, sweep.confirm.seeds))}"
-    )
+    search = Swept(study, failures(plan, now))
+    if unfinished(now) or not sweep.confirm.top:
+        return search
+    return confirmed(search, plan, sweep, now.scores, desk)
+
+
+def confirmed(search: Swept, plan: Plan, sweep: Sweep, best: Sequence[Score], desk: Desk) -> Swept:
+    """The same sweep after its confirm stage; as it was where told to stop before that."""
     name = f"{plan.name}-confirm"
-    worked_at(listing(name, recipe), desk)
-    return study, finished(name, recipe, desk.places)
+    stage = listing(name, confirming(plan, sweep, best, desk.places))
+    study = begun(stage, desk)
+    if not announced(search.study, stage, desk.url):
+        desk.screen.say(f"{plan.name}: stopped before its best are confirmed; {GOES_ON}")
+        return search
+    seeds = ", ".join(map(str, sweep.confirm.seeds))
+    desk.screen.say(f"{plan.name}: confirming the best {sweep.confirm.top} on seeds {seeds}")
+    now = worked_at(study, stage, desk)
+    runs = [] if unfinished(now) else finished(name, stage.recipe, desk.places)
+    return replace(search, failed=[*search.failed, *failures(stage, now)], confirmed=runs)
 
 
-def worked_at(plan: Plan, desk: Desk) -> optuna.Study:
-    """The study of a plan after its workers have left: all slots finished or given up."""
-    if kind := network_disk(desk.url):
-        desk.screen.say(
-            f"warning: {desk.url} lies on a network disk ({kind}), where SQLite may lose writes when two "
-            "hosts write at once; expected one host, or --storage postgresql://..."
-        )
-    study, left = opened(plan, open_storage(desk.url, desk.beat, desk.grace), desk.url)
-    for line in left:
+def announced(study: optuna.Study, stage: Plan, url: str) -> bool:
+    """Tell a search of its confirm stage; whether it may begin.
+
+    Whoever stops the search looks for the stage after that: one of the two hears of the other.
+    """
+    with reaching(url):
+        study.set_user_attr(CONFIRM, stage.name)
+        return not study.user_attrs.get(STOP)
+
+
+def begun(plan: Plan, desk: Desk) -> optuna.Study:
+    """The study of a plan, before its workers come."""
+    study, lines = opened(plan, open_storage(desk.url, desk.beat, desk.grace), desk.url)
+    for line in filter(None, (caution(desk.url), *lines)):
         desk.screen.say(line)
+    return study
+
+
+def worked_at(study: optuna.Study, plan: Plan, desk: Desk) -> Standing:
+    """Where a study stands when its workers have left: all slots finished or given up, or told to stop."""
     command = ["sweep", "worker", plan.name, *desk.options]
     with told(desk.url):
-        desk.launch(command, desk.places.runs / plan.name / "workers", Follower(study, desk.screen))
-    return study
+        desk.launch(command, desk.places.runs / plan.name / "workers", Follower(study, desk.screen, desk.url))
+    with reaching(desk.url):
+        now = standing(study)
+    if unfinished(now):
+        desk.screen.say(f"{plan.name}: stopped at {now.over} of {len(now.slots)}; {GOES_ON}")
+    return now
+
+
+def unfinished(now: Standing) -> bool:
+    """Whether there are slots that still need somebody."""
+    return now.over < len(now.slots)
+
+
+def failures(plan: Plan, now: Standing) -> list[str]:
+    """A line for each slot that was given up: which, with what policy, why."""
+    return [
+        f"{plan.name}: trial {trial.user_attrs[SLOT]} ({called(trial)}) failed {why(trial)}"
+        for trial in now.failed
+    ]
+
+
+def called(trial: optuna.trial.FrozenTrial) -> str:
+    """A trial's policy, or its point where that is none."""
+    point = " ".join(f"{symbol}={value}" for symbol, value in trial.params.items())
+    return str(trial.user_attrs.get(POLICY, point))
 
 
 @contextmanager
@@ -99,31 +151,21 @@ def told(url: str) -> Iterator[None]:
             os.environ[STORAGE] = before
 
 
-def first_failure(study: optuna.Study) -> str:
-    """Why the first of the failed trials failed."""
-    for trial in standing(study).failed:
-        if told := trial.user_attrs.get(FAILURE):
-            return f"{told['kind']}: {told['why']}"
-    return "its workers died too often"
-
-
 def runs_through_a_study(name: str, recipe: Recipe, desk: Desk) -> tuple[list[Run], list[Failed]]:
     """Every run of a recipe, made by workers that find their work in a study, and those that failed."""
     runs = ready(name, recipe, desk.places, desk.screen)
-    study = worked_at(listing(name, recipe), desk)
-    failed = {trial.user_attrs[SLOT]: trial.user_attrs.get(FAILURE) for trial in standing(study).failed}
-    return runs, [
-        Failed(runs[slot], str((why or {}).get("why", "its workers died"))) for slot, why in failed.items()
-    ]
+    plan = listing(name, recipe)
+    now = worked_at(begun(plan, desk), plan, desk)
+    return runs, [Failed(runs[trial.user_attrs[SLOT]], reason(trial)["why"]) for trial in now.failed]
 
 
-def confirming(plan: Plan, sweep: Sweep, best: Sequence[optuna.trial.FrozenTrial], places: Places) -> Recipe:
+def confirming(plan: Plan, sweep: Sweep, best: Sequence[Score], places: Places) -> Recipe:
     """The experiment of the confirm stage: the known policies, and the best of the search, each once."""
     search = Search(plan, sweep, places)
     known = [plan.recipe.scaled(choice) for choice in sweep.confirm.policies]
     found: list[PolicyChoice] = []
-    for trial in best:
-        choice = search.policy(trial.params)
+    for score in best:
+        choice = search.policy(score.params)
         if all(choice.policy() != other.policy() for other in (*found, *known)):
             found.append(choice)
     policies = (*sweep.confirm.policies, *found[: sweep.confirm.top])
@@ -132,7 +174,7 @@ def confirming(plan: Plan, sweep: Sweep, best: Sequence[optuna.trial.FrozenTrial
 
 def confirm_runs(study: optuna.Study, plan: Plan, places: Places) -> list[Path]:
     """The folders of the finished runs that confirm the best of a search."""
-    best = standing(study).finished
+    best = standing(study).scores
     if plan.sweep is None or not plan.sweep.confirm.top or not best:
         return []
     return finished(f"{plan.name}-confirm", confirming(plan, plan.sweep, best, places), places)

@@ -27,7 +27,7 @@ class Agreement:
 
 
 def agreements(trials: Sequence[FrozenTrial]) -> list[Agreement]:
-    """Kendall's tau between WER on dev at each measured epoch and the trial's value, over the trials' first runs."""
+    """Kendall's tau between the error rate on dev at each measured epoch and the trial's value, over the trials' first runs."""
     curves = [
         (dict(map(tuple, trial.user_attrs[RUNS][0]["curve"])), trial.value)
         for trial in trials
@@ -63,8 +63,8 @@ def said(trials: Sequence[FrozenTrial]) -> list[str]:
         ]
     half = min(found, key=lambda one: abs(one.share - 0.5))
     lines = [
-        f"pruning: by epoch {half.epoch} ({half.share:.0%} of the way) WER on dev orders the trials as at the end with "
-        f"Kendall's tau {half.tau:.2f} [{half.low:.2f}, {half.high:.2f}]"
+        f"pruning: by epoch {half.epoch} ({half.share:.0%} of the way) the error rate on dev orders the trials as at the end "
+        f"with Kendall's tau {half.tau:.2f} [{half.low:.2f}, {half.high:.2f}]"
     ]
     safe = next((one for one in found if one.low >= SAFE), None)
     if safe is None:

@@ -38,7 +38,7 @@ def local(
     team = [hire(command, folder, place) for place in range(workers)]
     patience = Patience()
     try:
-        while any(worker.process.poll() is None for worker in team):
+        while any(worker.process.poll() != 0 for worker in team):
             for place, worker in enumerate(team):
                 if worker.process.poll() in (None, 0):
                     continue

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import optuna
 
+from specaug.errors import Diverged, UserError
 from specaug.speech.corpus import DEV, TRAIN
 from specaug.study.choice import PolicyChoice
 from specaug.study.loggers import OFFLINE, Logs
@@ -16,15 +17,16 @@ from specaug.study.recipe import fits
 from specaug.study.results import read_result
 from specaug.study.run import Run, check, execute
 from specaug.study.sweep.book import Plan
-from specaug.study.sweep.failures import Diverged
 from specaug.study.sweep.options import Axis, Sweep, Value
-from specaug.study.sweep.slots import SLOT
+from specaug.study.sweep.slots import SLOT, slots
 from specaug.study.sweep.space import policy_at, suggested
 from specaug.study.sweep.worker import Attempt, Objective
 from specaug.training.callbacks import Progress, read_curves
 from specaug.training.files import CURVES
 
 RUNS, POLICY = "runs", "policy"  # what a finished trial says of its runs, and what its policy is called
+AGAIN = "again"  # how many slots before a trial's have its point
+FRESH = 1_000_003  # between the seeds of two trials at one point
 
 
 def objective_of(plan: Plan, places: Places, logs: Logs = OFFLINE) -> Objective:
@@ -61,7 +63,7 @@ class Search:
         """The pooled error rate on dev of the trial's policy."""
         choice = self.policy(suggested(self.sweep, suggester(trial)))
         trial.set_user_attr(POLICY, choice.label)
-        runs = runs_of(self.plan, choice, self.sweep.seeds, self.places)
+        runs = runs_of(self.plan, choice, fresh(self.sweep.seeds, again(attempt.study, trial)), self.places)
         told = []
         for number, run in enumerate(runs):
             folder = execute(
@@ -70,19 +72,36 @@ class Search:
                 training=Watch(trial, attempt, run, number, len(runs)),
                 attempt=attempt.name,
             )
-            told.append(facts(run, folder, self.sweep.part))
+            told.append(facts(run, folder, self.sweep.part, self.sweep.metric))
         trial.set_user_attr(RUNS, told)
         return pooled(told, self.sweep.metric)
 
     def policy(self, point: dict[str, Value]) -> PolicyChoice:
-        """The policy at a point, labelled by what was searched."""
+        """The policy at a point, labelled by what was searched. Raises UserError where there is none."""
         sweep, mel = self.sweep, self.plan.recipe.features.mel
         if self.lengths is None and any(axis.hides is not None for axis in sweep.space.values()):
             run = next(iter(runs_of(self.plan, sweep.policy, sweep.seeds, self.places)))
             self.lengths = check(run).parts[TRAIN].frames
-        choice = policy_at(sweep, point, self.lengths or (), mel)
-        fits(choice, mel)
+        try:
+            choice = policy_at(sweep, point, self.lengths or (), mel)
+            fits(choice, mel)
+        except ValueError as error:
+            raise UserError(str(error)) from None
         return labelled(choice, sweep.space)
+
+
+def again(study: optuna.Study, trial: optuna.Trial) -> int:
+    """How many slots before the trial's have its point; once known, it stays so however often the trial starts."""
+    if AGAIN not in trial.user_attrs:
+        mine, point = trial.user_attrs[SLOT], trial.params
+        before = [slot for slot in slots(study) if slot.number < mine and slot.trials[-1].params == point]
+        trial.set_user_attr(AGAIN, len(before))
+    return int(trial.user_attrs[AGAIN])
+
+
+def fresh(seeds: Sequence[int], again: int) -> list[int]:
+    """The seeds of a point that was tried so often before: to repeat a run would only repeat its luck."""
+    return [seed + FRESH * again for seed in seeds]
 
 
 def labelled(choice: PolicyChoice, space: Any) -> PolicyChoice:
@@ -140,15 +159,14 @@ class Watch:
                 raise optuna.TrialPruned
 
 
-def facts(run: Run, folder: Path, part: str) -> dict[str, Any]:
+def facts(run: Run, folder: Path, part: str, metric: str = "wer") -> dict[str, Any]:
     """What the study remembers of a run, so that a report needs no run folder. Raises Diverged."""
     result = read_result(folder)
     there = result.parts[part]
     if there.loss is None:
         raise Diverged(f"{run.name}: the loss on {part} is not finite")
-    curve = [
-        [int(row["epoch"]), float(row["dev/wer"])] for row in read_curves(folder / CURVES) if row["dev/wer"]
-    ]
+    rows = [row for row in read_curves(folder / CURVES) if row[f"{DEV}/{metric}"]]
+    curve = [[int(row["epoch"]), float(row[f"{DEV}/{metric}"])] for row in rows]
     return {
         "run": run.id,
         "seed": result.seed,

@@ -18,12 +18,7 @@ from specaug.errors import UserError
 from specaug.study.sweep.launch import EVERY, GRACE, OWN, PROGRAM, put_back
 from specaug.study.sweep.patience import Patience
 
-PASSED_ON = (
-    "SPECAUG_",
-    "WANDB_",
-    "HF_",
-    "PYTHONPATH",
-)  # the beginnings of the variables that workers are told
+PASSED_ON = ("SPECAUG_", "WANDB_", "HF_")  # the beginnings of the variables that workers are told
 WITH_ITS_TASK = (  # on a lost node nobody else would end the worker: the system sends it SIGINT (PR_SET_PDEATHSIG)
     "import ctypes, sys; sys.platform == 'linux' and ctypes.CDLL(None).prctl(1, 2); "
 )
@@ -50,12 +45,11 @@ def on_ray(
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     with connected(ray, workers * cpus, gpus):
-        task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=-1, runtime_env={"env_vars": told()})(
-            served
-        )
+        task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=-1, runtime_env=importing())(served)
+        variables = told()
 
         def hire(place: int) -> Any:
-            return task.remote(list(command), str(log_of(folder, place)), str(Path.cwd()))
+            return task.remote(list(command), str(log_of(folder, place)), str(Path.cwd()), variables)
 
         team = {hire(place): place for place in range(workers)}
         patience = Patience()
@@ -120,8 +114,14 @@ def enough(ray: Any, gpus: float) -> None:
         )
 
 
+def importing() -> dict[str, Any]:
+    """Where a task's process finds this package. Ray writes such variables into its logs: nothing secret is told here."""
+    path = os.environ.get("PYTHONPATH")
+    return {"env_vars": {"PYTHONPATH": path}} if path else {}
+
+
 def told() -> dict[str, str]:
-    """The environment variables that workers on other machines need."""
+    """The environment variables that workers on other machines need; they may hold passwords."""
     return {
         name: value for name, value in os.environ.items() if name.startswith(PASSED_ON) and name not in OWN
     }
@@ -145,14 +145,14 @@ def ended(ray: Any, ref: Any) -> Ended:
     return status, lived
 
 
-def served(command: list[str], log: str, where: str) -> Ended:
+def served(command: list[str], log: str, where: str, variables: dict[str, str]) -> Ended:
     """What a task does: one worker, from its start to its end; it ends with the task, however that ends."""
     started = time.monotonic()
     if not (Path(where).is_dir() and Path(log).parent.is_dir()):
         raise UserError(
             f"{socket.gethostname()}: no folder {where} or {Path(log).parent}; expected a shared disk"
         )
-    process = started_in(where, command, Path(log))
+    process = started_in(where, command, Path(log), variables)
     try:
         while process.poll() is None:
             time.sleep(EVERY)
@@ -161,7 +161,9 @@ def served(command: list[str], log: str, where: str) -> Ended:
     return process.returncode, time.monotonic() - started
 
 
-def started_in(where: str, command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+def started_in(
+    where: str, command: Sequence[str], log: Path, variables: dict[str, str]
+) -> subprocess.Popen[bytes]:
     """A worker of one thread in a session of its own, which imports what its task has imported."""
     paths = [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH", "")]
     environment = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
@@ -172,7 +174,7 @@ def started_in(where: str, command: Sequence[str], log: Path) -> subprocess.Pope
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            env={**os.environ, **environment},
+            env={**os.environ, **variables, **environment},
             start_new_session=True,
         )
 

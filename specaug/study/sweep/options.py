@@ -1,10 +1,11 @@
 """What a sweep's recipe says: frozen dataclasses written as YAML, nothing more."""
 
+import math
 import operator
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args, get_type_hints
 
 from specaug.study.choice import SYMBOLS, PolicyChoice
 from specaug.study.nearest import hint
@@ -14,6 +15,14 @@ SAMPLERS = ("auto", "gp", "tpe", "random", "qmc")
 PRUNERS = ("none", "hyperband")
 METRICS = ("wer", "cer")
 DEV = "dev"
+Value = int | float | str
+Kind = type[int] | type[float] | type[str]
+
+SAID: Mapping[Kind, str] = {int: "a whole number", float: "a number", str: "a word"}
+TAKEN: Mapping[str, Sequence[Kind]] = {  # what kinds of value a symbol takes
+    symbol: [kind for kind in SAID if kind in get_args(get_type_hints(PolicyChoice)[symbol])]
+    for symbol in SYMBOLS
+}
 HIDING = {"T": "frames", "F": "channels"}  # what the masks of a width hide
 COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
@@ -23,14 +32,12 @@ COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
-CONDITION = re.compile(r"(\w+)\s*(>=|<=|==|!=|>|<)\s*(-?[\d.]+)")
-
-Value = int | float | str
+CONDITION = re.compile(r"(\w+)\s*(>=|<=|==|!=|>|<)\s*(-?(?:\d+\.?\d*|\.\d+))")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """Where one symbol of the policy is searched: a range (of whole numbers where both ends are), or choices.
+    """Where one symbol of the policy is searched: a range (of whole numbers where the symbol counts), or choices.
 
     `when`, as in `m_T > 0`, says for which values of the symbols above it varies; elsewhere it is the base policy's.
     `hides` is not searched: the width with which the masks hide this share of the frames (T) or channels (F).
@@ -48,12 +55,22 @@ class Axis:
         ways = (self.low is not None or self.high is not None, bool(self.choices), self.hides is not None)
         if sum(ways) != 1:
             raise ValueError("expected low and high, or choices, or hides")
+        for key, value in self._given():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{key} is {value}; expected a finite number")
         if ways[0]:
             self._check_range()
         if self.hides is not None and not 0 < self.hides < 1:
             raise ValueError(f"hides is {self.hides}; expected a share above 0 and below 1")
-        if self.when and not CONDITION.fullmatch(self.when.strip()):
+        if self.when and self.condition is None:
             raise ValueError(f"when is {self.when!r}; expected a comparison, as in m_T > 0")
+
+    def _given(self) -> Iterator[tuple[str, Value]]:
+        for key in ("low", "high", "step"):
+            if (value := getattr(self, key)) is not None:
+                yield key, value
+        for choice in self.choices:
+            yield "choices", choice
 
     def _check_range(self) -> None:
         if self.low is None or self.high is None:
@@ -73,28 +90,54 @@ class Axis:
         return self.low, self.high
 
     @property
+    def extremes(self) -> Sequence[tuple[str, Value]]:
+        """Each choice, or both ends, with its key; nothing of what follows a share."""
+        if self.choices or self.hides is not None:
+            return [("choices", choice) for choice in self.choices]
+        return list(zip(("low", "high"), self.ends, strict=True))
+
+    @property
     def whole(self) -> bool:
         """Whether it is a range of whole numbers."""
         return isinstance(self.low, int) and isinstance(self.high, int) and not isinstance(self.step, float)
 
-    def applies(self, values: Mapping[str, Value]) -> bool:
-        """Whether the symbol varies, given the values of those above it."""
-        if not self.when:
-            return True
-        found = CONDITION.fullmatch(self.when.strip())
-        assert found is not None
-        symbol, compared, number = found.groups()
-        return COMPARED[compared](values[symbol], float(number))
+    def of(self, symbol: str) -> "Axis":
+        """The same in the kind of values that the symbol takes; raises ValueError where one is of no such kind."""
+        given = [(key, taken(symbol, key, value)) for key, value in self._given()]
+        ends: dict[str, Any] = {key: value for key, value in given if key != "choices"}
+        return replace(self, choices=tuple(value for key, value in given if key == "choices"), **ends)
 
-    def holds(self, value: Value) -> bool:
+    @property
+    def condition(self) -> tuple[str, str, float] | None:
+        """What `when` compares: a symbol, by what, and with which number."""
+        found = CONDITION.fullmatch(self.when.strip())
+        return (found[1], found[2], float(found[3])) if found else None
+
+    def applies(self, values: Mapping[str, Any]) -> bool:
+        """Whether the symbol varies, given the values of those above it; not where there is nothing to compare."""
+        if self.condition is None:
+            return True
+        symbol, compared, number = self.condition
+        return isinstance(values[symbol], int | float) and COMPARED[compared](values[symbol], number)
+
+    def holds(self, value: Value | None) -> bool:
         """Whether the search could come upon the value."""
         if self.choices:
             return value in self.choices
-        if self.low is None or self.high is None or isinstance(value, str):
+        if self.low is None or self.high is None or not isinstance(value, int | float):
             return False
         steps = (value - self.low) / (self.step or 1)
         aligned = not (self.step or self.whole) or abs(steps - round(steps)) < 1e-9
         return self.low <= value <= self.high and aligned
+
+
+def taken(symbol: str, key: str, value: Value) -> Value:
+    """A value as the symbol takes it: 3 and 3.0 are one number. Raises ValueError where it takes none of this kind."""
+    for kind in TAKEN[symbol]:
+        if isinstance(value, str) == (kind is str) and kind(value) == value:
+            return kind(value)
+    expected = " or ".join(SAID[kind] for kind in TAKEN[symbol])
+    raise ValueError(f"space.{symbol}.{key} is {value!r}; expected {expected}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +151,8 @@ class Confirm:
     def __post_init__(self) -> None:
         if self.top < 0:
             raise ValueError(f"top is {self.top}; expected 0 or more")
+        if self.top and not self.seeds:
+            raise ValueError(f"seeds are none and top is {self.top}; expected at least one seed, or top 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +189,8 @@ class Sweep:
         if twice := sorted({seed for seed in self.seeds if seed in self.confirm.seeds}):
             raise ValueError(f"confirm.seeds hold {twice[0]}, as seeds do; expected fresh ones")
         self._check_space()
+        typed = {symbol: axis.of(symbol) for symbol, axis in self.space.items()}
+        object.__setattr__(self, "space", typed)  # whether a range is whole is the symbol's affair (D54)
 
     def _check_space(self) -> None:
         if not any(axis.hides is None for axis in self.space.values()):
@@ -152,10 +199,31 @@ class Sweep:
         for symbol, axis in self.space.items():
             if symbol not in SYMBOLS:
                 raise ValueError(f"space: unknown field {symbol!r}{hint(symbol, SYMBOLS)}")
-            if axis.when and (found := CONDITION.match(axis.when.strip())) and found[1] not in above:
-                raise ValueError(
-                    f"space.{symbol}.when names {found[1]!r}; expected a symbol above it: {', '.join(above)}"
-                )
+            if axis.condition is not None:
+                self._check_condition(symbol, axis.condition[0], above)
             if axis.hides is not None and symbol not in HIDING:
                 raise ValueError(f"space.{symbol}.hides: expected it for {' or '.join(HIDING)}")
-            above.append(symbol)
+            if axis.hides is None:
+                above.append(symbol)
+
+    def _check_condition(self, symbol: str, named: str, above: Sequence[str]) -> None:
+        where = f"space.{symbol}.when names {named!r}"
+        if named not in above:
+            raise ValueError(f"{where}; expected a symbol that is searched above it: {', '.join(above)}")
+        values = [value for _, value in self.space[named].extremes]
+        if self.space[named].when:
+            values.append(getattr(self.policy.resolved(), named))
+        if wrong := [value for value in values if not isinstance(value, int | float)]:
+            raise ValueError(
+                f"{where}, which may be {wrong[0]!r}; expected a symbol whose values are numbers"
+            )
+
+
+def cautions(sweep: Sweep | None) -> list[str]:
+    """What whoever starts a sweep is to know of what it risks."""
+    if sweep is None or sweep.pruner == "none":
+        return []
+    risk = "heavier masks start slower and end better, so that it may end the best of them"
+    return [
+        f"warning: pruner {sweep.pruner} ends trials that start badly: {risk}; pruner: none is safe (D38)"
+    ]

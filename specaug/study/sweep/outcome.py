@@ -8,12 +8,15 @@ from pathlib import Path
 import optuna
 
 from specaug.study.comparing.compare import CHOOSING, Comparison, Row, compare
+from specaug.study.stats.statistics import Estimate
+from specaug.study.sweep.book import Plan
 from specaug.study.sweep.diagnosis import said
-from specaug.study.sweep.objective import POLICY
-from specaug.study.sweep.progress import scored, standing
+from specaug.study.sweep.progress import Standing, standing
+from specaug.study.sweep.scores import Score
+from specaug.study.sweep.space import point_of
 from specaug.study.tables import table
 
-TOP = 5  # trials that are named
+TOP = 5  # policies that are named
 
 
 @dataclass(frozen=True)
@@ -21,42 +24,67 @@ class Winner:
     """The policy that the confirm runs name, on the part on which everything is chosen."""
 
     label: str
-    confirmed: float  # WER on fresh seeds
-    searched: float | None  # WER that the search saw; None for a policy that was not searched
+    confirmed: Estimate  # of the metric, on fresh seeds
+    searched: float | None  # what the search saw; None for a policy that it did not come upon
+    incomplete: Sequence[str]  # policies without all the seeds, among which none was chosen
 
     @property
     def bias(self) -> float | None:
         """By how much the search flattered it: what is picked for its score has a lucky score."""
-        return None if self.searched is None else self.confirmed - self.searched
+        return None if self.searched is None else self.confirmed.value - self.searched
 
 
-def outcome(study: optuna.Study, folders: Sequence[Path]) -> str:
+def outcome(study: optuna.Study, plan: Plan, folders: Sequence[Path]) -> str:
     """The text below a sweep; `folders` are the finished runs of the confirm stage."""
     now = standing(study)
-    lines = [f"{len(now.finished)} of {len(now.slots)} trials finished; the best on {CHOOSING}:"]
-    lines += [f"  {place}. {scored(trial)}" for place, trial in enumerate(now.best[:TOP], 1)]
+    again = len(now.finished) - len(now.scores)
+    repeated = f" ({again} of them on policies that were tried before, with fresh seeds)" if again else ""
+    lines = [f"{len(now.finished)} of {len(now.slots)} trials finished{repeated}; the best on {CHOOSING}:"]
+    lines += [f"  {place}. {score.said()}" for place, score in enumerate(now.scores[:TOP], 1)]
     lines += ["", *said(now.finished)]
     blocks = ["\n".join(lines)]
     if folders:
         compared = compare(folders)
-        blocks += [table.as_text(compared).rstrip(), named(winner(study, compared), compared, folders)]
+        blocks += [table.as_text(compared).rstrip(), named(winner(now, plan, compared), compared, folders)]
     return "\n\n".join(blocks) + "\n"
 
 
-def winner(study: optuna.Study, compared: Comparison) -> Winner:
-    """The policy with the lowest WER on dev over the confirm runs alone."""
-    best = min(compared.rows, key=lambda row: row.scores[CHOOSING].wer.value)
-    seen = [trial.value for trial in standing(study).finished if trial.user_attrs.get(POLICY) == best.label]
-    return Winner(best.label, best.scores[CHOOSING].wer.value, seen[0] if seen else None)
+def winner(now: Standing, plan: Plan, compared: Comparison) -> Winner:
+    """The policy with the lowest error rate on dev over the confirm runs alone, among those with all the seeds."""
+    most = max(len(row.seeds) for row in compared.rows)
+    whole = [row for row in compared.rows if len(row.seeds) == most]
+    rates = {row.label: rate(row, now.metric) for row in whole}
+    best = min(rates, key=lambda label: rates[label].value)
+    left = [row.label for row in compared.rows if row not in whole]
+    return Winner(best, rates[best], searched(plan, now.scores).get(best), left)
+
+
+def rate(row: Row, metric: str) -> Estimate:
+    """A policy's error rate on the part on which everything is chosen."""
+    score = row.scores[CHOOSING]
+    found = score.wer if metric == "wer" else score.cer
+    assert found is not None  # runs have both
+    return found if isinstance(found, Estimate) else Estimate(found)
+
+
+def searched(plan: Plan, scores: Sequence[Score]) -> dict[str, float]:
+    """What the search saw of policies, by the labels that they have in the confirm stage."""
+    seen = {score.policy: score.value for score in scores}
+    for choice in plan.sweep.confirm.policies if plan.sweep else ():
+        scaled = plan.recipe.scaled(choice)
+        point = point_of(plan.sweep, scaled) if plan.sweep else ""
+        seen |= {scaled.resolved().label: score.value for score in scores if score.params == point}
+    return seen
 
 
 def named(won: Winner, compared: Comparison, folders: Sequence[Path]) -> str:
     """The winner, how much the search flattered it, and what it is on the test parts against the known policies."""
-    lines = [f"winner, by the confirm runs on {CHOOSING} alone: {won.label}, {100 * won.confirmed:.2f} %"]
+    lines = [f"winner, by the confirm runs on {CHOOSING} alone: {won.label}, {percent(won.confirmed)}"]
+    lines += [f"{label} has not run on all the seeds, and was not chosen from" for label in won.incomplete]
     if won.searched is not None and won.bias is not None:
-        lines.append(
-            f"the search saw {100 * won.searched:.2f} %: too good by {100 * won.bias:.2f} points, as the best of many is"
-        )
+        flattered = f"too good by {100 * won.bias:.2f} points, as the best of many is"
+        modest = f"not too good, {-100 * won.bias:.2f} points above the confirm runs"
+        lines.append(f"the search saw {100 * won.searched:.2f} %: {flattered if won.bias > 0 else modest}")
     others = [
         row.label for row in compared.rows if row.label in ("None", "LD") or row.label.startswith("LD x")
     ]
@@ -68,6 +96,13 @@ def named(won: Winner, compared: Comparison, folders: Sequence[Path]) -> str:
                 f"against {other} on {part.name}: {difference(row, part.name)}" for part in against.parts
             ]
     return "\n".join(lines)
+
+
+def percent(found: Estimate) -> str:
+    """A rate in percent, with its interval where there is one."""
+    if found.low is None or found.high is None:
+        return f"{100 * found.value:.2f} %"
+    return f"{100 * found.value:.2f} % [{100 * found.low:.2f}, {100 * found.high:.2f}]"
 
 
 def difference(row: Row, part: str) -> str:

@@ -5,23 +5,24 @@ from html import escape
 from pathlib import Path
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from specaug.study.comparing.compare import Comparison, compare
+from specaug.study.expected import hides_in
 from specaug.study.page import rates
 from specaug.study.page.theme import Table, captioned, division, put, tabled, whole
 from specaug.study.sweep import diagnosis
 from specaug.study.sweep.book import Plan
 from specaug.study.sweep.findings import FEWEST, Findings, drawn, findings
 from specaug.study.sweep.importance import SHUFFLES, Importance
-from specaug.study.sweep.objective import POLICY, RUNS
 from specaug.study.sweep.options import HIDING, Axis
 from specaug.study.sweep.outcome import named, winner
 from specaug.study.sweep.samplers import sampler_name
+from specaug.study.sweep.scores import Score
 from specaug.study.sweep.slots import SLOT, why
 from specaug.study.tables.table import SHORT
 
-TOP = 10  # trials in the table
+TOP = 10  # policies in the table
 
 
 def report(
@@ -30,10 +31,10 @@ def report(
     """The page, written; `folders` are the finished runs of the confirm stage. Raises UserError."""
     found = found or findings(study, plan)
     confirmed = compare(folders) if folders else None
-    return put(page(study, found, confirmed, folders), out)
+    return put(page(found, confirmed, folders), out)
 
 
-def page(study: optuna.Study, found: Findings, compared: Comparison | None, folders: Sequence[Path]) -> str:
+def page(found: Findings, compared: Comparison | None, folders: Sequence[Path]) -> str:
     """The page's HTML."""
     shown = {name: division(name, figure) for name, figure in drawn(found).items()}
     title = f"Sweep {found.name}"
@@ -48,9 +49,9 @@ def page(study: optuna.Study, found: Findings, compared: Comparison | None, fold
         ),
         *answers(found, shown),
         *matters(found, shown),
-        f"<h2>Best {min(TOP, len(found.now.best))} policies</h2>",
+        f"<h2>Best {min(TOP, len(found.now.scores))} policies</h2>",
         tabled(best(found)),
-        *confirmed(study, compared, folders),
+        *confirmed(found, compared, folders),
         "<h2>Would pruning be safe here?</h2>",
         *(f"<p>{escape(line)}.</p>" for line in diagnosis.said(found.now.finished)),
         *captioned(shown.get("pruning", ""), "How each epoch orders the trials, compared with the end."),
@@ -74,7 +75,7 @@ def head(found: Findings, compared: Comparison | None) -> list[str]:
         "minimised": f"{found.metric} on {sweep.part}, pooled over seeds {', '.join(map(str, sweep.seeds))}",
         "trials": f"{len(now.slots)}: {count}",
         "sampler": f"{sampler_name(sweep)}, seed {sweep.seed}; pruner {sweep.pruner}",
-        "around": f"policy {sweep.policy.title()}",
+        "around": f"policy {sweep.policy.title()}{hides_in(sweep.policy, found.plan.recipe.features.mel)}",
     }
     space = [["searched", "values"]] + [
         [escape(symbol), escape(spelled(symbol, axis))] for symbol, axis in sweep.space.items()
@@ -138,32 +139,31 @@ def measured(one: Importance) -> list[str]:
 
 
 def best(found: Findings) -> Table:
-    """The best trials."""
-    header = ["policy", f"{found.metric}, %", "by run", "hidden, %", "seconds", "runs"]
-    return [header] + [trial_row(trial, found.sweep.metric) for trial in found.now.best[:TOP]]
+    """The best policies."""
+    header = ["policy", f"{found.metric}, %", "how sure", "trials", "hidden, %", "seconds", "runs"]
+    return [header] + [score_row(score) for score in found.now.scores[:TOP]]
 
 
-def trial_row(trial: FrozenTrial, metric: str) -> list[str]:
-    """A trial as a row of the table."""
-    runs = trial.user_attrs.get(RUNS, [])
-    rates = [100 * one[metric][0] / max(1, one[metric][1]) for one in runs]
-    spread = f"{min(rates):.1f} to {max(rates):.1f}" if len(rates) > 1 else "one run"
+def score_row(score: Score) -> list[str]:
+    """A policy as a row of the table."""
+    runs = score.runs
     hidden = f"{100 * sum(one['masked'] for one in runs) / len(runs):.1f}" if runs else ""
     return [
-        escape(str(trial.user_attrs.get(POLICY, ""))),
-        f"{100 * (trial.value or 0.0):.2f}",
-        spread,
+        escape(score.policy),
+        f"{100 * score.value:.2f}",
+        score.spread().strip() or "one run",
+        str(len(score.trials)),
         hidden,
         f"{sum(one['seconds'] for one in runs):.0f}",
         escape(" ".join(one["run"][:SHORT] for one in runs)),
     ]
 
 
-def confirmed(study: optuna.Study, compared: Comparison | None, folders: Sequence[Path]) -> list[str]:
+def confirmed(found: Findings, compared: Comparison | None, folders: Sequence[Path]) -> list[str]:
     """The confirm stage: who won, and the comparison."""
     title = "<h2>Confirmed on fresh seeds</h2>"
     if compared is None:
         return [title, "<p>No run confirms the search yet; what it found best is likely to be flattered.</p>"]
-    lines = named(winner(study, compared), compared, folders).splitlines()
+    lines = named(winner(found.now, found.plan, compared), compared, folders).splitlines()
     said = [f"<p>{escape(line)}</p>" for line in lines]
     return [title, *said, *rates.tables(compared), rates.remarks(compared)]

@@ -9,7 +9,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from specaug.errors import UserError
 from specaug.study.screen import Screen
-from specaug.study.sweep.objective import POLICY, RUNS
+from specaug.study.sweep.book import SWEEP
+from specaug.study.sweep.scores import Score, scores
 from specaug.study.sweep.slots import OVER, Slot, slots, why
 from specaug.study.sweep.storage import reaching
 from specaug.study.sweep.worker import AT, WORKER
@@ -22,6 +23,7 @@ class Standing:
     """What is known of a study at one moment."""
 
     slots: Sequence[Slot]
+    metric: str = "wer"
 
     @property
     def finished(self) -> list[FrozenTrial]:
@@ -31,12 +33,9 @@ class Standing:
         return sorted(complete, key=lambda trial: (trial.value or 0.0, trial.number))
 
     @property
-    def best(self) -> list[FrozenTrial]:
-        """The finished trials, best first, each policy once: a search comes back to what was good."""
-        seen: dict[str, FrozenTrial] = {}
-        for trial in self.finished:
-            seen.setdefault(trial.user_attrs.get(POLICY, str(trial.number)), trial)
-        return list(seen.values())
+    def scores(self) -> list[Score]:
+        """The policies of the finished trials, best first."""
+        return scores(self.finished, self.metric)
 
     @property
     def over(self) -> int:
@@ -69,16 +68,9 @@ class Standing:
 
 
 def standing(study: optuna.Study) -> Standing:
-    """Where a study stands now."""
-    return Standing(slots(study))
-
-
-def scored(trial: FrozenTrial) -> str:
-    """A trial's error rate with what its seeds scatter, and its policy."""
-    runs = trial.user_attrs.get(RUNS, [])
-    rates = [one["wer"][0] / max(1, one["wer"][1]) for one in runs]
-    spread = f" ({100 * min(rates):.1f} to {100 * max(rates):.1f} by run)" if len(rates) > 1 else ""
-    return f"{100 * (trial.value or 0.0):.2f} %{spread} {trial.user_attrs.get(POLICY, '')}"
+    """Where a study stands now; one that makes the runs of an experiment has no sweep, and is told by its WER."""
+    sweep = study.user_attrs.get(SWEEP)
+    return Standing(slots(study), sweep["metric"] if sweep else "wer")
 
 
 @dataclass
@@ -87,10 +79,12 @@ class Follower:
 
     study: optuna.Study
     screen: Screen
+    url: str = ""  # of the storage
     started: float = field(default_factory=time.monotonic)
     looked: float = 0.0
     then: float = -1.0
     ended: set[int] = field(default_factory=set)
+    away: bool = False  # the storage
 
     def __call__(self) -> None:
         """Look at the storage, now and then, and say what is new."""
@@ -98,19 +92,22 @@ class Follower:
             return
         self.looked = time.monotonic()
         try:
-            with reaching(""):
+            with reaching(self.url):
                 now = standing(self.study)
         except UserError as error:
-            self.screen.say(f"{error}; waiting")
+            if not self.away:
+                self.screen.say(f"{error}; waiting")
+            self.away = True
             return
+        self.away = False
         if self.then < 0:
             self.then = now.share
             self.ended = {slot.number for slot in now.slots if slot.done or slot.failed}
         for slot in now.slots:
             if slot.number not in self.ended and (trial := slot.done or slot.failed):
                 self.ended.add(slot.number)
-                self.screen.say(self.told(slot.number, trial))
-        best = f", best {scored(now.finished[0])}" if now.finished else ""
+                self.screen.say(told(slot.number, trial, now.metric))
+        best = f", best {now.scores[0].said()}" if now.finished else ""
         everything = f"{now.over} of {len(now.slots)} trials{best}"
         rows = [
             (trial.user_attrs.get(WORKER, "worker"), *trial.user_attrs.get(AT, ["starting", 0.0]))
@@ -118,9 +115,11 @@ class Follower:
         ]
         self.screen.overview(everything, now.share, now.left(self.started, self.then), rows)
 
-    def told(self, number: int, trial: FrozenTrial) -> str:
-        """One line about a slot that is over."""
-        if trial.state in OVER:
-            how = "pruned" if trial.state == TrialState.PRUNED else scored(trial)
-            return f"trial {number}: {how}"
-        return f"trial {number} failed {why(trial)}"
+
+def told(number: int, trial: FrozenTrial, metric: str) -> str:
+    """One line about a slot that is over."""
+    if trial.state == TrialState.PRUNED:
+        return f"trial {number}: pruned"
+    if trial.state in OVER:
+        return f"trial {number}: {scores([trial], metric)[0].said()}"
+    return f"trial {number} failed {why(trial)}"

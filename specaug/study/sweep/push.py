@@ -108,7 +108,7 @@ def to_wandb(
         run.log({name: wandb.Plotly(figure) for name, figure in figures.items()})
         columns: list[str | int] = list(COLUMNS)
         run.log({"trials": wandb.Table(columns=columns, data=[list(row) for row in rows(study)])})
-        run.summary["best"] = study.best_value
+        run.summary["best"] = standing(study).scores[0].value
         failed = False
     finally:
         run.finish(exit_code=int(failed))

@@ -10,7 +10,8 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-SLOT, TRIES, FAILURE, STOP = "slot", "tries", "failure", "stop"
+SLOT, TRIES, FAILURE = "slot", "tries", "failure"  # what trials remember
+STOP, CONFIRM = "stop", "confirm"  # what studies remember: that they are to stop, and who confirms their best
 MOST_TRIES = 10  # of a slot whose workers keep dying
 
 OVER = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -119,9 +120,27 @@ def give_back(study: optuna.Study, trial: optuna.Trial) -> None:
         requeue(study, frozen, counted=0)  # to make room is no failure
 
 
+def stop(study: optuna.Study) -> None:
+    """Have the workers of a study, and of its confirm stage, put their slots back and leave."""
+    study.set_user_attr(STOP, True)
+    if (stage := stage_of(study)) is not None:
+        stage.set_user_attr(STOP, True)
+
+
+def stage_of(study: optuna.Study) -> optuna.Study | None:
+    """The study that confirms the best of a search; None before there is one."""
+    name = study.user_attrs.get(CONFIRM)
+    return None if name is None else optuna.load_study(study_name=name, storage=study._storage)
+
+
+def reason(trial: FrozenTrial) -> Mapping[str, str]:
+    """Of what kind the failure was for which a slot was given up, and why."""
+    return trial.user_attrs.get(FAILURE) or {"kind": "given up", "why": "its workers died too often"}
+
+
 def why(trial: FrozenTrial) -> str:
-    """Why a slot was given up, as what follows "failed"."""
-    told = trial.user_attrs.get(FAILURE) or {"kind": "given up", "why": "its workers died too often"}
+    """The same, as what follows "failed"."""
+    told = reason(trial)
     return f"({told['kind']}): {told['why']}"
 
 

@@ -1,15 +1,17 @@
 """From the numbers that a search comes upon to a policy, and back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from specaug.augment.policy import paper_policy
 from specaug.study.choice import SYMBOLS, PolicyChoice
+from specaug.study.recipe import Recipe, fits
 from specaug.study.sweep.options import HIDING, Axis, Sweep, Value
 
 IDLE = {"m_F": ("F",), "m_T": ("T", "p")}  # where a count is 0, these mean nothing
-
+LONG = 1000  # frames of an utterance, before any corpus is read: a width's share hardly depends on them
 
 Suggest = Callable[[str, Axis], Value]  # what gives a value for a symbol, within an axis
 
@@ -29,26 +31,26 @@ def policy_at(sweep: Sweep, point: Mapping[str, Value], lengths: Sequence[int], 
 
     Widths are at most the channels there are. Raises ValueError where no width hides the share that is wanted.
     """
+    base = values_of(sweep.policy)
     values: dict[str, Any] = dict(point)
     for symbol, axis in sweep.space.items():
-        if axis.hides is not None:
-            values[symbol] = width_that_hides(symbol, axis.hides, sweep.policy, values, lengths, mel)
+        if axis.hides is not None and axis.applies(base | values):
+            values[symbol] = width_that_hides(symbol, axis.hides, base | values, lengths, mel)
+    return varied(sweep, values)
+
+
+def varied(sweep: Sweep, values: Mapping[str, Any]) -> PolicyChoice:
+    """The policy of a sweep with other values; raises ValueError where they make none."""
     return replace(sweep.policy, label="", **values)
 
 
 def width_that_hides(
-    symbol: str,
-    share: float,
-    base: PolicyChoice,
-    values: Mapping[str, Any],
-    lengths: Sequence[int],
-    mel: int,
+    symbol: str, share: float, given: Mapping[str, Any], lengths: Sequence[int], mel: int
 ) -> int:
     """The width (F or T) whose masks hide nearest to this share on average; the share grows with the width."""
-    given = values_of(base) | dict(values)
 
     def hidden(width: int) -> float:
-        coverage = paper_policy(**given | {symbol: width}).coverage(lengths, mel)
+        coverage = paper_policy(**{**given, symbol: width}).coverage(lengths, mel)
         return float(getattr(coverage, HIDING[symbol]))
 
     return nearest(hidden, share, 1, mel if symbol == "F" else max(lengths), symbol)
@@ -74,17 +76,17 @@ def point_of(sweep: Sweep, choice: PolicyChoice) -> dict[str, Value] | str:
     point: dict[str, Value] = {}
     for symbol in SYMBOLS:
         axis, value = sweep.space.get(symbol), wanted[symbol]
-        if axis is None and value != base[symbol] and symbol not in ignored:
-            return f"{symbol} is {value} and not searched"
         if axis is None or not axis.applies(wanted):
-            continue
-        if axis.hides is not None:
+            if value != base[symbol] and symbol not in ignored:
+                return f"{symbol} is {value} and not searched"
+        elif axis.hides is None:
+            if not axis.holds(value):
+                if symbol not in ignored:
+                    return f"{symbol} is {value}"
+                value = axis.extremes[0][1]
+            point[symbol] = value
+        elif symbol not in ignored:
             return f"{symbol} follows from the share it hides"
-        if not axis.holds(value):
-            if symbol not in ignored:
-                return f"{symbol} is {value}"
-            value = axis.choices[0] if axis.choices else axis.low
-        point[symbol] = value
     return {symbol: point[symbol] for symbol in sweep.space if symbol in point}
 
 
@@ -92,3 +94,47 @@ def values_of(choice: PolicyChoice) -> dict[str, Any]:
     """The value of every symbol of a policy."""
     resolved = choice.resolved()
     return {symbol: getattr(resolved, symbol) for symbol in SYMBOLS}
+
+
+def suits(sweep: Sweep, recipe: Recipe) -> None:
+    """Raise ValueError, naming the key, where a trial or a confirm run would be refused when its turn comes (D54)."""
+    replace(recipe, policies=(sweep.policy,), seeds=sweep.seeds)
+    if sweep.confirm.top:
+        with under("confirm"):
+            replace(recipe, policies=sweep.confirm.policies, seeds=sweep.confirm.seeds)
+    shares_its_symbols(sweep)
+    mel = recipe.features.mel
+    for symbol, axis in sweep.space.items():
+        for key, value in axis.extremes:
+            with under(f"space.{symbol}.{key}"):
+                fits(varied(sweep, {symbol: value}), mel)
+    for pick in (min, max):
+        point = corner(sweep, pick)
+        with under(f"space, at {' '.join(f'{symbol}={value}' for symbol, value in point.items())}"):
+            fits(policy_at(sweep, point, (LONG,), mel), mel)
+
+
+def shares_its_symbols(sweep: Sweep) -> None:
+    """Raise ValueError where a Gaussian process would be blind to a symbol."""
+    apart = [symbol for symbol, axis in sweep.space.items() if axis.when and axis.hides is None]
+    if sweep.sampler == "gp" and apart:
+        blind = "a Gaussian process knows only symbols that all trials share"
+        raise ValueError(f"sampler is 'gp' and space.{apart[0]} has a when: {blind}; expected auto or tpe")
+
+
+def corner(sweep: Sweep, pick: Callable[..., Any]) -> dict[str, Value]:
+    """The point at which every symbol is least, or most; numbers before words."""
+
+    def size(extreme: tuple[str, Value]) -> tuple[bool, Value]:
+        return isinstance(extreme[1], str), extreme[1]
+
+    return suggested(sweep, lambda _, axis: pick(axis.extremes, key=size)[1])
+
+
+@contextmanager
+def under(key: str) -> Iterator[None]:
+    """While it lasts, what is refused names a key."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None

@@ -4,8 +4,8 @@ import optuna
 
 from specaug.study.sweep.book import Plan
 from specaug.study.sweep.objective import POLICY
-from specaug.study.sweep.progress import Standing, scored, standing
-from specaug.study.sweep.slots import STOP, why
+from specaug.study.sweep.progress import Standing, standing
+from specaug.study.sweep.slots import STOP, stage_of, why
 from specaug.study.sweep.storage import hidden, reaching
 from specaug.study.sweep.worker import AT, WORKER
 
@@ -15,27 +15,37 @@ TOP = 5  # trials that are named
 def told(study: optuna.Study, plan: Plan, url: str, form: str) -> str:
     """The state of a study; what went stale meanwhile is put back first."""
     with reaching(url):
-        optuna.storages.fail_stale_trials(study)
-        now = standing(study)
-        stopping = bool(study.user_attrs.get(STOP))
-    return rows(now) if form == "tsv" else text(now, plan, url, stopping)
+        now = looked_at(study)
+        if form == "tsv":
+            return rows(now)
+        lines = [f"study {plan.name} at {hidden(url)}", *text(now, "trials", study.user_attrs.get(STOP))]
+        stage = stage_of(study)
+        if stage is not None and now.over == len(now.slots):  # or it confirms what was best before
+            lines.append(f"confirm stage {stage.study_name}")
+            lines += text(looked_at(stage), "runs", stage.user_attrs.get(STOP))
+    return "".join(f"{line}\n" for line in lines)
 
 
-def text(now: Standing, plan: Plan, url: str, stopping: bool) -> str:
+def looked_at(study: optuna.Study) -> Standing:
+    """Where a study stands, without those who are dead."""
+    optuna.storages.fail_stale_trials(study)
+    return standing(study)
+
+
+def text(now: Standing, what: str, stopping: bool | None) -> list[str]:
     """For people."""
     waiting = len(now.slots) - now.over - len(now.running)
     lines = [
-        f"study {plan.name} at {hidden(url)}",
-        f"{len(now.slots)} trials: {now.over - len(now.failed)} finished, {len(now.running)} under way, "
+        f"{len(now.slots)} {what}: {now.over - len(now.failed)} finished, {len(now.running)} under way, "
         f"{waiting} waiting, {len(now.failed)} failed{'; told to stop' if stopping else ''}",
     ]
-    lines += [f"  {place}. {scored(trial)}" for place, trial in enumerate(now.best[:TOP], 1)]
+    lines += [f"  {place}. {score.said()}" for place, score in enumerate(now.scores[:TOP], 1)]
     for trial in now.running:
         where = trial.user_attrs.get(AT, ["starting", 0.0])[0]
         lines.append(f"  under way at {trial.user_attrs.get(WORKER, '?')}: {where}")
     for trial in now.failed:
         lines.append(f"  failed {why(trial)}")
-    return "".join(f"{line}\n" for line in lines)
+    return lines
 
 
 def rows(now: Standing) -> str:

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 import optuna
+import sqlalchemy
 import torch
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from specaug.errors import UserError
-from specaug.study.sweep.failures import MEMORY, kind_of
+from specaug.study.sweep.failures import AWAY, MEMORY, STORAGE, kind_of, said
 from specaug.study.sweep.slots import (
     FAILURE,
+    MOST_TRIES,
     STOP,
     TRIES,
     Surplus,
@@ -31,7 +33,12 @@ AT, WORKER = "at", "worker"  # where a trial is, and who is at it
 OUTAGE = 600.0  # seconds that a storage may be away
 POLL = 1.0  # seconds between two looks where all slots are taken
 LOOK, TELL = 2.0, 5.0  # seconds between two looks whether a trial is still ours, and two lines about it
-MEMORY_TRIES = 2  # of a slot that ran out of memory, which may have been another's fault
+AGAIN = {MEMORY: 2, STORAGE: MOST_TRIES}  # tries of a slot whose failure may have been another's fault
+
+SILENT = sqlalchemy.text(  # Optuna fails trials whose last sign of life is old, and not those without any
+    "SELECT trial_id FROM trials WHERE study_id = :study AND state = 'RUNNING' "
+    "AND trial_id NOT IN (SELECT trial_id FROM trial_heartbeats)"
+)
 
 Objective = Callable[[optuna.Trial, "Attempt"], float]
 
@@ -77,7 +84,7 @@ def work(
     study: optuna.Study,
     url: str,
     objective: Objective,
-    sampler: Callable[[int], optuna.samplers.BaseSampler] = optuna.samplers.RandomSampler,
+    sampler: optuna.samplers.BaseSampler | None = None,
     poll: float = POLL,
 ) -> None:
     """Finish slots until all are finished or given up, or the study is to stop.
@@ -85,10 +92,11 @@ def work(
     An error in a trial is written down and stops nothing. KeyboardInterrupt goes on, after the slot was queued again.
     """
     torch.set_num_threads(1)  # also what makes the GP's suggestions fast
+    study.sampler = sampler or optuna.samplers.RandomSampler(seed=0)
     lost: float | None = None  # since when the storage does not answer
     while True:
         try:
-            if not step(study, url, objective, sampler, poll):
+            if not step(study, url, objective, poll):
                 return
             lost = None
         except UserError:  # of the storage: a trial's own are written down
@@ -98,13 +106,7 @@ def work(
             time.sleep(poll)
 
 
-def step(
-    study: optuna.Study,
-    url: str,
-    objective: Objective,
-    sampler: Callable[[int], optuna.samplers.BaseSampler],
-    poll: float,
-) -> bool:
+def step(study: optuna.Study, url: str, objective: Objective, poll: float) -> bool:
     """Take a slot, or wait for one; False where none will come. Raises UserError where the storage does not answer."""
     with reaching(url):
         optuna.storages.fail_stale_trials(study)
@@ -113,13 +115,22 @@ def step(
         if study.user_attrs.get(STOP):
             return False
         if any(slot.waiting for slot in seen):
-            study.sampler = sampler(sum(slot.done is not None for slot in seen))
             one(study, objective)
             return True
         if any(slot.running for slot in seen):
+            vouch(study)
             time.sleep(poll)
             return True
     return False
+
+
+def vouch(study: optuna.Study) -> None:
+    """Give trials under way that have shown no sign of life their first one, so that they go stale if none follows (D52)."""
+    storage: Any = study._storage
+    with storage._backend.engine.connect() as connection:
+        silent = connection.scalars(SILENT, {"study": study._study_id}).all()
+    for trial in silent:
+        storage.record_heartbeat(trial)
 
 
 def one(study: optuna.Study, objective: Objective) -> None:
@@ -133,8 +144,11 @@ def one(study: optuna.Study, objective: Objective) -> None:
 
     try:
         study.optimize(tried, n_trials=1, catch=(Exception,))
-    except (UpdateFinishedTrialError, ValueError, AssertionError):
-        # a trial that another has failed meanwhile cannot be told its value, which Optuna says in all of these ways
+    except (UpdateFinishedTrialError, ValueError, AssertionError, UnboundLocalError) as error:
+        # a trial that another has failed meanwhile cannot be told its value, which Optuna says in all of these ways;
+        # nor can one where the storage does not answer: it goes stale, and what it has trained is not lost
+        if isinstance(error.__context__, AWAY):
+            raise error.__context__ from None
         if not taken or current(study, taken[0]).state == TrialState.RUNNING:
             raise
 
@@ -157,13 +171,8 @@ def guarded(study: optuna.Study, trial: optuna.Trial, objective: Objective) -> f
 
 
 def note(study: optuna.Study, trial: optuna.Trial, frozen: FrozenTrial, error: Exception) -> None:
-    """Write down why a trial failed; where memory ran out its slot gets another try."""
+    """Write down why a trial failed; its slot gets another try where that may have been another's fault."""
     kind = kind_of(error)
-    first = (str(error).splitlines() or [""])[0]
-    why: dict[str, Any] = {
-        "kind": kind,
-        "why": first if isinstance(error, UserError) else f"{type(error).__name__}: {first}",
-    }
-    trial.set_user_attr(FAILURE, why)
-    if kind == MEMORY and frozen.user_attrs.get(TRIES, 0) < MEMORY_TRIES:
+    trial.set_user_attr(FAILURE, {"kind": kind, "why": said(error)})
+    if frozen.user_attrs.get(TRIES, 0) < AGAIN.get(kind, 0):
         requeue(study, frozen)

@@ -133,9 +133,9 @@ def real(folders: list[Path]) -> Iterator[Cell]:
                     drawn = chance.integers(len(kept[1]), size=size[1])
                     between = (
                         effect
-                        + sizes.seed * _smoothed(chance, shapes[0], (size[0], 1))
-                        + sizes.unit * _smoothed(chance, shapes[1], (1, size[1]))
-                        + sizes.residual * _smoothed(chance, shapes[2], size)
+                        + sizes.seed * smoothed(chance, shapes[0], (size[0], 1))
+                        + sizes.unit * smoothed(chance, shapes[1], (1, size[1]))
+                        + sizes.residual * smoothed(chance, shapes[2], size)
                     )
                     errors = np.broadcast_to(kept[0][drawn], size)
                     return _policies(errors, errors + between * kept[1][drawn], kept[1][drawn])
@@ -189,7 +189,8 @@ def _shapes(rates: Floats) -> tuple[Floats, Floats, Floats]:
     return first, second, third
 
 
-def _smoothed(chance: Chance, shape: Floats, size: tuple[int, int]) -> Floats:
+def smoothed(chance: Chance, shape: Floats, size: tuple[int, int]) -> Floats:
+    """Draws from `shape`, of mean 0 and deviation 1, a quarter of whose variance is normal."""
     return math.sqrt(1 - SMOOTH**2) * chance.choice(shape, size) + SMOOTH * chance.normal(size=size)
 
 
@@ -211,16 +212,17 @@ def measured(cell: Cell, place: int, repeats: int, seed: int) -> tuple[str, ...]
     chance = np.random.default_rng([seed, place])
     told = np.mean([verdict != NO_DIFFERENCE for verdict in verdicts(cell, chance, repeats, 0.0)])
     off = "bold" if told > NORMAL + BOUND else "careful" if told < NORMAL - BOUND else ""
-    line = (cell.source, cell.case, str(cell.seeds), str(cell.speakers), *_percent(told, repeats))
+    line = (cell.source, cell.case, str(cell.seeds), str(cell.speakers), *percents(told, repeats))
     if cell.deviations is None:
         return *line, "-", "-", "-", "-", off
     effect = detectable(cell.deviations, cell.seeds, cell.speakers, 0.8)
     planned = power(cell.deviations, cell.seeds, cell.speakers, effect)
     seen = np.mean([verdict == BETTER for verdict in verdicts(cell, chance, repeats, effect)])
-    return *line, f"{100 * effect:.2f}", f"{100 * planned:.0f}", *_percent(seen, repeats), off
+    return *line, f"{100 * effect:.2f}", f"{100 * planned:.0f}", *percents(seen, repeats), off
 
 
-def _percent(share: float, repeats: int) -> tuple[str, str]:
+def percents(share: float, repeats: int) -> tuple[str, str]:
+    """A share in percent, and its standard error."""
     return f"{100 * share:.1f}", f"{100 * math.sqrt(share * (1 - share) / repeats):.1f}"
 
 

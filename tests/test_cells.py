@@ -1,5 +1,6 @@
 """Which scores are set in bold, and what names a row."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -7,8 +8,9 @@ from test_table import by_hand
 
 from specaug.study.comparing.compare import PartFacts
 from specaug.study.comparing.systems import System
+from specaug.study.page.rates import remarks, tables
 from specaug.study.stats.statistics import BETTER, NO_DIFFERENCE, WORSE, Difference, Estimate
-from specaug.study.tables.cells import earned, reported, side_by_side
+from specaug.study.tables.cells import earned, earned_in, reported, side_by_side
 from specaug.study.tables.table import as_latex, as_markdown, as_text
 
 SYSTEMS = [System("Net", told, "m.Net", {}, 7, {"s_f": s_f}) for told, s_f in (("s_f=1", 1), ("s_f=2", 2))]
@@ -66,13 +68,35 @@ def test_the_lowest_is_that_of_a_system_and_the_mark_is_in_every_format():
     assert ["B", "20.00*"] in shown
     assert ["B", "10.00"] in shown
     assert "| **20.00** |" in as_markdown(compared)
-    assert as_markdown(compared).count("**") == 4  # and the title
+    assert "| B | **20.00** |" in as_markdown(compared)
+    assert as_markdown(compared).count("**") == 6  # in both tables that have the cell, and the title
     assert as_latex(compared).count(r"\textbf{20.00}") == 1
+
+
+def test_with_one_system_the_same_rate_is_marked_in_every_format_and_the_mark_explained():
+    compared = scored((0.3, None), (0.2, BETTER), (0.1, BETTER))
+    told = "the lowest rate of its part, where it is told apart from A after correction."
+    assert re.findall(r"[\d.]+\*", as_text(compared)) == ["10.00*"]
+    assert f"\n*: {told}\n" in as_text(compared)
+    assert re.findall(r"\| \*\*(.*?)\*\*", as_markdown(compared)) == ["10.00"]
+    assert f"\n- Bold: {told}\n" in as_markdown(compared)
+    assert re.findall(r"<strong>(.*?)</strong>", "".join(tables(compared))) == ["10.00"]
+    assert f"<li>Bold: {told}</li>" in remarks(compared)
+
+
+def test_what_everything_is_chosen_on_is_never_marked():
+    dev = PartFacts("dev", 1, 1, 1, "speakers")
+    compared = scored((0.3, None), (0.2, BETTER))
+    rows = [replace(row, scores={**row.scores, "dev": row.scores["unseen"]}) for row in compared.rows]
+    compared = replace(compared, rows=rows, parts=[*compared.parts, dev])
+    assert earned_in(compared, compared.parts[0], None) == {(2, 1)}
+    assert earned_in(compared, dev, None) == set()
 
 
 def test_without_a_mark_the_text_does_not_explain_one():
     rows = [replace(row, scores=two_systems().rows[0].scores) for row in two_systems().rows]
     assert "*" not in as_text(replace(two_systems(), rows=rows))
+    assert "Bold" not in as_markdown(replace(two_systems(), rows=rows))
 
 
 def test_a_system_is_named_in_its_first_row_with_its_schedule_where_schedules_differ():

@@ -76,7 +76,7 @@ def test_other_ways_of_decoding_are_printed_as_they_are_called(tmp_path):
     both = [row | {"part": part} for row in rows() for part in _ways(row["part"])]
     write_run(tmp_path / "c" / "a", both)
     header = next(line for line in as_text(compare([tmp_path / "c"])).splitlines() if "with beam" in line)
-    assert [cell for cell in header.split("  ") if cell] == ["policy", "plainly", " with LM", " with beam"]
+    assert [cell for cell in header.split("  ") if cell] == ["policy", "plainly", "with LM", "with beam"]
 
 
 def _ways(part):

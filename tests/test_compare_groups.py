@@ -40,8 +40,28 @@ def test_every_format_that_is_offered_is_written(runs, capsys, form, start):
 @pytest.mark.parametrize("form", sorted({*FORMATS} - {*GROUPED}))
 def test_other_formats_are_refused_in_one_line(runs, capsys, form):
     assert main(["compare", str(runs), "--by", "speaker", "--format", form]) == 2
-    expected = f"specaug: --format {form} with --by, --words or --models; expected text or markdown or tsv\n"
+    expected = f"specaug: --format {form} with --by; expected text or markdown or tsv or csv\n"
     assert capsys.readouterr().err == expected
+
+
+def test_a_file_of_commas_is_one_table(runs, capsys):
+    assert main(["compare", str(runs), "--by", "gender", "--format", "csv"]) == 0
+    assert capsys.readouterr().out.startswith("column,part,group,policy,")
+    assert main(["compare", str(runs), "--models", "--words", "--format", "csv"]) == 2
+    expected = (
+        "specaug: --format csv with --models and --words; expected one of them, for a file is one table\n"
+    )
+    assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize(("form", "start"), [("text", "part "), ("markdown", "| part "), ("csv", "part,")])
+def test_pairs_and_models_are_told_instead_of_the_table(runs, capsys, form, start):
+    for option, named in (["--pairs=all"], "minus"), (["--models"], "segments"):
+        assert main(["compare", str(runs), *option, "--format", form]) == 0
+        said = capsys.readouterr().out
+        (header,) = [line for line in said.splitlines() if line.startswith(start)]
+        assert named in header
+        assert "masked %" not in said
 
 
 @pytest.mark.parametrize(
@@ -51,7 +71,7 @@ def test_other_formats_are_refused_in_one_line(runs, capsys, form):
             ["--by", "speeker"], "no utterance has a column 'speeker'; did you mean 'speaker'?", id="column"
         ),
         pytest.param(
-            ["--by", "gender", "--baseline", "XX"], "baseline is 'XX'; expected one of", id="baseline"
+            ["--by", "gender", "--baseline", "XX"], "no runs of policy 'XX'; known: None, LD", id="baseline"
         ),
     ],
 )

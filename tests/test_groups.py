@@ -7,11 +7,12 @@ from test_results import utterance, write_run
 
 from specaug.errors import UserError
 from specaug.study.comparing import groups
-from specaug.study.comparing.bins import NOT_GIVEN
+from specaug.study.comparing.bins import ALL, NOT_GIVEN
+from specaug.study.comparing.columns import Column
 from specaug.study.comparing.compare import compare
 from specaug.study.comparing.gaps import gaps
 from specaug.study.comparing.gathered import gathered
-from specaug.study.comparing.groups import ALL, grouped
+from specaug.study.comparing.groups import grouped
 from specaug.study.stats.statistics import Runs
 
 KINDS = ("substitutions", "deletions", "insertions")
@@ -234,7 +235,8 @@ def test_groups_of_few_words_are_not_asked_for_the_gap(tmp_path):
 
 def test_one_group_has_no_gap(found):
     (part,) = found.parts[:1]
-    north = replace(part, columns={**part.columns, "accent": ("north",) * len(part.ids)})
+    accent = Column(("north",) * len(part.ids))
+    north = replace(part, columns={**part.columns, "accent": accent})
     told = grouped(replace(found, parts=[north]), "accent")
     assert told.parts[0].gaps == {}
     ours, whole = (told.parts[0].scores[name]["LD"] for name in ("north", ALL))

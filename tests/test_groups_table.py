@@ -2,6 +2,7 @@ import csv
 import html
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from test_gathered import RATES, study
@@ -10,8 +11,10 @@ from test_results import utterance, write_run
 from specaug.study.comparing.gathered import gathered
 from specaug.study.tables.groups_table import COLUMNS as GROUPS
 from specaug.study.tables.groups_table import FORMATS, Report
+from specaug.study.tables.text_table import safe
 from specaug.study.tables.words_table import COLUMNS as WORDS
 
+ENDS = {"tsv": "\t\n", "csv": "\r\n"}
 EVIL = '<script>alert("x")</script>\x1b[31m|a\u202e`b*_c\u2028d'
 
 
@@ -139,6 +142,24 @@ def test_tsv_holds_every_score_gap_word_and_confusion(report):
         assert told == change.said
 
 
+def test_commas_separate_what_tabs_separate_and_every_line_names_the_corpus(found, report):
+    for asked in (replace(report, words=[]), replace(report, groups=[])):
+        header, *rows = csv.reader(io.StringIO(FORMATS["csv"](asked), newline=""))
+        told = [dict(zip(header, row, strict=True)) for row in rows]
+        assert {row.pop("about").partition(":")[0] for row in told} == {found.title}
+        assert told == rows_of(FORMATS["tsv"](asked))
+        assert {row["baseline"] for row in told} == {"None"}
+
+
+def test_where_there_is_room_a_group_says_what_is_resampled(report):
+    text, wide = (FORMATS[form](report) for form in ("text", "markdown"))
+    for by in report.groups:
+        for group in by.parts[0].groups:
+            assert f"| {safe(group.name)} | None | {group.words:,} | {group.units} {group.unit} |" in wide
+    assert "resampled |" in wide
+    assert "resampled  " not in text
+
+
 def test_a_finding_is_shown_with_its_range_over_the_seeds(report):
     text = FORMATS["text"](report)
     (change,) = report.words
@@ -171,7 +192,7 @@ def test_what_is_deleted_or_inserted_is_named(tmp_path):
 @pytest.mark.parametrize("form", FORMATS)
 def test_hostile_text_is_shown_as_text(evil, form):
     shown = FORMATS[form](evil)
-    assert all(character.isprintable() or character in "\n\t" for character in shown)
+    assert all(character.isprintable() or character in ENDS.get(form, "\n") for character in shown)
     assert "oops" in shown
     if form == "markdown":
         assert "<" not in shown
@@ -209,5 +230,6 @@ def test_what_is_too_few_is_said(tmp_path):
 
 
 def test_notes_are_told_once_in_every_format(found):
-    for form in FORMATS.values():
-        assert form(Report.of(found, ["snr"])).count("360 of 360 utterances of dev have no snr") == 1
+    for form in ("text", "markdown", "tsv"):
+        shown = FORMATS[form](Report.of(found, ["snr"]))
+        assert shown.count("360 of 360 utterances of dev have no snr") == 1

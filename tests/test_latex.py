@@ -82,12 +82,24 @@ def test_rates_and_intervals_are_those_of_the_comparison(compared):
         assert expected in shown
 
 
-def test_below_the_table_every_run_is_named_in_a_comment(compared):
+def test_below_the_rates_every_network_and_run_is_printed(compared):
+    text = as_latex(compared)
+    note = lines(text, r"  \begin{minipage}{\linewidth}\footnotesize\raggedright", r"  \end{minipage}")
+    told = [read_by_hand(line.strip().removesuffix(r"\par")) for line in note]
+    assert [line.partition(": ")[2].partition(" parameters")[0] for line in told[:2]] == (
+        [f"models.toy.{system.short}, {system.parameters:,}" for system in compared.systems]
+    )
+    assert told[2:] == [
+        f"Runs of {row.system}, {row.label}: {' '.join(run[:8] for run in row.runs)}" for row in compared.rows
+    ]
+
+
+def test_what_else_there_is_to_say_follows_in_comments(compared):
     text = as_latex(compared)
     below = text[text.index(r"\end{table}") :].splitlines()[1:]
     assert all(line.startswith("% ") for line in below)
+    assert not any("Runs of" in line for line in below)
     for row in compared.rows:
-        assert f"% Runs of {row.system}, {row.label}: {' '.join(run[:8] for run in row.runs)}" in below
         assert any(line.startswith(f"% CER of {row.system} {row.label}: ") for line in below)
 
 

@@ -203,6 +203,7 @@ def test_p_is_that_of_nists_sc_stats_on_real_transcripts(root, tmp_path):
             assert preferred == ("one.trn" if ours.matched.z < 0 else "other.trn")
 
 
+@pytest.mark.slow  # not for its time: CI installs kaldialign (the extra `checks`) after the fast tests
 @pytest.mark.parametrize(("label", "part"), [("LB-x-0.25", "noisy"), ("LD-x-0.25", "unseen")])
 def test_the_bootstrap_is_that_of_kaldialign_on_real_transcripts(root, label, part):
     kaldialign = pytest.importorskip("kaldialign")

@@ -6,18 +6,24 @@ from specaug.errors import UserError
 from specaug.study.page.curves import DEV, TRAIN, WER, band, read_curves, trained
 from specaug.study.page.figures import banded, bounds, losses, rates
 
-HEAD = "epoch,step,learning_rate,train/loss,dev/loss,dev/wer,dev/cer\n"
+HEAD = "epoch,step,learning_rate,train/loss,dev/loss,dev/wer,dev/cer"
 
 
-def write(folder, *lines):
+def write(folder, *lines, head=HEAD):
     folder.mkdir(exist_ok=True)
-    (folder / "curves.csv").write_text(HEAD + "".join(f"{line}\n" for line in lines))
+    (folder / "curves.csv").write_text("".join(f"{line}\n" for line in (head, *lines)))
     return folder
 
 
 def test_a_curve_holds_the_epochs_at_which_it_was_measured(tmp_path):
     curves = read_curves(write(tmp_path, "1,3,0.1,2.5,,,", "2,6,0.1,1.5,0.75,0.25,0.1"))
     assert curves == {TRAIN: {1: 2.5, 2: 1.5}, DEV: {2: 0.75}, WER: {2: 0.25}}
+
+
+def test_a_column_that_is_not_drawn_changes_nothing(tmp_path):
+    lines = "1,3,0.1,2.5,,,", "2,6,0.1,1.5,0.75,0.25,0.1"
+    more = write(tmp_path / "more", *(f"{line},0.5" for line in lines), head=f"{HEAD},strength")
+    assert read_curves(more) == read_curves(write(tmp_path / "less", *lines))
 
 
 def test_what_is_not_finite_is_left_out(tmp_path):

@@ -8,8 +8,10 @@ from test_compare import study as runs_in
 
 from specaug.errors import UserError
 from specaug.study.comparing.compare import compare
+from specaug.study.comparing.gathered import gathered
 from specaug.study.page.report import Wanted, report
 from specaug.study.tables.cells import scores
+from specaug.study.tables.groups_table import Report, footer, sections
 from specaug.study.tables.text_table import percent
 
 NASTY = "</script><img src=x onerror=alert(1)><!--<script>"
@@ -109,6 +111,26 @@ def test_groups_and_gaps_are_there(found):
     assert {"loud", "soft"} <= set(found.texts("td"))
 
 
+def test_for_whom_says_what_the_table_by_a_column_says(found, folder):
+    report = Report.of(gathered([folder]), ["loudness"])
+    told = [
+        text
+        for _, tables, _ in sections(report, wide=True)
+        for table, _ in tables
+        for row in table
+        for text in row
+    ]
+    assert set(told) <= {*found.texts("td"), *found.texts("th")}
+    assert {heading for heading, _, _ in sections(report)} <= set(found.texts("h3"))
+    assert "dev by loudness (used for choosing, not for reporting): " in " ".join(found.texts("h3"))
+    assert set(footer(report)) <= set(found.texts("li"))
+
+
+def test_columns_that_group_alike_are_told_once(found):
+    assert "By words" in found.texts("summary")
+    assert "By length" not in found.texts("summary")
+
+
 def test_text_of_the_data_becomes_no_element(tiny, tmp_path):
     tags = {tag for tag, _, _ in outline(report_of(tiny, tmp_path / "a")).elements}
     page = report_of(tiny, tmp_path / "b", said=NASTY)
@@ -140,7 +162,7 @@ def test_without_the_corpus_texts_are_shown_and_the_reason_said(tmp_path):
     found = outline(page)
     index = block(found, "index")
     assert index["heard"] == []
-    assert re.match(r"Texts only: .*recipe\.yaml: a NoneType", index["note"])
+    assert re.match(r"Texts only: .*recipe\.yaml: unknown corpus 'toy'", index["note"])
     assert "Training" not in found.texts("h2")  # these runs kept no curves
     assert len(block(found, "run-0")["texts"]) == len(index["ids"]) / 2  # of two folds
 

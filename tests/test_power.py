@@ -4,6 +4,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import scipy.stats
+from test_compare import study
 
 from specaug.cli.plan import add_plan
 from specaug.errors import UserError
@@ -173,10 +174,36 @@ def test_plan_learns_from_runs_and_says_what_speakers_forbid(specaug_plan, root)
     found = read_pilot([root / "docs/results/demo"], "LB").deviations
     assert "LB less None on test-clean: 3 seeds, 24 speakers" in told
     assert "No number of seeds shows a true difference of 0.5" in told
-    assert f"it takes at least {units_needed(found, 0.005, 0.8)}" in told
+    assert f"it takes at least {units_needed(found, 0.005, 0.8, pairs=2)}" in told
     more = specaug_plan("--effect", 0.5, "--runs", root / "docs/results/demo", "--speakers", 90000)
     assert "assumed: speakers 90000" in more
     assert "No number of seeds" not in more
+
+
+def test_plan_corrects_for_the_policies_that_compare_would_judge(specaug_plan, root):
+    kept = root / "docs/results/demo"
+    found = read_pilot([kept]).deviations
+    for options, pairs in ([], 2), (["--pairs", 1], 1), (["--pairs", 5], 5):
+        told = specaug_plan("--effect", 2, "--runs", kept, *options)
+        assert f"endless seeds: {100 * floor(found, 24, 0.8, pairs):.2f}." in told
+        assert (f"the strictest of {pairs} pairs" in told) == (pairs > 1)
+    alone = sorted(kept.glob("None-*")) + sorted(kept.glob("LB-*"))
+    assert "pairs" not in specaug_plan("--effect", 2, "--runs", *alone)
+    assert "pairs" not in specaug_plan("--effect", 2)
+
+
+def test_plan_takes_the_first_word_of_a_policy(specaug_plan, root):
+    told = specaug_plan("--effect", 2, "--runs", root / "docs/results/fsdd", "--policy", "LB")
+    assert "LB x 0.25 less None on unseen: 5 seeds, 6 speakers" in told
+
+
+@pytest.mark.parametrize("form", ["text", "tsv"])
+def test_plan_says_what_was_left_out(specaug_plan, tmp_path, form):
+    study(tmp_path, folds=1)
+    (tmp_path / "LD-1-0" / "result.json").unlink()
+    told = specaug_plan("--effect", 2, "--runs", tmp_path, "--format", form)
+    assert f"Unfinished, not counted: {tmp_path / 'LD-1-0'}\n" in told
+    assert "Note: LD and None are not paired on seed 1; difference over 2 seeds.\n" in told
 
 
 @pytest.mark.parametrize(
@@ -199,9 +226,9 @@ def test_plan_refuses_what_cannot_be_meant(specaug_plan, words, told):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"policy": "SM"}, "policy is 'SM'; expected one of LB, LD"),
+        ({"policy": "SM"}, "no runs of policy 'SM'; known: LB, LD"),
         ({"part": "other"}, "part is 'other'; expected one of test-clean, test-other, dev"),
-        ({"baseline": "SM"}, "baseline is 'SM'; expected one of"),
+        ({"baseline": "SM"}, "no runs of policy 'SM'; known: None, LB, LD"),
     ],
 )
 def test_what_is_not_in_the_runs_is_refused(root, given, told):
@@ -214,5 +241,5 @@ def test_one_policy_or_one_seed_leaves_nothing_to_learn_from(root):
     alone = sorted(kept.glob("None-seed-0-*"))
     with pytest.raises(UserError, match="only None is there"):
         read_pilot(alone)
-    with pytest.raises(UserError, match="share 1 seeds and 24 speakers on test-clean"):
+    with pytest.raises(UserError, match="share 1 seed and 24 speakers on test-clean"):
         read_pilot([*alone, *kept.glob("LB-seed-0-*")])

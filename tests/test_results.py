@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from specaug.errors import UserError
+from specaug.speech.scoring import add, character_errors
 from specaug.study.results import find_runs, read_lines, read_result, read_utterances
 
 KINDS = ("substitutions", "deletions", "insertions")
@@ -34,6 +35,12 @@ def totals(rows):
     return counts | {"errors": sum(counts.values())}, sum(row["words"] for row in rows)
 
 
+def characters(rows):
+    found = add(character_errors(row["reference"], row["hypothesis"]) for row in rows)
+    counts = {kind: getattr(found, kind) for kind in KINDS}
+    return counts | {"errors": found.errors, "characters": found.total}
+
+
 def write_run(folder, rows=SOME, label="None", seed=0, fold=0, **other):
     """A finished run as the training side leaves it; `other` replaces fields of result.json."""
     folder.mkdir(parents=True)
@@ -41,8 +48,8 @@ def write_run(folder, rows=SOME, label="None", seed=0, fold=0, **other):
     for part in dict.fromkeys(row["part"] for row in rows):
         mine = [row for row in rows if row["part"] == part]
         counts, words = totals(mine)
-        wer, cer = counts | {"words": words}, counts | {"characters": 4 * words}
-        parts[part] = {"utterances": len(mine), "wer": wer, "cer": cer, "loss": 1.5}
+        wer = counts | {"words": words}
+        parts[part] = {"utterances": len(mine), "wer": wer, "cer": characters(mine), "loss": 1.5}
     policy = {
         "label": label,
         "name": label.split()[0],
@@ -71,7 +78,8 @@ def write_run(folder, rows=SOME, label="None", seed=0, fold=0, **other):
         "versions": {},
         "commit": "c0ffee",
     }
-    (folder / "recipe.yaml").write_text("", encoding="utf-8")
+    recipe = {"corpus": {"name": "toy", "fold": fold}, "policy": {"label": label}, "seed": seed}
+    (folder / "recipe.yaml").write_text(json.dumps(recipe), encoding="utf-8")  # which is YAML as well
     (folder / "result.json").write_text(json.dumps(result | other), encoding="utf-8")
     (folder / "hypotheses.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
     return folder
@@ -93,7 +101,8 @@ def test_a_result_says_what_the_run_wrote(tmp_path):
     assert (result.network, result.arguments, result.parameters) == ("models.toy.Toy", {"width": 8}, 1234567)
     assert (result.masked.cells, result.masked.frames, result.masked.channels) == (0.25, 0.125, 0.5)
     unseen = result.parts["unseen"]
-    assert (unseen.utterances, unseen.wer.errors, unseen.wer.total, unseen.cer.total) == (2, 4, 8, 32)
+    assert (unseen.utterances, unseen.wer.errors, unseen.wer.total) == (2, 4, 8)
+    assert unseen.cer.total == len("w0 w1 w2 w3 w4") + len("w0 w1 w2")
     assert (unseen.wer.substitutions, unseen.wer.deletions, unseen.wer.insertions) == (1, 2, 1)
 
 
@@ -139,6 +148,7 @@ def test_compressed_hypotheses_read_as_plain_ones(tmp_path, ending, write):
         pytest.param(
             ("wall_seconds",), 10**400, "field wall_seconds is 10{79}; expected a finite", id="huge"
         ),
+        pytest.param(("parts",), {}, "field parts is {}; expected one or more", id="no part"),
         pytest.param(("parts", "dev", "cer"), {}, "parts.dev.cer.substitutions is missing", id="missing"),
     ],
 )

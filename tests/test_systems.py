@@ -9,12 +9,11 @@ from specaug.study.results import read_result
 SHORT = {"s_r": 10, "s_i": 20, "s_f": 30}
 
 
-def run(folder, training=None, **network):
-    """A run's result, whose recipe tells `training`; without it there is none."""
+def run(folder, training, **network):
+    """A run's result, whose recipe tells `training`."""
     facts = {"path": "models.toy.Toy", "arguments": {"width": 8}, "parameters": 1000} | network
     write_run(folder, network=facts)
-    if training is not None:
-        (folder / "recipe.yaml").write_text(yaml.safe_dump({"training": training}), encoding="utf-8")
+    (folder / "recipe.yaml").write_text(yaml.safe_dump({"training": training}), encoding="utf-8")
     return read_result(folder)
 
 
@@ -61,11 +60,12 @@ def test_how_often_dev_is_measured_matters_only_where_the_best_is_reported(tmp_p
     ]
 
 
-def test_a_run_without_a_recipe_is_not_taken_for_one_that_has_it(tmp_path):
-    assert names(tmp_path, {}, None) == ["Toy width=8, s_f=unknown", "Toy width=8, s_f=3000"]
-    (tmp_path / "1" / "recipe.yaml").unlink()
-    found = systems([read_result(tmp_path / "1")])
-    assert found[0][0].schedule == "unknown"
+def test_systems_are_told_apart_by_settings_that_all_of_them_have(tmp_path):
+    best = [{"report": "best", "evaluate_every": every} for every in (1, 2)]
+    assert names(tmp_path / "two", best[0], {}) == ["Toy width=8, report=best", "Toy width=8, report=last"]
+    other = run(tmp_path / "other", {}, path="b.Other")
+    found = systems([run(tmp_path / f"{i}", one) for i, one in enumerate(best)] + [other])
+    assert "Other width=8" in {system.name for system, _ in found}
 
 
 def test_two_networks_of_one_name_are_told_apart_by_their_paths(tmp_path):
@@ -106,7 +106,7 @@ def test_arguments_that_print_alike_are_refused(tmp_path):
     ],
 )
 def test_a_damaged_recipe_is_named(tmp_path, text, said):
-    result = run(tmp_path / "a", {})
+    write_run(tmp_path / "a")
     (tmp_path / "a" / "recipe.yaml").write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=said.replace("?", r"\?")):
-        systems([result])
+        systems([read_result(tmp_path / "a")])

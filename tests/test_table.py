@@ -7,6 +7,7 @@ import pytest
 from test_compare import study
 
 from specaug.study.comparing.compare import Comparison, PartFacts, PartScore, Row, compare
+from specaug.study.comparing.systems import System
 from specaug.study.results import Masked
 from specaug.study.stats.statistics import BETTER, NO_DIFFERENCE, WORSE, Difference, Estimate
 from specaug.study.tables.table import FORMATS, as_markdown, as_text
@@ -52,7 +53,7 @@ def test_every_verdict_and_number_of_the_comparison_is_in_the_text(compared):
     assert f"{100 * score.difference.low:+.2f}, {100 * score.difference.high:+.2f}]" in shown
     assert score.difference.verdict in shown
     assert "3 seeds together with 4 speakers (unseen), 4 speakers (dev)" in shown
-    assert "models.toy.Toy, 1,234,567 parameters" in shown
+    assert "Network: models.toy.Toy width=8, 1,234,567 parameters; trained with s_r=" in shown
     assert all(run[:8] in shown for row in compared.rows for run in row.runs)
 
 
@@ -66,11 +67,25 @@ def by_hand():
     ]
     scores = [PartScore(Estimate(0.3, 0.25, 0.375), (0.2, 0.06, 0.04), d) for d in found]
     rows = [
-        Row(label, (0, 1, 2), (0,), (f"{label}234567890ab",), Masked(0.1, 0.2, 0.3), {"unseen": score})
+        Row(label, (0, 1, 2), (0,), (f"{label}234567890ab",), Masked(0.1, 0.2, 0.3), {"unseen": score}, "Toy")
         for label, score in zip("ABCD", scores, strict=True)
     ]
     part = PartFacts("unseen", 48, 168, 4, "speakers")
-    return Comparison("Toy", "A", "models.toy.Toy", 1234567, [part], rows, [], [])
+    system = System("Toy", "", "models.toy.Toy", {"width": 8}, 1234567, {"s_f": 9, "batch": 2})
+    return Comparison("Toy", "A", [part], rows, [], [], [system])
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "tsv", "latex"])
+def test_one_network_is_told_with_its_arguments_and_its_schedule(form):
+    told = "Network: models.toy.Toy width=8, 1,234,567 parameters; trained with s_f=9 batch=2."
+    assert told in FORMATS[form](by_hand()).replace("\\", "")
+
+
+def test_one_of_something_is_no_plural_and_nothing_is_not_counted(tmp_path):
+    compared = compare([study(tmp_path, seeds=1, folds=1)])
+    for form in FORMATS.values():
+        assert not re.search(r"\b1 (seeds|words|utterances)\b|for the [01] that", form(compared))
+    assert "mean over 1 seed;" in FORMATS["latex"](compared)
 
 
 def test_where_one_pair_alone_has_too_few_seeds_that_is_said():
@@ -89,7 +104,7 @@ def test_a_line_of_the_table_is_as_written_by_hand():
     assert lines[9:14] == [
         ["policy", "WER [95 %]", "S/D/I", "minus A [95 %]", "verdict"],
         ["A", *rate],
-        ["B", *rate, "-5.00 [-9.00, -2.00]", "better (p = 0.008)"],
+        ["B", "30.00 [25.00, 37.50]*", rate[1], "-5.00 [-9.00, -2.00]", "better (p = 0.008)"],
         ["C", *rate, "+6.00 [+3.00, +8.00]", "worse (p < 0.001)"],
         ["D", *rate, "+1.00 [-1.00, +2.00]", "no difference seen (± 2.50)"],
     ]
@@ -145,6 +160,13 @@ def test_characters_and_chances_stand_beside_the_words():
     assert lines[9] == ["policy", "WER [95 %]", "CER", "S/D/I", "minus A [95 %]", "P(<)", "verdict"]
     assert [line[2] for line in lines[10:14]] == ["12.34"] * 4
     assert [line[5] for line in lines[11:14]] == ["0.50", "<.01", ">.99"]
+
+
+def test_markdown_has_the_characters_the_chances_and_what_they_are():
+    shown = as_markdown(extended())
+    assert "| policy | WER [95 %] | CER | S/D/I | minus A [95 %] | P(&lt;) | verdict |" in shown
+    assert shown.count(" | 12.34 | ") == 4
+    assert "- CER: character error rate, mean over seeds; P(&lt;): how confident" in shown
 
 
 def test_they_are_left_out_and_not_explained_where_they_do_not_fit():

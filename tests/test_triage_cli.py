@@ -46,6 +46,17 @@ def test_errors_go_out_and_corrections_come_back(tiny, talking, tmp_path, capsys
 
 
 @pytest.mark.usefixtures("environment")
+def test_what_is_left_out_is_said(tiny, talking, tmp_path, capsys):  # noqa: F811 (a fixture)
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / "recipe.yaml").touch()
+    words = (talking, tmp_path / "killed", "--laboratory", tiny, "--worst", 1, "--out", tmp_path / "out")
+    assert specaug("export", *words) == 0
+    out, said = capsys.readouterr()
+    assert f"Unfinished, not counted: {tmp_path / 'killed'}\n" in said
+    assert "\t1 utterance, " in out
+
+
+@pytest.mark.usefixtures("environment")
 def test_what_changed_takes_two_policies(tiny, runs, tmp_path):  # noqa: F811
     words = ("export", runs, "--laboratory", tiny, "--out", tmp_path / "out")
     for given in ("None", "None,", ",LD"):

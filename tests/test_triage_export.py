@@ -10,13 +10,15 @@ import soundfile
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from test_results import characters
 
 from specaug.errors import UserError
 from specaug.speech.scoring import word_errors
+from specaug.study.comparing.reading import read_runs
 from specaug.study.load import load
 from specaug.study.places import Places
 from specaug.study.run import Run, execute
-from specaug.study.triage.cases import Case, Chosen, read_cases, worst
+from specaug.study.triage.cases import Case, Chosen, cases_of, worst
 from specaug.study.triage.config import CAUSE, CAUSES, CORRECTED, MARK, config
 from specaug.study.triage.export import export
 from specaug.study.triage.sources import Sources
@@ -65,6 +67,7 @@ def rewritten(folder, copy, hypothesis):
         rows.append(row)
     for part, counts in sums.items():
         result["parts"][part]["wer"] |= counts | {"errors": sum(counts.values())}
+        result["parts"][part]["cer"] = characters([row for row in rows if row["part"] == part])
     (copy / "hypotheses.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (copy / "result.json").write_text(json.dumps(result))
     return copy
@@ -78,7 +81,7 @@ def talking(runs, tmp_path_factory):
 
 
 def test_each_error_is_a_region_inside_the_audio_with_its_words(talking, sources, tmp_path):
-    done = export(worst(read_cases([talking]), None, ENDLESS), sources, tmp_path)
+    done = export(worst(cases_of(read_runs([talking])), None, ENDLESS), sources, tmp_path)
     kinds = set()
     for task in told(tmp_path):
         (prediction,) = task["predictions"]
@@ -98,7 +101,7 @@ def test_each_error_is_a_region_inside_the_audio_with_its_words(talking, sources
 def test_what_was_missed_is_marked_where_it_was_said(runs, sources, tmp_path_factory, tmp_path):
     (folder,) = runs.glob("None-*")
     silent = rewritten(folder, tmp_path_factory.mktemp("silent") / "run", "")
-    export(worst(read_cases([silent], "test"), None, ENDLESS), sources, tmp_path)
+    export(worst(cases_of(read_runs([silent]), "test"), None, ENDLESS), sources, tmp_path)
     tasks = {task["data"]["utterance"]: task for task in told(tmp_path)}
     results = tasks["test-1"]["predictions"][0]["result"]  # "b c"
     assert [(r["value"]["labels"], r["meta"]["text"]) for r in results] == [
@@ -110,7 +113,7 @@ def test_what_was_missed_is_marked_where_it_was_said(runs, sources, tmp_path_fac
 
 
 def test_a_task_has_what_its_annotator_should_know(talking, sources, tmp_path):
-    export(worst(read_cases([talking], "test"), None, 1), sources, tmp_path)
+    export(worst(cases_of(read_runs([talking]), "test"), None, 1), sources, tmp_path)
     (task,) = told(tmp_path)
     data = task["data"]
     assert (data["utterance"], data["part"], data["speaker"]) == ("test-0", "test", "test-speaker")
@@ -122,13 +125,13 @@ def test_a_task_has_what_its_annotator_should_know(talking, sources, tmp_path):
 
 
 def test_no_field_of_a_task_has_a_name_that_an_export_gives_to_something_else(talking, sources, tmp_path):
-    export(worst(read_cases([talking]), None, 1), sources, tmp_path)
+    export(worst(cases_of(read_runs([talking])), None, 1), sources, tmp_path)
     (task,) = told(tmp_path)
     assert not set(task["data"]) & (LABEL_STUDIOS | {MARK, CORRECTED, CAUSE})
 
 
 def test_the_audio_is_the_utterance_and_is_in_the_task(talking, sources, tiny, tmp_path):
-    export(worst(read_cases([talking], "test"), None, 1), sources, tmp_path)
+    export(worst(cases_of(read_runs([talking]), "test"), None, 1), sources, tmp_path)
     (task,) = told(tmp_path)
     head, body = task["data"]["audio"].split(",", 1)
     (file,) = (tmp_path / "audio").iterdir()
@@ -143,25 +146,25 @@ def test_the_audio_is_the_utterance_and_is_in_the_task(talking, sources, tiny, t
 
 def test_audio_below_the_document_root_is_named_instead(talking, sources, tmp_path):
     out = tmp_path / "a b" / "out"
-    export(worst(read_cases([talking], "test"), None, 1), sources, out, tmp_path)
+    export(worst(cases_of(read_runs([talking]), "test"), None, 1), sources, out, tmp_path)
     (task,) = told(out)
     address = task["data"]["audio"]
     assert address.startswith("/data/local-files/?d=a%20b/out/audio/")
     assert (tmp_path / unquote(address.partition("=")[2])).is_file()
     with pytest.raises(UserError, match=r"--root is .*; expected a folder that .* lies in"):
-        export(worst(read_cases([talking]), None, 1), sources, out, tmp_path / "elsewhere")
+        export(worst(cases_of(read_runs([talking])), None, 1), sources, out, tmp_path / "elsewhere")
 
 
 def test_too_much_audio_is_not_embedded(talking, sources, tmp_path, monkeypatch):
     monkeypatch.setattr("specaug.study.triage.export.HEAVIEST", 10_000)
     with pytest.raises(UserError, match="expected fewer utterances, or --root"):
-        export(worst(read_cases([talking]), None, 1), sources, tmp_path)
+        export(worst(cases_of(read_runs([talking])), None, 1), sources, tmp_path)
     assert not (tmp_path / "tasks.json").exists()
 
 
 def test_without_checkpoints_there_are_tasks_without_regions_and_it_is_said_why(talking, sources, tmp_path):
     kept = shutil.copytree(talking, tmp_path / "kept", ignore=shutil.ignore_patterns("*.ckpt"))
-    done = export(worst(read_cases([kept]), None, ENDLESS), sources, tmp_path / "out")
+    done = export(worst(cases_of(read_runs([kept])), None, ENDLESS), sources, tmp_path / "out")
     assert all("predictions" not in task for task in told(tmp_path / "out"))
     errors = sum(task["data"]["errors"] for task in told(tmp_path / "out"))
     assert (done.tasks, done.regions) == (4, 0)
@@ -173,7 +176,7 @@ def test_a_network_without_emissions_tells_no_times(talking, tiny, tmp_path, sou
     ctc = laboratory / "models" / "ctc.py"
     ctc.write_text(ctc.read_text().replace("def emissions", "def omissions"))
     sources.laboratory = laboratory
-    export(worst(read_cases([talking]), None, 1), sources, tmp_path / "out")
+    export(worst(cases_of(read_runs([talking])), None, 1), sources, tmp_path / "out")
     assert next(iter(sources.lost)).startswith("network models.bilstm.BiLSTMCTC has no method 'emissions'")
 
 
@@ -190,7 +193,7 @@ def test_a_damaged_checkpoint_costs_the_regions_alone(talking, sources, tmp_path
         (other / "last.ckpt").write_bytes(weights)
     else:
         torch.save(weights, other / "last.ckpt")
-    done = export(worst(read_cases([other]), None, 1), sources, tmp_path / "out")
+    done = export(worst(cases_of(read_runs([other])), None, 1), sources, tmp_path / "out")
     assert (done.tasks, done.regions) == (1, 0)
     with pytest.raises(AssertionError, match=said):
         raise AssertionError(next(iter(sources.lost)))
@@ -202,7 +205,7 @@ def test_a_corpus_that_has_changed_since_is_refused(talking, sources, tiny, tmp_
     manifest.write_text(manifest.read_text().replace('"b c"', '"b b"'))
     sources.laboratory = laboratory
     with pytest.raises(UserError, match=r"test.jsonl:2: text is 'b b'; expected 'b c' as in"):
-        export(worst(read_cases([talking], "test"), None, 2), sources, tmp_path / "out")
+        export(worst(cases_of(read_runs([talking]), "test"), None, 2), sources, tmp_path / "out")
 
 
 def test_nothing_to_look_at_is_said(sources, tmp_path):
@@ -234,7 +237,7 @@ def test_names_of_files_are_safe_and_differ(ids):
 
 
 def test_the_hypotheses_of_all_runs_are_told(runs, sources, tmp_path):
-    chosen = worst(read_cases([runs]), "LD", 1)
+    chosen = worst(cases_of(read_runs([runs])), "LD", 1)
     assert isinstance(chosen[0], Chosen)
     export(chosen, sources, tmp_path)
     (task,) = told(tmp_path)

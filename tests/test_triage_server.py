@@ -10,8 +10,9 @@ import pytest
 from label_studio import EMAIL, PASSWORD, Browser, LabelStudio, browser, label_studio
 from test_triage_export import runs, sources, talking  # noqa: F401 (fixtures)
 
+from specaug.study.comparing.reading import read_runs
 from specaug.study.triage.annotations import read_annotations
-from specaug.study.triage.cases import read_cases, worst
+from specaug.study.triage.cases import cases_of, worst
 from specaug.study.triage.export import export
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -36,7 +37,7 @@ def server() -> Iterator[LabelStudio]:
 
 @pytest.fixture
 def exported(talking, sources, tmp_path) -> Path:  # noqa: F811 (fixtures)
-    export(worst(read_cases([talking]), None, 4), sources, tmp_path / "out")
+    export(worst(cases_of(read_runs([talking])), None, 4), sources, tmp_path / "out")
     return tmp_path / "out"
 
 

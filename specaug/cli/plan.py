@@ -28,7 +28,9 @@ class Setting:
     units: int
     unit: str
     deviations: "Deviations"
+    pairs: int  # that are corrected for
     sources: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
 def add_plan(verbs: Any) -> None:
@@ -43,7 +45,8 @@ def add_plan(verbs: Any) -> None:
     verb = add_verb(verbs, "plan", what, plan, example)
     verb.add_argument("--effect", type=float, required=True, metavar="POINTS", help="the difference, in WER")
     verb.add_argument("--power", type=float, default=0.8, help="the share of comparisons that see it (0.8)")
-    verb.add_argument("--pairs", type=int, default=1, metavar="N", help="policies compared, for Holm (1)")
+    pairs = "policies compared with the baseline, for Holm (those in RUNS, else 1)"
+    verb.add_argument("--pairs", type=int, metavar="N", help=pairs)
     verb.add_argument("--runs", nargs="+", type=Path, metavar="RUNS", help="finished runs to learn from")
     verb.add_argument("--policy", help="whose difference varies so (the mean over all in RUNS)")
     verb.add_argument("--baseline", metavar="POLICY", help="the policy compared with (None, else the first)")
@@ -67,14 +70,16 @@ def plan(arguments: argparse.Namespace) -> int:
         named = (setting.part, setting.policies, setting.baseline)
         facts = (*map(printable, named), str(setting.units), *_points(setting))
         lines = ["\t".join(COLUMNS), *("\t".join((*facts, *row)) for row in rows)]
-        sys.stdout.write("".join(f"{line}\n" for line in [*lines, *(f"# {line}" for line in remarks)]))
+        sys.stdout.write(
+            "".join(f"{line}\n" for line in [*lines, *(f"# {printable(line)}" for line in remarks)])
+        )
         return 0
     header = ("seeds", "detectable", f"power at {arguments.effect:g}")
     blocks = [
         "\n".join(map(printable, setting.sources)),
         _deviations(setting),
         aligned([header, *rows]),
-        "\n".join(remarks),
+        "\n".join(map(printable, remarks)),
     ]
     sys.stdout.write("\n\n".join(blocks) + "\n")
     return 0
@@ -85,7 +90,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError(f"--effect is {arguments.effect:g}; expected points of WER above 0, as in 0.5")
     if not 0.05 <= arguments.power <= 0.99:
         raise UserError(f"--power is {arguments.power:g}; expected a share from 0.05 to 0.99")
-    if arguments.pairs < 1:
+    if arguments.pairs is not None and arguments.pairs < 1:
         raise UserError(f"--pairs is {arguments.pairs}; expected at least 1")
     for name in ASSUMED:
         value, least = getattr(arguments, name), 2 if name == "speakers" else 0
@@ -99,17 +104,19 @@ def _check(arguments: argparse.Namespace) -> None:
 def _setting(arguments: argparse.Namespace) -> Setting:
     from specaug.study.comparing.pilot import read_pilot
     from specaug.study.stats.power import Deviations
+    from specaug.study.tables.remarks import left_out
 
     given = {name: getattr(arguments, name) for name in ASSUMED if getattr(arguments, name) is not None}
     part = policies = baseline = "-"
     known, unit = dict(ASSUMED), "speakers"
-    sources = []
+    pairs, sources, remarks = 1, [], []
     if arguments.runs:
         found = read_pilot(arguments.runs, arguments.policy, arguments.baseline, arguments.part)
         part, policies, baseline, unit = found.part, ", ".join(found.policies), found.baseline, found.unit
         read = found.deviations
         sizes = (found.units, 100 * read.seed, 100 * read.unit, 100 * read.residual)
         known = dict(zip(ASSUMED, sizes, strict=True))
+        pairs, remarks = found.pairs, left_out(found.unfinished, found.notes)
         told = f"{policies} less {baseline} on {part}: {found.seeds} seeds, {found.units} {unit}"
         sources += [f"from {', '.join(map(str, arguments.runs))}: {told}", *_doubts(found)]
     assumed = given if arguments.runs else {**known, **given}
@@ -119,7 +126,17 @@ def _setting(arguments: argparse.Namespace) -> Setting:
         )
     known |= given
     deviations = Deviations(*(known[name] / 100 for name in ("seed_sd", "speaker_sd", "residual_sd")))
-    return Setting(part, policies, baseline, int(known["speakers"]), unit, deviations, tuple(sources))
+    return Setting(
+        part=part,
+        policies=policies,
+        baseline=baseline,
+        units=int(known["speakers"]),
+        unit=unit,
+        deviations=deviations,
+        pairs=arguments.pairs or pairs,
+        sources=tuple(sources),
+        left_out=tuple(remarks),
+    )
 
 
 def _doubts(pilot: "Pilot") -> list[str]:
@@ -137,7 +154,7 @@ def _doubts(pilot: "Pilot") -> list[str]:
 def _rows(arguments: argparse.Namespace, setting: Setting) -> list[tuple[str, str, str]]:
     from specaug.study.stats.power import ENDLESS, detectable, power, seeds_needed
 
-    effect, share, pairs = arguments.effect / 100, arguments.power, arguments.pairs
+    effect, share, pairs = arguments.effect / 100, arguments.power, setting.pairs
     deviations, units = setting.deviations, setting.units
     needed = seeds_needed(deviations, units, effect, share, pairs)
     rows = []
@@ -151,7 +168,7 @@ def _rows(arguments: argparse.Namespace, setting: Setting) -> list[tuple[str, st
 def _remarks(arguments: argparse.Namespace, setting: Setting) -> list[str]:
     from specaug.study.stats.power import MOST_SEEDS, MOST_UNITS, floor, seeds_needed, units_needed
 
-    effect, share, pairs = arguments.effect / 100, arguments.power, arguments.pairs
+    effect, share, pairs = arguments.effect / 100, arguments.power, setting.pairs
     deviations, units, unit = setting.deviations, setting.units, setting.unit
     what = f"a true difference of {arguments.effect:g} in {100 * share:g} % of comparisons"
     least = 100 * floor(deviations, units, share, pairs)
@@ -168,6 +185,7 @@ def _remarks(arguments: argparse.Namespace, setting: Setting) -> list[str]:
         *lines,
         f"What {units} {unit} allow at best, with endless seeds: {least:.2f}.",
         f"Points of WER; verdicts at 95 %{correction}, as `specaug compare` gives them.",
+        *setting.left_out,
     ]
 
 

@@ -5,23 +5,26 @@ import sys
 import textwrap
 from typing import Any
 
-from specaug.cli.common import WIDTH, add_recipe, add_verb, chosen, complain, places, show
-from specaug.cli.launchers import add_launcher, add_storage, desk
+from specaug.cli.common import WIDTH, add_recipe, add_verb, chosen, complain, places, refuse, show
+from specaug.cli.launchers import add_launcher, add_storage, agree, desk
 from specaug.cli.report import PAGE, paged
-from specaug.errors import UserError
+
+RUN = {"policy": "policies=LB,LD or policies='[{name: LD, F: 15}]'", "seed": "seeds=0,1"}  # in an ablation
+ABLATION = {"policies": "policy=LD", "seeds": "seed=0", "folds": "corpus.fold=0"}  # in a run
 
 
 def add_train(verbs: Any) -> None:
     """`specaug train`."""
     example = "specaug train experiments/fsdd.yaml policy=LD seed=0"
     verb = add_verb(verbs, "train", "train one run: one policy with one seed", train, example)
-    add_recipe(verb)
+    add_recipe(verb, "policy=LD policy.F=15 seed=3 corpus.fold=1 training.batch=8")
 
 
 def train(arguments: argparse.Namespace) -> int:
     """Train one run and print where it lies."""
     from specaug.study.load import as_yaml, load
 
+    refuse(arguments.overrides, "ablate", ABLATION)
     run_recipe = load(arguments.recipe, arguments.overrides).run()
     if arguments.print_config:
         sys.stdout.write(as_yaml(run_recipe))
@@ -34,7 +37,7 @@ def train(arguments: argparse.Namespace) -> int:
         from specaug.study.run import Run, execute
 
         run = Run(arguments.recipe.stem, run_recipe, places(arguments))
-        execute(run, logs, screen.loading, lambda progress: screen.progress(run, progress))
+        execute(run, logs, screen.loading, lambda progress: screen.progress(run, progress), say=screen.say)
         screen.ended(run, None)
     sys.stdout.write(f"{run.folder}\n")
     return 0
@@ -45,7 +48,7 @@ def add_ablate(verbs: Any) -> None:
     example = "specaug ablate experiments/fsdd.yaml --policies None,LD --seeds 0,1,2 --workers 2"
     what = "train every policy with every seed, then print the table"
     verb = add_verb(verbs, "ablate", what, ablate, example)
-    add_recipe(verb)
+    add_recipe(verb, "policies=LB,LD seeds=0,1 folds=0,2 scale=0.25 training.batch=8")
     verb.add_argument("--policies", metavar="A,B", help="instead of the recipe's")
     verb.add_argument("--seeds", metavar="0,1", help="instead of the recipe's")
     add_launcher(verb)
@@ -56,14 +59,14 @@ def ablate(arguments: argparse.Namespace) -> int:
     """Train what is not finished yet; the table goes to standard output."""
     from specaug.study.load import as_yaml, load
 
+    refuse(arguments.overrides, "train", RUN)
     lists = {"policies": arguments.policies, "seeds": arguments.seeds}
     given = [f"{name}={value}" for name, value in lists.items() if value is not None]
     recipe = load(arguments.recipe, [*arguments.overrides, *given])
     if arguments.print_config:
         sys.stdout.write(as_yaml(recipe))
         return 0
-    if arguments.workers < 1:
-        raise UserError(f"--workers is {arguments.workers}; expected at least 1")
+    agree(arguments)
     from specaug.study.screen import Screen
 
     logs = chosen(arguments)

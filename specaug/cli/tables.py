@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from specaug.cli.common import add_verb, complain, show
 from specaug.errors import UserError
 
 FORMATS = ("text", "markdown", "tsv", "csv", "latex")  # table.FORMATS, which is slow to import
-GROUPED = ("text", "markdown", "tsv")  # groups_table.FORMATS
+GROUPED = ("text", "markdown", "tsv", "csv")  # groups_table.FORMATS and plain_table.FORMATS
+BLOCKS = ("models", "pairs", "by", "words")  # what can be asked for instead of the table
 WORDS = 10
 
 
@@ -30,6 +32,9 @@ def add_tables(verbs: Any) -> None:
         action="store_true",
         help="trained models in pairs instead, seed by seed: MAPSSWE, bootstrap",
     )
+    verb.add_argument(
+        "--pairs", choices=("all",), help="every policy against every other one instead of the baseline"
+    )
     example = "specaug keep runs/fsdd docs/results/fsdd"
     verb = add_verb(verbs, "keep", "copy what a table needs of finished runs", keep, example)
     verb.add_argument("runs", type=Path, metavar="RUNS")
@@ -41,23 +46,34 @@ def add_tables(verbs: Any) -> None:
 
 
 def compare(arguments: argparse.Namespace) -> int:
-    """Print the table, or what is asked about groups and words."""
-    if not (arguments.by or arguments.words or arguments.models):
+    """Print the table, or what is asked of it in other ways."""
+    asked = [name for name in BLOCKS if getattr(arguments, name)]
+    if not asked:
         return show(arguments.runs, arguments.format, arguments.baseline)
+    given = f"--format {arguments.format} with {' and '.join(f'--{name}' for name in asked)}"
     if arguments.format not in GROUPED:
-        expected = " or ".join(GROUPED)
-        raise UserError(f"--format {arguments.format} with --by, --words or --models; expected {expected}")
-    from specaug.study.comparing.gathered import gathered
-    from specaug.study.tables import models_table
-    from specaug.study.tables.groups_table import FORMATS, Report
-
-    found = gathered(arguments.runs, arguments.baseline)
-    if arguments.models:
-        sys.stdout.write(models_table.FORMATS[arguments.format](found))
-    if not (arguments.by or arguments.words):
-        return 0
-    sys.stdout.write(FORMATS[arguments.format](Report.of(found, arguments.by, arguments.words)))
+        raise UserError(f"{given}; expected {' or '.join(GROUPED)}")
+    if arguments.format == "csv" and len(asked) > 1:
+        raise UserError(f"{given}; expected one of them, for a file is one table")
+    sys.stdout.writelines(_blocks(arguments, asked))
     return 0
+
+
+def _blocks(arguments: argparse.Namespace, asked: Sequence[str]) -> Iterator[str]:
+    from specaug.study.comparing.gathered import gathered_from
+    from specaug.study.comparing.pairs import paired
+    from specaug.study.comparing.reading import read_runs
+    from specaug.study.tables import groups_table, models_table, pairs_table, plain_table
+
+    found = read_runs(arguments.runs, arguments.baseline)
+    plain = plain_table.FORMATS[arguments.format]
+    if "models" in asked:
+        yield plain(models_table.plain(gathered_from(found)))
+    if "pairs" in asked:
+        yield plain(pairs_table.plain(paired(found)))
+    if arguments.by or arguments.words:
+        report = groups_table.Report.of(gathered_from(found), arguments.by, arguments.words)
+        yield groups_table.FORMATS[arguments.format](report)
 
 
 def keep(arguments: argparse.Namespace) -> int:

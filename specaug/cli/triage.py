@@ -5,16 +5,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from specaug.cli.common import add_origin, add_verb
+from specaug.cli.common import add_group, add_origin, add_verb
 from specaug.errors import UserError
+from specaug.study.plural import counted
 
 WORST = 50
 
 
 def add_triage(verbs: Any) -> None:
     """`specaug triage export` and `specaug triage import`."""
-    group = verbs.add_parser("triage", help="look at errors in Label Studio, and correct references")
-    steps = group.add_subparsers(required=True, metavar="STEP")
+    example = "specaug triage export runs/fsdd --policy LD --out triage"
+    what = "look at errors in Label Studio, and correct references"
+    steps = add_group(verbs, "triage", what, example, "STEP")
     add_export(steps)
     add_import(steps)
 
@@ -49,15 +51,18 @@ def add_export(steps: Any) -> None:
 
 
 def export(arguments: argparse.Namespace) -> int:
-    """Write the folder; what has no region is said on standard error."""
+    """Write the folder; what has no region, and what is left out, is said on standard error."""
     if arguments.worst < 1:
         raise UserError(f"--worst is {arguments.worst}; expected at least 1")
     if arguments.changed and arguments.policy:
         raise UserError("--changed names its policies; expected no --policy beside it")
+    from specaug.study.comparing.reading import read_runs
     from specaug.study.screen import Screen
+    from specaug.study.tables.remarks import left_out
     from specaug.study.triage import cases
 
-    found = cases.read_cases(arguments.runs, arguments.part)
+    read = read_runs(arguments.runs)
+    found = cases.cases_of(read, arguments.part)
     if arguments.changed:
         right, comma, wrong = arguments.changed.partition(",")
         if not (comma and right and wrong):
@@ -66,6 +71,8 @@ def export(arguments: argparse.Namespace) -> int:
     else:
         chosen = cases.worst(found, arguments.policy, arguments.worst)
     with Screen(1) as screen:
+        for line in left_out(read.unfinished, read.notes):
+            screen.say(line)
         from specaug.study.triage.export import CONFIG, TASKS
         from specaug.study.triage.export import export as write
         from specaug.study.triage.sources import Sources
@@ -73,8 +80,9 @@ def export(arguments: argparse.Namespace) -> int:
         sources = Sources(arguments.laboratory, arguments.data, screen.loading)
         done = write(chosen, sources, arguments.out, arguments.root)
         for why, errors in sources.lost.items():
-            screen.say(f"{errors} errors have no place in time: {why}")
-    sys.stdout.write(f"{arguments.out / TASKS}\t{done.tasks} utterances, {done.regions} errors marked\n")
+            screen.say(f"no place in time for {counted(errors, 'error')}: {why}")
+    marked = f"{counted(done.tasks, 'utterance')}, {counted(done.regions, 'error')} marked"
+    sys.stdout.write(f"{arguments.out / TASKS}\t{marked}\n")
     sys.stdout.write(f"{arguments.out / CONFIG}\n")
     sys.stdout.write("".join(f"{manifest}\tto be corrected\n" for manifest in done.manifests))
     return 0
@@ -100,6 +108,7 @@ def add_import(steps: Any) -> None:
 def import_(arguments: argparse.Namespace) -> int:
     """Write the manifest; the table goes to standard output."""
     from specaug.speech.manifest import read_manifest, write_manifest
+    from specaug.study.places import space
     from specaug.study.triage import correct
     from specaug.study.triage.annotations import read_annotations
 
@@ -113,6 +122,7 @@ def import_(arguments: argparse.Namespace) -> int:
     if not said:
         raise UserError(f"{arguments.annotations}: no annotations; expected some that are submitted")
     corrected = correct.correct(utterances, said, arguments.keep_bad)
-    write_manifest(arguments.out, corrected.utterances)
+    with space(arguments.out.absolute().parent):
+        write_manifest(arguments.out, corrected.utterances)
     sys.stdout.write(correct.FORMATS[arguments.format](said, corrected))
     return 0

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from specaug.errors import UserError
 from specaug.speech.manifest import Value
 from specaug.study.fields import Fields
+from specaug.study.load import read
 from specaug.study.rows import KINDS as KINDS
-from specaug.study.rows import OWN, parsed
+from specaug.study.rows import OWN, characters, parsed
 
 Counts = NDArray[np.int64]
 
@@ -85,11 +86,13 @@ class Result:
     alphabet: str
     parts: Mapping[str, Part]
     masked: Masked
+    expected: Masked | None  # by calculation; None where it was not known, and in older results
     epochs: int
     steps: int
     wall_seconds: float
     skipped: Sequence[Any]
     commit: str
+    recipe: Mapping[str, Any]  # as it lies beside the result
 
     @property
     def heading(self) -> str:
@@ -149,7 +152,10 @@ def _run_folders(path: Path) -> Iterator[Path]:
 
 
 def read_result(folder: Path) -> Result:
-    """The result in a finished run's folder. Raises UserError that names the file and the field at fault."""
+    """The result in a finished run's folder.
+
+    Raises UserError that names the file and the field at fault, also where the recipe beside it is another run's.
+    """
     path = folder / RESULT
     try:
         facts = Fields(path, json.loads(path.read_text(encoding="utf-8")))
@@ -158,8 +164,9 @@ def read_result(folder: Path) -> Result:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({error})") from None
     policy, corpus, network, parts = map(facts.at, ("policy", "corpus", "network", "parts"))
-    masked = facts.at("masked")
-    return Result(
+    if not parts.facts:
+        raise facts.wrong("parts", "one or more")
+    result = Result(
         folder=folder,
         run=facts.text("run"),
         experiment=facts.text("experiment"),
@@ -176,13 +183,37 @@ def read_result(folder: Path) -> Result:
         parameters=network.count("parameters"),
         alphabet=facts.text("alphabet"),
         parts={name: _part(parts.at(name)) for name in parts.facts},
-        masked=Masked(masked.share("cells"), masked.share("frames"), masked.share("channels")),
+        masked=_masked(facts.at("masked")),
+        expected=None if facts.facts.get("expected") is None else _masked(facts.at("expected")),
         epochs=facts.count("epochs"),
         steps=facts.count("steps"),
         wall_seconds=facts.number("wall_seconds"),
         skipped=facts.get("skipped", list, "a list"),
         commit=facts.text("commit"),
+        recipe=_recipe(folder),
     )
+    _check_recipe(result)
+    return result
+
+
+def _recipe(folder: Path) -> dict[str, Any]:
+    if not (path := folder / RECIPE).is_file():
+        raise UserError(
+            f"{path}: no such file; expected the recipe of the run, which says how it was trained"
+        )
+    return read(path)
+
+
+def _check_recipe(result: Result) -> None:
+    """Raise UserError where the recipe says another policy, seed or fold than the result (D56)."""
+    told = {"policy.label": result.label, "seed": result.seed, "corpus.fold": result.fold}
+    for key, expected in told.items():
+        found: Any = result.recipe
+        for name in key.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        if found not in (None, expected):
+            path = result.folder / RECIPE
+            raise UserError(f"{path}: {key} is {found!r:.80}; expected {expected!r} as in {RESULT}")
 
 
 def read_lines(folder: Path) -> list[dict[str, Any]]:
@@ -222,6 +253,7 @@ def _utterances(result: Result, part: str, rows: list[dict[str, Any]]) -> Uttera
     for name, counts in got.items():
         if counts.sum() != expected[name]:
             raise UserError(f"{where}: {counts.sum()} {name}; {RESULT} says {expected[name]}")
+    _check_characters(where, told.cer, characters(rows))
     further = dict.fromkeys(name for row in rows for name in row if name not in OWN)
     return Utterances(
         ids=_column(rows, "id"),
@@ -233,8 +265,19 @@ def _utterances(result: Result, part: str, rows: list[dict[str, Any]]) -> Uttera
     )
 
 
+def _check_characters(where: str, told: Score, counted: Mapping[str, int]) -> None:
+    expected = (told.total, told.errors, told.deletions - told.insertions)
+    for (name, count), said in zip(counted.items(), expected, strict=True):
+        if count != said:
+            raise UserError(f"{where}: {count} {name}; {RESULT} says {said}")
+
+
 def _column(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[Any, ...]:
     return tuple(row.get(name) for row in rows)
+
+
+def _masked(facts: Fields) -> Masked:
+    return Masked(*map(facts.share, ("cells", "frames", "channels")))
 
 
 def _part(facts: Fields) -> Part:

@@ -9,12 +9,13 @@ errors divide into kinds is up to the aligner, and another version of it may div
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rapidfuzz.distance import Levenshtein
 
 from specaug.errors import UserError
+from specaug.speech.scoring import tidy
 
 KINDS = ("substitutions", "deletions", "insertions")
 TEXTS = ("part", "id", "speaker", "reference", "hypothesis")
@@ -40,6 +41,17 @@ def parsed(lines: list[str], file: str) -> Iterator[dict[str, Any]]:
         yield row
 
 
+def characters(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """The characters of the references, the errors in them, and how many more are deleted than inserted (D56)."""
+    texts = [(tidy(row["reference"]), row["hypothesis"].strip()) for row in rows]
+    said = sum(len(reference) for reference, _ in texts)
+    return {
+        "characters": said,
+        "character errors": sum(Levenshtein.distance(*pair) for pair in texts),
+        "characters deleted less inserted": said - sum(len(hypothesis) for _, hypothesis in texts),
+    }
+
+
 def _check_fields(row: Mapping[str, Any], where: str) -> None:
     for name in TEXTS:
         if not isinstance(row.get(name), str):
@@ -57,6 +69,8 @@ def _check_fields(row: Mapping[str, Any], where: str) -> None:
 
 def _check_counts(row: Mapping[str, Any], where: str) -> None:
     reference, hypothesis = row["reference"].split(), row["hypothesis"].split()
+    if not reference:
+        raise UserError(f"{where}: reference of {row['id']!r} in part {row['part']} is empty; expected words")
     longer = len(reference) - len(hypothesis)
     counted = (
         ("words", row["words"], len(reference)),

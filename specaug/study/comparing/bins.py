@@ -7,7 +7,7 @@ import numpy as np
 
 from specaug.speech.manifest import Value
 
-NOT_GIVEN = "(not given)"
+ALL, GAP, NOT_GIVEN = "(all)", "(gap)", "(not given)"  # not groups, though they stand among them
 BINS = 4
 
 
@@ -15,7 +15,8 @@ def group_names(values: Sequence[Value]) -> list[str]:
     """For each value the name of its group.
 
     Numbers of more than `BINS` sizes fall into as many ranges with about as many values in each: the quantiles
-    are values that occur, so that equal values are never divided. Null, NaN and blank text are `NOT_GIVEN`.
+    are values that occur, so that equal values are never divided. Null, NaN and blank text are `NOT_GIVEN`. A value
+    that reads like one of our own names is quoted.
     """
     given = [value for value in values if _given(value)]
     if given and all(isinstance(value, int | float) and not isinstance(value, bool) for value in given):
@@ -59,7 +60,8 @@ def _given(value: Value) -> bool:
 
 
 def _text(value: Value) -> str:
-    return str(value).lower() if isinstance(value, bool) else " ".join(str(value).split())
+    text = str(value).lower() if isinstance(value, bool) else " ".join(str(value).split())
+    return repr(text) if text in (ALL, GAP, NOT_GIVEN) else text
 
 
 def _number(value: float) -> str:

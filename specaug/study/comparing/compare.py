@@ -8,12 +8,10 @@ from statistics import fmean
 import numpy as np
 
 from specaug.study.comparing.comparable import decoded
-from specaug.study.comparing.pairing import (
-    Entry,
-)
+from specaug.study.comparing.pairing import Entry
 from specaug.study.comparing.reading import Reading, read_runs
 from specaug.study.comparing.systems import System
-from specaug.study.results import KINDS, Counts, Masked, Result
+from specaug.study.results import KINDS, Counts, Masked
 from specaug.study.stats import statistics
 from specaug.study.stats.statistics import Difference, Estimate, Floats
 
@@ -64,15 +62,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Everything that is said about some runs; policies are compared within a system alone.
-
-    `network` and `parameters` are those of the first system.
-    """
+    """Everything that is said about some runs; policies are compared within a system alone."""
 
     title: str  # says "synthetic speech" where it is
     baseline: str
-    network: str
-    parameters: int
     parts: Sequence[PartFacts]
     rows: Sequence[Row]  # those of one system are together, in the order of `systems`
     notes: Sequence[str]
@@ -93,14 +86,11 @@ def compare(paths: Iterable[Path], baseline: str | None = None) -> Comparison:
 def compared(found: Reading) -> Comparison:
     """The comparison of runs that are read."""
     entries = found.entries
-    first = entries[0].results[0]
-    tested = [_on_part(part, entries, found.baseline) for part in _parts(first)]
+    tested = [_scored(part, entries, found.baseline) for part in parts_of(found)]
     scores = [{facts.name: scored[i] for facts, scored in tested} for i in range(len(entries))]
     return Comparison(
-        title=first.heading,
+        title=entries[0].results[0].heading,
         baseline=found.baseline,
-        network=first.network,
-        parameters=first.parameters,
         parts=[facts for facts, _ in tested],
         rows=[_row(entry, scored) for entry, scored in zip(entries, scores, strict=True)],
         notes=found.notes,
@@ -109,9 +99,9 @@ def compared(found: Reading) -> Comparison:
     )
 
 
-def _parts(result: Result) -> list[str]:
+def parts_of(found: Reading) -> list[str]:
     """The parts as they are printed: each beside its other decodings, and last what everything is chosen on."""
-    names = list(result.parts)
+    names = list(found.entries[0].results[0].parts)
 
     def place(part: str) -> tuple[bool, int, bool, int]:
         plain, decoding = decoded(part, names)
@@ -120,8 +110,8 @@ def _parts(result: Result) -> list[str]:
     return sorted(names, key=place)
 
 
-def _on_part(part: str, entries: Sequence[Entry], baseline: str) -> tuple[PartFacts, list[PartScore]]:
-    """The part over all folds, and the score of every entry on it."""
+def on_part(part: str, entries: Sequence[Entry]) -> tuple[PartFacts, list[statistics.Runs]]:
+    """The part over all folds, and the errors in it of every entry."""
     first = entries[0].read
     seed = min(entries[0].seeds)
     folds = [parts[part] for (s, _), parts in sorted(first.items()) if s == seed]
@@ -130,6 +120,13 @@ def _on_part(part: str, entries: Sequence[Entry], baseline: str) -> tuple[PartFa
     voices, unit_of = np.unique(speakers, return_inverse=True)
     unit, units = ("speakers", len(voices)) if len(voices) > 1 else ("utterances", len(words))
     unit_of = unit_of if len(voices) > 1 else np.arange(len(words))
+    decoding = decoded(part, entries[0].results[0].parts)[1]
+    facts = PartFacts(part, len(words), int(words.sum()), units, unit, decoding)
+    return facts, [_runs(entry, part, unit_of, words) for entry in entries]
+
+
+def _scored(part: str, entries: Sequence[Entry], baseline: str) -> tuple[PartFacts, list[PartScore]]:
+    """The part, and the score of every entry on it."""
     names = [(entry.system.name, entry.label) for entry in entries]
     key = {name: str(place) for place, name in enumerate(names)}
     pairs = {
@@ -137,9 +134,11 @@ def _on_part(part: str, entries: Sequence[Entry], baseline: str) -> tuple[PartFa
         for system, label in names
         if label != baseline and (system, baseline) in key
     }
-    runs = {key[name]: _runs(entry, part, unit_of, words) for name, entry in zip(names, entries, strict=True)}
-    rates, differences = statistics.estimates(runs, list(pairs.values()))
-    scores = [
+    facts, runs = on_part(part, entries)
+    rates, differences = statistics.estimates(
+        dict(zip(key.values(), runs, strict=True)), list(pairs.values())
+    )
+    return facts, [
         PartScore(
             wer=rates[key[name]],
             kinds=_kinds(entry, part),
@@ -148,8 +147,6 @@ def _on_part(part: str, entries: Sequence[Entry], baseline: str) -> tuple[PartFa
         )
         for name, entry in zip(names, entries, strict=True)
     ]
-    decoding = decoded(part, entries[0].results[0].parts)[1]
-    return PartFacts(part, len(words), int(words.sum()), units, unit, decoding), scores
 
 
 def _runs(entry: Entry, part: str, unit_of: Counts, words: Counts) -> statistics.Runs:

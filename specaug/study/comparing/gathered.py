@@ -8,8 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from specaug.errors import UserError
-from specaug.speech.manifest import Value
+from specaug.study.comparing.columns import Column, columns
 from specaug.study.comparing.comparable import decoded
 from specaug.study.comparing.compare import CHOOSING
 from specaug.study.comparing.pairing import Entry
@@ -30,9 +29,13 @@ class Tested:
     speakers: tuple[str, ...]
     references: tuple[str, ...]
     words: Counts
-    columns: Mapping[str, tuple[Value, ...]]  # speaker, words and the manifest's further columns
+    columns: Mapping[str, Column]  # speaker, words and the manifest's further columns
     errors: Mapping[str, Mapping[int, Counts]]  # by policy and seed
     hypotheses: Mapping[str, Mapping[int, tuple[str, ...]]]  # by policy and seed
+
+    def column(self, name: str) -> Column:
+        """A column, of which nothing may be told."""
+        return self.columns.get(name, Column((None,) * len(self.ids)))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -82,7 +85,6 @@ def gathered_from(found: Reading) -> Gathered:
 def _tested(
     part: str, choosing: bool, entries: Sequence[Entry], read: Iterable[tuple[Result, Parts]]
 ) -> Tested:
-    _check_same_corpus(part, read)
     runs = {
         (entry.label, seed): [parts[part] for (s, _), parts in sorted(entry.read.items()) if s == seed]
         for entry in entries
@@ -101,30 +103,10 @@ def _tested(
         speakers=_joined([u.speakers for u in corpus]),
         references=_joined([u.references for u in corpus]),
         words=np.concatenate([u.words for u in corpus]),
-        columns=_columns(corpus),
+        columns=columns((result, parts[part]) for result, parts in read),
         errors=errors,
         hypotheses=hypotheses,
     )
-
-
-def _check_same_corpus(part: str, read: Iterable[tuple[Result, Parts]]) -> None:
-    first: dict[int, tuple[Result, Utterances]] = {}
-    for result, parts in read:
-        found = parts[part]
-        other, expected = first.setdefault(result.fold, (result, found))
-        for name in ("references", "columns"):
-            if getattr(found, name) != getattr(expected, name):
-                raise UserError(f"{result.folder}: {name} of part {part} differ from {other.folder}")
-
-
-def _columns(corpus: Sequence[Utterances]) -> dict[str, tuple[Value, ...]]:
-    columns: dict[str, tuple[Value, ...]] = {
-        "speaker": _joined([u.speakers for u in corpus]),
-        "words": _joined([tuple(u.words.tolist()) for u in corpus]),
-    }
-    for name in dict.fromkeys(name for u in corpus for name in u.columns):
-        columns[name] = _joined([u.columns.get(name, (None,) * len(u.ids)) for u in corpus])
-    return columns
 
 
 def _joined(folds: Iterable[tuple[T, ...]]) -> tuple[T, ...]:

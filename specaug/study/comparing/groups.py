@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from specaug.errors import UserError
-from specaug.study.comparing.bins import NOT_GIVEN, group_names, in_order
+from specaug.study.comparing.bins import ALL, NOT_GIVEN, group_names, in_order
 from specaug.study.comparing.gaps import Gap, gaps
 from specaug.study.comparing.gathered import Gathered, Tested
 from specaug.study.nearest import hint
+from specaug.study.plural import counted
 from specaug.study.results import Counts
 from specaug.study.stats import statistics
 from specaug.study.stats.statistics import (
@@ -25,7 +27,6 @@ from specaug.study.stats.statistics import (
     Runs,
 )
 
-ALL = "(all)"
 MOST = 200  # groups; a column with more values names utterances rather than groups of them
 GAP_WORDS = 100  # a group of fewer is not asked whether it is the best or the worst
 FINE = (
@@ -88,11 +89,14 @@ class Grouped:
 def grouped(found: Gathered, column: str) -> Grouped:
     """The comparison by the values of `column`: speaker, words or any further column of the manifest.
 
-    Raises UserError where no utterance has the column, or where it has more than `MOST` values.
+    Raises UserError where no utterance has the column, where two runs tell one differently, or where the column has
+    more than `MOST` values.
     """
     known = list(dict.fromkeys(name for part in found.parts for name in part.columns))
-    empty = (None,)
-    values = [part.columns.get(column, empty * len(part.ids)) for part in found.parts]
+    told = [part.column(column) for part in found.parts]
+    if clash := next((one.clash for one in told if one.clash), ""):
+        raise UserError(clash)
+    values = [one.values for one in told]
     together = [value for part in values for value in part]
     names = group_names(together)
     if set(names) == {NOT_GIVEN}:
@@ -101,15 +105,20 @@ def grouped(found: Gathered, column: str) -> Grouped:
         )
     order = in_order(names, together)
     ends = np.cumsum([len(part) for part in values])[:-1]
-    parts, notes = [], []
+    parts, notes = [], [_lacked(column, runs) for runs in dict.fromkeys(one.lacking for one in told) if runs]
     for part, of in zip(found.parts, np.split(np.array(names, dtype=object), ends), strict=True):
         where = {name: places for name in order if len(places := np.flatnonzero(of == name))}
         lacking = len(where.get(NOT_GIVEN, ()))
         if lacking:
-            notes.append(f"{lacking:,} of {len(of):,} utterances of {part.name} have no {column}")
+            notes.append(f"{lacking:,} of {counted(len(of), 'utterance')} of {part.name} have no {column}")
         if lacking < len(of):
             parts.append(_part(found, part, column, where, notes))
     return Grouped(column, found.baseline, parts, notes)
+
+
+def _lacked(column: str, runs: Sequence[Path]) -> str:
+    told = f"{counted(len(runs), 'run')} without {column}, which is as the others tell it"
+    return f"{told}: {' '.join(map(str, runs))}"
 
 
 def _part(found: Gathered, part: Tested, column: str, where: Where, notes: list[str]) -> GroupedPart:

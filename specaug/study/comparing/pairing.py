@@ -7,6 +7,8 @@ from itertools import groupby
 
 from specaug.errors import UserError
 from specaug.study.comparing.systems import System
+from specaug.study.nearest import hint
+from specaug.study.plural import counted
 from specaug.study.results import Result, Utterances
 
 ORDER = ("None", "LB", "LD", "SM", "SS")  # of the rows; others follow
@@ -58,15 +60,23 @@ def whole_seeds(
 def chosen_baseline(entries: Sequence[Entry], wanted: str | None) -> str:
     """The label that policies are compared with: `wanted`, or None where it is there, else the first that all have."""
     labels = list(dict.fromkeys(entry.label for entry in entries))
-    if wanted is None:
-        systems = {entry.system.name for entry in entries}
-        everywhere = [
-            label for label in labels if {e.system.name for e in entries if e.label == label} == systems
-        ]
-        return "None" if "None" in labels else [*everywhere, *labels][0]
-    if wanted not in labels:
-        raise UserError(f"baseline is {wanted!r}; expected one of {', '.join(labels)}")
-    return wanted
+    if wanted is not None:
+        return named(wanted, labels)
+    systems = {entry.system.name for entry in entries}
+    everywhere = [
+        label for label in labels if {e.system.name for e in entries if e.label == label} == systems
+    ]
+    return "None" if "None" in labels else [*everywhere, *labels][0]
+
+
+def named(policy: str, labels: Sequence[str]) -> str:
+    """The label of a policy; its first word is enough where no other one starts with that."""
+    if policy in labels:
+        return policy
+    near = [label for label in labels if label.split()[:1] == [policy]]
+    if len(near) != 1:
+        raise UserError(f"no runs of policy {policy!r}{hint(policy, labels)}")
+    return near[0]
 
 
 def baselines(entries: Sequence[Entry], label: str) -> dict[str, Entry]:
@@ -85,7 +95,7 @@ def pairing_notes(entries: Sequence[Entry], label: str) -> list[str]:
             alone = _listed("seed", sorted(set(entry.seeds) ^ set(base.seeds)))
             told = f"{entry.label} and {label} are not paired on {alone}"
             both = len(set(entry.seeds) & set(base.seeds))
-            notes.append(f"{_of(entry.system, len(systems))}{told}; difference over {both} seeds")
+            notes.append(f"{_of(entry.system, len(systems))}{told}; difference over {counted(both, 'seed')}")
     return notes + [
         f"{name} has no whole run of {label}, so its policies are compared with nothing"
         for name in systems
@@ -102,8 +112,8 @@ def training_notes(found: Iterable[tuple[System, Sequence[Result]]]) -> list[str
             notes.append(f"{start}runs differ in length: {min(epochs)} to {max(epochs)} epochs")
         if skipping := [r for r in results if r.skipped]:
             most = max(len(r.skipped) for r in skipping)
-            count = f"{len(skipping)} of {len(results)} runs"
-            notes.append(f"{start}{count} skipped up to {most} utterances in training")
+            count = f"{len(skipping)} of {counted(len(results), 'run')}"
+            notes.append(f"{start}{count} skipped up to {counted(most, 'utterance')}")
     return notes
 
 

@@ -1,13 +1,15 @@
 """What finished runs say of how policies differ: the pilot from which more seeds are planned."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from specaug.errors import UserError
-from specaug.study.comparing.gathered import Tested, gathered
+from specaug.study.comparing.gathered import Gathered, Tested, gathered
+from specaug.study.comparing.pairing import named
+from specaug.study.plural import counted
 from specaug.study.stats.power import Deviations
 from specaug.study.stats.statistics import MIN_UNITS
 from specaug.study.stats.variance import Floats
@@ -19,11 +21,14 @@ class Pilot:
 
     part: str
     policies: tuple[str, ...]
+    pairs: int  # how many policies `compare` would correct for
     baseline: str
     seeds: int  # the fewest that a policy shares with the baseline
     units: int
     unit: str  # "speakers" or "utterances"
     deviations: Deviations
+    notes: Sequence[str]
+    unfinished: Sequence[Path]
 
 
 def read_pilot(
@@ -35,19 +40,17 @@ def read_pilot(
     part, or where fewer than two seeds or units leave nothing to estimate from.
     """
     runs = gathered(paths, baseline)
-    if policy is not None and policy not in runs.others:
-        raise UserError(f"policy is {policy!r}; expected one of {', '.join(runs.others) or 'no other'}")
+    if not runs.others:
+        raise UserError(f"only {runs.baseline} is there; expected runs of a policy to compare with it")
+    labels = tuple(runs.others) if policy is None else (named(policy, runs.others),)
     parts = {tested.name: tested for tested in runs.parts}
     if part is not None and part not in parts:
         raise UserError(f"part is {part!r}; expected one of {', '.join(parts)}")
     tested = runs.parts[0] if part is None else parts[part]
-    labels = tuple(runs.others) if policy is None else (policy,)
-    if not labels:
-        raise UserError(f"only {runs.baseline} is there; expected runs of a policy to compare with it")
-    return _pilot(tested, labels, runs.baseline)
+    return _pilot(runs, tested, labels)
 
 
-def _pilot(tested: Tested, labels: tuple[str, ...], baseline: str) -> Pilot:
+def _pilot(runs: Gathered, tested: Tested, labels: tuple[str, ...]) -> Pilot:
     names, unit_of = np.unique(tested.speakers, return_inverse=True)
     unit = "speakers" if len(names) > 1 else "utterances"
     if unit == "utterances":
@@ -55,14 +58,24 @@ def _pilot(tested: Tested, labels: tuple[str, ...], baseline: str) -> Pilot:
     words = np.bincount(unit_of, weights=tested.words).astype(np.float64)
     differences: list[Floats] = []
     for label in labels:
-        ours, theirs = tested.errors[label], tested.errors[baseline]
+        ours, theirs = tested.errors[label], tested.errors[runs.baseline]
         rest = [ours[seed] - theirs[seed] for seed in sorted(set(ours) & set(theirs))]
         if len(rest) < MIN_UNITS or len(words) < MIN_UNITS:
+            shared = f"{counted(len(rest), 'seed')} and {counted(len(words), unit.removesuffix('s'))}"
             raise UserError(
-                f"{label} and {baseline} share {len(rest)} seeds and {len(words)} {unit} on {tested.name}; "
+                f"{label} and {runs.baseline} share {shared} on {tested.name}; "
                 "expected at least 2 of each to see how they vary"
             )
         differences.append(np.array([np.bincount(unit_of, weights=row) for row in rest], dtype=np.float64))
-    fewest = min(len(rest) for rest in differences)
-    deviations = Deviations.of(differences, words)
-    return Pilot(tested.name, labels, baseline, fewest, len(words), unit, deviations)
+    return Pilot(
+        part=tested.name,
+        policies=labels,
+        pairs=len(runs.others),
+        baseline=runs.baseline,
+        seeds=min(len(rest) for rest in differences),
+        units=len(words),
+        unit=unit,
+        deviations=Deviations.of(differences, words),
+        notes=runs.notes,
+        unfinished=runs.unfinished,
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from specaug.errors import UserError
 from specaug.study.comparing.comparable import same
-from specaug.study.load import read, validated
+from specaug.study.load import validated
 from specaug.study.results import RECIPE, Result
 
 Settings = Mapping[str, int | float | str]
@@ -21,7 +21,6 @@ NAMING = (
     "peak",
     "batch",
 )  # the order in which they tell two systems apart; others follow
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class System:
     network: str  # dotted path
     arguments: Mapping[str, Any]
     parameters: int
-    settings: Settings  # of training and features; empty where no run holds a recipe that tells them
+    settings: Settings  # of training and features
 
     @property
     def name(self) -> str:
@@ -41,10 +40,14 @@ class System:
         return f"{self.short}, {self.told}" if self.told else self.short
 
     @property
+    def built(self) -> str:
+        """The dotted path with the arguments."""
+        return spelled(self.network, self.arguments)
+
+    @property
     def schedule(self) -> str:
         """The schedule under the paper's symbols (Park et al. 2019, 3.2), with the batch and the peak."""
-        told = [f"{key}={self.settings[key]}" for key in SCHEDULE if key in self.settings]
-        return " ".join(told) or UNKNOWN
+        return " ".join(f"{key}={self.settings[key]}" for key in SCHEDULE if key in self.settings)
 
 
 def systems(results: Sequence[Result]) -> list[tuple[System, list[Result]]]:
@@ -69,12 +72,9 @@ def systems(results: Sequence[Result]) -> list[tuple[System, list[Result]]]:
 
 
 def settings_of(result: Result) -> Settings:
-    """How a run was trained, by the recipe in its folder; empty where there is none."""
-    path = result.folder / RECIPE
-    if not path.is_file() or not path.stat().st_size:
-        return {}
-    raw = read(path)
-    recipe = validated({key: raw[key] for key in ("training", "features") if key in raw}, str(path))
+    """How a run was trained, by the recipe in its folder. Raises UserError where that cannot be."""
+    told = {key: result.recipe[key] for key in ("training", "features") if key in result.recipe}
+    recipe = validated(told, str(result.folder / RECIPE))
     training = asdict(recipe.training)
     schedule = training.pop("schedule")
     if recipe.training.report == "last":
@@ -83,7 +83,7 @@ def settings_of(result: Result) -> Settings:
 
 
 def _place(settings: Settings, runs: Sequence[Result]) -> tuple[object, ...]:
-    first, steps = runs[0], settings.get("s_f", 0)
+    first, steps = runs[0], settings["s_f"]
     rest = json.dumps([first.arguments, settings], sort_keys=True)
     return first.parameters, first.network, steps, rest
 
@@ -98,7 +98,7 @@ def _names(groups: Sequence[tuple[Settings, Sequence[Result]]]) -> Iterator[tupl
         telling |= set(_telling(base, alike))
     keys = [*(key for key in NAMING if key in telling), *sorted(telling - set(NAMING))]
     for base, (settings, _) in zip(bases, groups, strict=True):
-        yield base, " ".join(f"{key}={settings.get(key, UNKNOWN)}" for key in keys)
+        yield base, " ".join(f"{key}={settings[key]}" for key in keys if key in settings)
 
 
 def _base(result: Result, networks: Sequence[str]) -> str:
@@ -106,15 +106,20 @@ def _base(result: Result, networks: Sequence[str]) -> str:
     name = result.network.rpartition(".")[2]
     if len({path for path in networks if path.rpartition(".")[2] == name}) > 1:
         name = result.network
-    return " ".join([name, *(f"{key}={value}" for key, value in result.arguments.items())])
+    return spelled(name, result.arguments)
+
+
+def spelled(network: str, arguments: Mapping[str, Any]) -> str:
+    """A network and its arguments in one line."""
+    return " ".join([network, *(f"{key}={value}" for key, value in arguments.items())])
 
 
 def _telling(base: str, alike: Sequence[Settings]) -> tuple[str, ...]:
-    """The fewest settings that tell all of these apart."""
-    known = [*NAMING, *sorted({key for settings in alike for key in settings} - set(NAMING))]
-    varying = [key for key in known if len({settings.get(key, UNKNOWN) for settings in alike}) > 1]
+    """The fewest settings, of those that all have, that tell all of these apart."""
+    known = [*NAMING, *sorted(set.intersection(*map(set, alike)) - set(NAMING))]
+    varying = [key for key in known if len({settings[key] for settings in alike}) > 1]
     for count in range(len(varying) + 1):
         for keys in combinations(varying, count):
-            if len({tuple(settings.get(key) for key in keys) for settings in alike}) == len(alike):
+            if len({tuple(settings[key] for key in keys) for settings in alike}) == len(alike):
                 return keys
     raise UserError(f"two networks are both called {base}; expected arguments that are printed differently")

@@ -1,6 +1,5 @@
 """What each policy hid in training, told by the runs, and what it was expected to hide, by calculation."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,7 +12,8 @@ from specaug.study.comparing.compare import Comparison
 from specaug.study.load import load
 from specaug.study.page.sounds import Voices
 from specaug.study.page.theme import Table
-from specaug.study.results import RECIPE, RESULT, Masked, Result
+from specaug.study.recipe import Recipe
+from specaug.study.results import RECIPE, Masked, Result
 
 SHARES = ("cells", "frames", "channels")
 
@@ -24,7 +24,7 @@ class Hidden:
 
     title: str
     masked: Masked
-    expected: Coverage | None  # None where there is no closed form, or nothing to calculate it from
+    expected: Coverage | None  # None where it cannot be known, or there is nothing to calculate it from
 
 
 def hidden(
@@ -39,18 +39,26 @@ def hidden(
 
 
 def expected(result: Result, frames: Mapping[int, Sequence[int]]) -> Coverage | None:
-    """What a run expected to hide: as it says itself, else by the lengths of its corpus."""
-    facts = json.loads((result.folder / RESULT).read_text(encoding="utf-8"))
-    if isinstance(told := facts.get("expected"), dict):
-        return Coverage(*(float(told[share]) for share in SHARES))
-    if "expected" in facts or result.fold not in frames:
+    """What a run expected to hide: as it says itself, else by the lengths of its corpus.
+
+    Nothing where its strength changed, of which older results tell the share at full strength.
+    """
+    recipe = recipe_of(result)
+    if recipe is not None and not recipe.policy.strength.constant:
         return None
+    if result.expected is not None:
+        return Coverage(*(getattr(result.expected, share) for share in SHARES))
+    if recipe is None or result.fold not in frames:
+        return None
+    return recipe.policy.policy().coverage(frames[result.fold], recipe.features.mel)
+
+
+def recipe_of(result: Result) -> Recipe | None:
+    """The recipe of a run; None where it cannot be read."""
     try:
-        recipe = load(result.folder / RECIPE).run()
+        return load(result.folder / RECIPE).run()
     except UserError:
         return None
-    constant = recipe.policy.strength.constant
-    return recipe.policy.policy().coverage(frames[result.fold], recipe.features.mel) if constant else None
 
 
 def frames_of(found: Voices, fold: int) -> list[int]:

@@ -7,6 +7,7 @@ from specaug.study.comparing.compare import Comparison
 from specaug.study.page.theme import tabled
 from specaug.study.tables.cells import (
     earned,
+    earned_in,
     extras_told,
     leading_header,
     policies,
@@ -14,7 +15,7 @@ from specaug.study.tables.cells import (
     scores,
     side_by_side,
 )
-from specaug.study.tables.remarks import best, footer, heading, runs
+from specaug.study.tables.remarks import footer, heading, runs
 from specaug.study.tables.text_table import TEXTS, Table, printable
 
 
@@ -25,21 +26,19 @@ def tables(comparison: Comparison) -> list[str]:
     several = len(comparison.systems) > 1
     if several or any(part.decoding for part in comparison.parts):
         bold = {(y + 1, x + left) for y, x in earned(comparison)}
-        lines += [
-            escaped(side_by_side(comparison, rate), left, bold),
-            f"<p>Bold: {escape(best(comparison))}.</p>",
-        ]
+        lines.append(escaped(side_by_side(comparison, rate), left, bold))
     for part in comparison.parts:
         for system in comparison.systems if several else (None,):
             title = escape(heading(part, comparison.parts, system))
-            lines += [f"<h3>{title}</h3>", escaped(scores(comparison, part, system, extras))]
+            bold = earned_in(comparison, part, system)
+            lines += [f"<h3>{title}</h3>", escaped(scores(comparison, part, system, extras), bold=bold)]
     return lines
 
 
 def remarks(comparison: Comparison) -> str:
     """What is written below the tables."""
     ids = runs(comparison)
-    lines = [line for line in footer(comparison, extras_told(comparison)) if line not in ids]
+    lines = [line for line in footer(comparison, extras_told(comparison), "Bold") if line not in ids]
     return f"{listed(lines)}<details><summary>Runs</summary>{listed(ids)}</details>"
 
 

@@ -10,7 +10,7 @@ from specaug.training.strength import Loop, weakened
 
 
 def policy_at(recipe: Recipe, result: Result) -> Callable[[int], Policy]:
-    """The policy by epoch, counted from 0; a closed loop hears again the dev WER of each epoch before."""
+    """The policy by epoch, counted from 0; a closed loop hears again the dev WERs that it heard in training."""
     policy, strength = recipe.policy.policy(), recipe.policy.strength
     if strength.constant:
         return lambda epoch: policy
@@ -20,7 +20,7 @@ def policy_at(recipe: Recipe, result: Result) -> Callable[[int], Policy]:
     def at(epoch: int) -> Policy:
         loop = Loop(strength.rise, strength.patience)
         for when in sorted(rates):
-            if when <= epoch:  # the curves count from 1: epoch 1 is over when 0 is
+            if strength.start <= when * steps and when <= epoch:  # the curves count from 1
                 loop.heard(rates[when])
         return weakened(policy, strength.at(epoch * steps, epoch, loop.level), strength.of)
 

@@ -91,8 +91,8 @@ def page(
 
 HIDDEN = (
     "Mean shares of the training features that were masked, overlaps counted once, as the runs counted them; "
-    "expected: by calculation from the policy and the lengths of the training utterances; a dash where there is no "
-    "closed form, or where the corpus is not at hand."
+    "expected: by calculation from the policy and the lengths of the training utterances; a dash where that is not "
+    "known beforehand (the strength changes, or there is no closed form), or where the corpus is not at hand."
 )
 WHOM = (
     "Word error rates in percent by groups of the utterances, and how far the best group is from the worst."

@@ -9,6 +9,7 @@ from specaug.study.stats.statistics import BETTER, NO_DIFFERENCE, Difference, Es
 from specaug.study.tables.text_table import Table, percent
 
 CER, CHANCE = "CER", "P(<)"  # columns that stand where there is room for them, hence so narrow
+WER = 1  # the column of the rate in a table of scores
 EXTRAS = ((CER, CHANCE), (CER,), ())  # from the most to the least
 NAMES = {"lm": "LM"}  # of decodings, as printed; others as they are
 
@@ -100,6 +101,15 @@ def earned(comparison: Comparison) -> set[tuple[int, int]]:
     return found
 
 
+def earned_in(comparison: Comparison, part: PartFacts, system: System | None) -> set[tuple[int, int]]:
+    """The same places in the table of `scores`, counted from its header's first cell."""
+    marked, parts = earned(comparison), reported(comparison)
+    if part not in parts:
+        return set()
+    rows = [y for y, row in enumerate(comparison.rows) if system is None or row.system == system.name]
+    return {(place, WER) for place, y in enumerate(rows, 1) if (y, parts.index(part)) in marked}
+
+
 def titled(part: PartFacts, parts: Sequence[PartFacts]) -> str:
     """A part's name, and how it was decoded where that was done in more than one way."""
     return " ".join(filter(None, (part.plain, decoding(part, parts))))
@@ -149,16 +159,20 @@ def _cells(score: PartScore) -> tuple[str, ...]:
     shown = rate(score.wer), percent(score.cer), kinds
     if score.difference is None:
         return *shown, "", "", ""
-    told, chance = score.difference, better(score.difference)
-    difference = f"{percent(told.value, '+')}{bounds(told, '+')}"
-    return *shown, difference, "" if chance is None else _chance(chance), _verdict(told)
+    told = score.difference
+    return *shown, f"{percent(told.value, '+')}{bounds(told, '+')}", chance(told), verdict(told)
 
 
-def _chance(share: float) -> str:
+def chance(difference: Difference) -> str:
+    """The probability that the policy is better; nothing where it is not known."""
+    share = difference.better
+    if share is None:
+        return ""
     return "<.01" if share < 0.01 else ">.99" if share > 0.99 else f"{share:.2f}"
 
 
-def _verdict(difference: Difference) -> str:
+def verdict(difference: Difference) -> str:
+    """What may be said of a difference, and by which p after Holm's correction."""
     if difference.adjusted is None:
         return "too few to say"
     if difference.verdict == NO_DIFFERENCE:

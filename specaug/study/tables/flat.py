@@ -1,7 +1,5 @@
 """The comparison as values, one line per part, system and policy: for spreadsheets and programs."""
 
-import csv
-import io
 import json
 import math
 from collections.abc import Iterator
@@ -10,6 +8,7 @@ from specaug.study.comparing.compare import Comparison, Row
 from specaug.study.comparing.systems import System
 from specaug.study.stats.statistics import Difference
 from specaug.study.tables.cells import better
+from specaug.study.tables.plain_table import comma_separated
 from specaug.study.tables.remarks import footer, headline
 from specaug.study.tables.text_table import exact, printable
 
@@ -28,9 +27,7 @@ def as_tsv(comparison: Comparison) -> str:
 
 def as_csv(comparison: Comparison) -> str:
     """The same lines separated by commas (RFC 4180), and nothing else: every line names its corpus and its runs."""
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(_table(comparison))
-    return text.getvalue()
+    return comma_separated(_table(comparison))
 
 
 def _table(comparison: Comparison) -> Iterator[list[str]]:
@@ -38,7 +35,7 @@ def _table(comparison: Comparison) -> Iterator[list[str]]:
     yield COLUMNS.split()
     for part in comparison.parts:
         for row in comparison.rows:
-            values = [*_scores(row, part.name), *_origin(comparison, row, systems.get(row.system))]
+            values = [*_scores(row, part.name), *_origin(comparison, row, systems[row.system])]
             yield [printable(value) for value in values]
 
 
@@ -59,19 +56,14 @@ def _scores(row: Row, part: str) -> list[str]:
     ]
 
 
-def _origin(comparison: Comparison, row: Row, system: System | None) -> list[str]:
-    network, parameters = comparison.network, comparison.parameters
-    arguments = schedule = ""
-    if system:
-        network, parameters, schedule = system.network, system.parameters, system.schedule
-        arguments = json.dumps(system.arguments, ensure_ascii=False)
+def _origin(comparison: Comparison, row: Row, system: System) -> list[str]:
     return [
         comparison.baseline,
         row.system,
-        network,
-        arguments,
-        str(parameters),
-        schedule,
+        system.network,
+        json.dumps(system.arguments, ensure_ascii=False),
+        str(system.parameters),
+        system.schedule,
         comparison.title,
         " ".join(row.runs),
     ]

@@ -1,13 +1,13 @@
-"""For whom, and in which words: groups and confusions as text for a terminal, as Markdown and as TSV."""
+"""For whom, and in which words: groups and confusions as text for a terminal, as Markdown, TSV and CSV."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from specaug.errors import UserError
+from specaug.study.comparing.bins import ALL, GAP
 from specaug.study.comparing.gathered import Gathered
 from specaug.study.comparing.groups import (
-    ALL,
     GAP_WORDS,
     Grouped,
     GroupedPart,
@@ -16,17 +16,18 @@ from specaug.study.comparing.groups import (
     grouped,
 )
 from specaug.study.comparing.words import Changed, changed
+from specaug.study.plural import counted
 from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS, NO_DIFFERENCE, Difference
 from specaug.study.tables import words_table
-from specaug.study.tables.cells import bounds
+from specaug.study.tables.cells import bounds, rate
+from specaug.study.tables.plain_table import about, comma_separated
+from specaug.study.tables.remarks import left_out
 from specaug.study.tables.text_table import Table, aligned, exact, filled, percent, piped, printable, safe
 from specaug.study.tables.words_table import Told, one_line
 
-GAP = "(gap)"
-
 COLUMNS = (
     "column part group policy utterances words speakers units unit wer wer_low wer_high "
-    "difference difference_low difference_high p p_holm verdict agreeing seeds best worst"
+    "difference difference_low difference_high p p_holm verdict agreeing seeds best worst baseline"
 )
 
 
@@ -53,14 +54,14 @@ class Report:
 def as_text(report: Report) -> str:
     """Aligned plain text, at most 110 columns wide where names and labels are not long."""
     blocks = [printable(_headline(report))]
-    for heading, tables, examples in _sections(report):
+    for heading, tables, examples in sections(report):
         first, *rest = [aligned(table, left) for table, left in tables]
         blocks += [f"{printable(heading)}\n{first}", *rest]
         for where, texts in examples:
             width = max(len(name) for name, _ in texts)
             lines = [where, *(f"  {name:{width}}  {text}" for name, text in texts)]
             blocks.append("\n".join(map(printable, lines)))
-    lines = [printable(line) for line in _footer(report)]
+    lines = [printable(line) for line in footer(report)]
     blocks.append(filled(lines))
     return "\n\n".join(blocks) + "\n"
 
@@ -68,36 +69,52 @@ def as_text(report: Report) -> str:
 def as_markdown(report: Report) -> str:
     """Markdown with the same tables; text from the data is escaped."""
     blocks = [f"**{safe(_headline(report))}**"]
-    for heading, tables, examples in _sections(report):
+    for heading, tables, examples in sections(report, wide=True):
         blocks += [safe(heading), *(piped(table, left) for table, left in tables)]
         lines = [f"- {safe('; '.join((where, *map(': '.join, texts))))}" for where, texts in examples]
         blocks += ["\n".join(lines)] if lines else []
-    blocks.append("\n".join(f"- {safe(line)}" for line in _footer(report)))
+    blocks.append("\n".join(f"- {safe(line)}" for line in footer(report)))
     return "\n\n".join(blocks) + "\n"
 
 
 def as_tsv(report: Report) -> str:
     """A table of the groups and one of the words, each under its header; lines that start with # are remarks."""
-    tables = []
+    lines = [f"# {printable(_headline(report))}"]
+    lines += ["\t".join(map(printable, row)) for table in _tables(report) for row in table]
+    return "\n".join(lines + [f"# {printable(line)}" for line in footer(report)]) + "\n"
+
+
+def as_csv(report: Report) -> str:
+    """The same tables separated by commas (RFC 4180), and nothing else: every line says in `about` what it is of."""
+    return comma_separated(row for table in _tables(report) for row in about(table, _headline(report)))
+
+
+FORMATS: dict[str, Callable[[Report], str]] = {
+    "text": as_text,
+    "markdown": as_markdown,
+    "tsv": as_tsv,
+    "csv": as_csv,
+}
+
+
+def _tables(report: Report) -> Iterator[list[list[str]]]:
+    """The values of the groups and those of the words, each under its header."""
     if report.groups:
         rows = [row for by in report.groups for part in by.parts for row in _values(by, part)]
-        tables.append([COLUMNS.split(), *rows])
+        yield [COLUMNS.split(), *([one_line(cell) for cell in row] for row in rows)]
     if report.words:
         rows = [row for change in report.words for row in words_table.values(change)]
-        tables.append([words_table.COLUMNS.split(), *rows])
-    lines = [f"# {printable(_headline(report))}"]
-    lines += ["\t".join(printable(one_line(cell)) for cell in row) for table in tables for row in table]
-    return "\n".join(lines + [f"# {printable(line)}" for line in _footer(report)]) + "\n"
+        yield [words_table.COLUMNS.split(), *([one_line(cell) for cell in row] for row in rows)]
 
 
-FORMATS: dict[str, Callable[[Report], str]] = {"text": as_text, "markdown": as_markdown, "tsv": as_tsv}
+def sections(report: Report, wide: bool = False) -> Iterator[tuple[str, list[tuple[Table, int]], list[Told]]]:
+    """For every part its heading, its tables with how many of their columns stand to the left, and examples.
 
-
-def _sections(report: Report) -> Iterator[tuple[str, list[tuple[Table, int]], list[Told]]]:
-    """For every part its heading, its tables with how many of their columns stand to the left, and examples."""
+    Where it may be `wide`, a table also says how many of what are resampled in each group.
+    """
     for by in report.groups:
         for part in by.parts:
-            tables = [(_scores(by, part), 2)]
+            tables = [(_scores(by, part, wide), 2)]
             if part.gaps:
                 tables.append((_gaps(by, part), 3))
             yield _heading(by, part), tables, []
@@ -114,21 +131,21 @@ def _headline(report: Report) -> str:
 def _heading(by: Grouped, part: GroupedPart) -> str:
     use = " (used for choosing, not for reporting)" if part.choosing else ""
     whole = part.groups[0]
-    count = len(part.groups) - 1
     return (
-        f"{part.name} by {by.column}{use}: {whole.words:,} words in {whole.utterances:,} utterances, "
-        f"{count} group{'s' if count > 1 else ''}"
+        f"{part.name} by {by.column}{use}: {counted(whole.words, 'word')} in "
+        f"{counted(whole.utterances, 'utterance')}, {counted(len(part.groups) - 1, 'group')}"
     )
 
 
-def _scores(by: Grouped, part: GroupedPart) -> Table:
-    header = (by.column, "policy", "words", "WER [95 %]", f"minus {by.baseline} [95 %]", "seeds", "verdict")
+def _scores(by: Grouped, part: GroupedPart, wide: bool) -> Table:
+    sizes = ("words", "resampled")[: 1 + wide]
+    header = (by.column, "policy", *sizes, "WER [95 %]", f"minus {by.baseline} [95 %]", "seeds", "verdict")
     rows = []
     for group in part.groups:
         for place, (label, score) in enumerate(part.scores[group.name].items()):
-            name, words = ("", "") if place else (group.name, f"{group.words:,}")
-            rate = f"{percent(score.wer.value)}{bounds(score.wer)}"
-            rows.append((name, label, words, rate, *_contrast(score)))
+            size = (f"{group.words:,}", counted(group.units, group.unit.removesuffix("s")))[: 1 + wide]
+            name, told = ("", [""] * len(size)) if place else (group.name, size)
+            rows.append((name, label, *told, rate(score.wer), *_contrast(score)))
     return [header, *rows]
 
 
@@ -173,10 +190,22 @@ def _values(by: Grouped, part: GroupedPart) -> Iterator[list[str]]:
             counts = ["", ""] if contrast is None else [str(contrast.agreeing), str(contrast.seeds)]
             rates = [exact(rate, 100) for rate in (score.wer.value, score.wer.low, score.wer.high)]
             told = _judged(contrast.difference if contrast else None)
-            yield [by.column, part.name, group.name, label, *_size(group), *rates, *told, *counts, "", ""]
+            yield [
+                by.column,
+                part.name,
+                group.name,
+                label,
+                *_size(group),
+                *rates,
+                *told,
+                *counts,
+                "",
+                "",
+                by.baseline,
+            ]
     for label, gap in part.gaps.items():
         start = [by.column, part.name, GAP, label, *[""] * 5, exact(gap.value, 100), "", ""]
-        yield [*start, *_judged(gap.change), "", "", gap.best, gap.worst]
+        yield [*start, *_judged(gap.change), "", "", gap.best, gap.worst, by.baseline]
 
 
 def _size(group: GroupFacts) -> list[str]:
@@ -190,13 +219,11 @@ def _judged(difference: Difference | None) -> list[str]:
     return [*told, given.verdict or ""]
 
 
-def _footer(report: Report) -> list[str]:
+def footer(report: Report) -> list[str]:
     """What the numbers are, and what stands against them."""
     lines = [*_about_groups(report), *_about_gaps(report), *words_table.about(report.words)]
-    if report.found.unfinished:
-        lines.append(f"Unfinished, not counted: {' '.join(map(str, report.found.unfinished))}")
     notes = [note for by in report.groups for note in by.notes] + list(report.found.notes)
-    return lines + [f"Note: {one_line(note)}." for note in notes]
+    return lines + left_out(report.found.unfinished, notes)
 
 
 def _about_groups(report: Report) -> Iterator[str]:

@@ -7,7 +7,7 @@ from itertools import groupby
 from specaug.study.comparing.compare import Comparison
 from specaug.study.stats.statistics import MIN_SEEDS
 from specaug.study.tables.cells import CER, bounds, earned, header_above, leading_header, led, reported
-from specaug.study.tables.remarks import best, family, footer, seeds, sizes
+from specaug.study.tables.remarks import best, family, footer, origin, runs, seeds, sizes
 from specaug.study.tables.text_table import percent, printable
 
 ESCAPED = {
@@ -29,11 +29,13 @@ SPECIAL = re.compile(r"[\\~^<>|\"±\ufffd{}$&#_%\[*`']|-(?=-)|,(?=,)")
 
 
 def as_latex(comparison: Comparison) -> str:
-    """A `table` of the test parts, what its numbers are in the caption, runs and remarks in comments below it.
+    """A `table` of the test parts, what its numbers are in the caption, and runs below; remarks follow in comments.
 
     The lowest rate of a system on a part is bold where the corrected verdict calls it better than the baseline.
     """
     parts, leading = reported(comparison), leading_header(comparison)
+    note = [*origin(comparison), *runs(comparison)]
+    rest = [line for line in footer(comparison) if line not in note]
     lines = [
         r"% \usepackage{booktabs}",
         r"\begin{table}",
@@ -44,8 +46,12 @@ def as_latex(comparison: Comparison) -> str:
         *(f"    {line}" for line in (*_header(comparison), *_rows(comparison))),
         r"    \bottomrule",
         r"  \end{tabular}",
+        r"  \par\smallskip",
+        r"  \begin{minipage}{\linewidth}\footnotesize\raggedright",
+        *(f"    {escaped(line)}\\par" for line in note),
+        r"  \end{minipage}",
         r"\end{table}",
-        *(f"% {printable(line)}" for line in (*_characters(comparison), *footer(comparison))),
+        *(f"% {printable(line)}" for line in (*_characters(comparison), *rest)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -56,7 +62,7 @@ def escaped(text: str) -> str:
 
 
 def _caption(comparison: Comparison) -> str:
-    told = [f"{comparison.title}: word error rate in percent by policy, mean over {seeds(comparison)} seeds"]
+    told = [f"{comparison.title}: word error rate in percent by policy, mean over {seeds(comparison)}"]
     if max(len(row.seeds) for row in comparison.rows) >= MIN_SEEDS:
         told.append(f"in brackets 95 % intervals over seeds together with {sizes(reported(comparison))}")
     else:

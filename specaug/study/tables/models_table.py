@@ -1,11 +1,12 @@
-"""Trained models in pairs, seed by seed, as text, Markdown and TSV: what other harnesses call significance."""
+"""Trained models in pairs, seed by seed: what other harnesses call significance."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from specaug.study.comparing.gathered import Gathered
 from specaug.study.stats.mapsswe import ModelTests, seed_by_seed
-from specaug.study.tables.text_table import Table, aligned, filled, percent, piped, printable, safe
+from specaug.study.tables.plain_table import Plain
+from specaug.study.tables.text_table import Table, percent
 
 LEFT = 2  # columns of text
 COLUMNS = ("part", "policy", "seed", "difference", "low", "high", "P(<)", "segments", "z", "p")
@@ -62,27 +63,11 @@ def cells(pair: Pair) -> tuple[str, ...]:
     )
 
 
-def as_text(found: Gathered) -> str:
-    """Aligned plain text."""
-    shown = [[printable(cell) for cell in row] for row in table(found)]
-    return "\n\n".join([printable(headline(found)), aligned(shown, LEFT), filled(REMARKS)]) + "\n"
-
-
-def as_markdown(found: Gathered) -> str:
-    """Markdown; text from the data is escaped."""
-    lines = "\n".join(f"- {safe(line)}" for line in REMARKS)
-    return f"**{safe(headline(found))}**\n\n{piped(table(found), LEFT)}\n\n{lines}\n"
-
-
-def as_tsv(found: Gathered) -> str:
-    """One header, a line a pair; lines that start with # are remarks."""
-    lines = ["\t".join(map(printable, row)) for row in table(found)]
-    return "\n".join([f"# {printable(headline(found))}", *lines, *(f"# {line}" for line in REMARKS)]) + "\n"
+def plain(found: Gathered) -> Plain:
+    """The table of all pairs, and what it is."""
+    return Plain(headline(found), table(found), LEFT, REMARKS)
 
 
 def headline(found: Gathered) -> str:
     """What stands above the table."""
     return f"{found.title}: trained models against those of {found.baseline}, seed by seed"
-
-
-FORMATS: dict[str, Callable[[Gathered], str]] = {"text": as_text, "markdown": as_markdown, "tsv": as_tsv}

@@ -1,12 +1,14 @@
 """What is written around the tables: what the numbers are, what they come from, and what stands against them."""
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from statistics import median
 
 from specaug.study.comparing.compare import CHOOSING, Comparison, PartFacts
 from specaug.study.comparing.systems import System
+from specaug.study.plural import counted
 from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS, REPLICATES, Difference, Estimate
-from specaug.study.tables.cells import CER, CHANCE, titled
+from specaug.study.tables.cells import CER, CHANCE, earned, titled
 from specaug.study.tables.text_table import SHORT, percent
 
 
@@ -19,7 +21,7 @@ def heading(part: PartFacts, parts: Sequence[PartFacts], system: System | None =
     """What stands above a part's table: its name, the system's where there are several, and how much it holds."""
     use = " (used for choosing, not for reporting)" if part.plain == CHOOSING else ""
     name = f"{titled(part, parts)}{use}{f', {system.name}' if system else ''}"
-    return f"{name}: {part.words:,} words in {part.utterances:,} utterances"
+    return f"{name}: {counted(part.words, 'word')} in {counted(part.utterances, 'utterance')}"
 
 
 def best(comparison: Comparison) -> str:
@@ -28,16 +30,20 @@ def best(comparison: Comparison) -> str:
     return f"the lowest rate of its {whose}part, where it is told apart from {comparison.baseline} after correction"
 
 
-def footer(comparison: Comparison, extras: Collection[str] = ()) -> list[str]:
-    """The lines below the tables; `extras` are the optional columns that these have."""
-    lines = [*_about_columns(extras), *_about_intervals(comparison), *_about_refusals(comparison)]
+def footer(comparison: Comparison, extras: Collection[str] = (), mark: str = "") -> list[str]:
+    """The lines below the tables, which have `extras`, the optional columns, and `mark` what is the best."""
+    lines = [f"{mark}: {best(comparison)}."] if mark and earned(comparison) else []
+    lines += [*_about_columns(extras), *_about_intervals(comparison), *_about_refusals(comparison)]
     if seen := _detectable(comparison):
         lines.append(f"Smallest true difference that 8 of 10 such comparisons would see: {seen}.")
-    lines += _about_systems(comparison)
-    lines += runs(comparison)
-    if comparison.unfinished:
-        lines.append(f"Unfinished, not counted: {' '.join(map(str, comparison.unfinished))}")
-    return lines + [f"Note: {note}." for note in comparison.notes]
+    lines += [*origin(comparison), *runs(comparison)]
+    return lines + left_out(comparison.unfinished, comparison.notes)
+
+
+def left_out(unfinished: Sequence[Path], notes: Sequence[str]) -> list[str]:
+    """Which runs are not counted, and what else is uneven."""
+    lines = [f"Unfinished, not counted: {' '.join(map(str, unfinished))}"] if unfinished else []
+    return lines + [f"Note: {' '.join(note.split())}." for note in notes]
 
 
 def runs(comparison: Comparison) -> list[str]:
@@ -52,7 +58,7 @@ def runs(comparison: Comparison) -> list[str]:
 def seeds(comparison: Comparison) -> str:
     """How many seeds a policy has."""
     counts = sorted({len(row.seeds) for row in comparison.rows})
-    return f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+    return f"{f'{counts[0]} to ' if len(counts) > 1 else ''}{counted(counts[-1], 'seed')}"
 
 
 def family(comparison: Comparison) -> int:
@@ -63,7 +69,11 @@ def family(comparison: Comparison) -> int:
 
 def sizes(parts: Sequence[PartFacts]) -> str:
     """What the bootstrap draws from in each part, beside seeds; it is the same however a part is decoded."""
-    return ", ".join(f"{part.units} {part.unit} ({part.name})" for part in parts if not part.decoding)
+    return ", ".join(
+        f"{counted(part.units, part.unit.removesuffix('s'))} ({part.name})"
+        for part in parts
+        if not part.decoding
+    )
 
 
 def _about_columns(extras: Collection[str]) -> list[str]:
@@ -76,11 +86,12 @@ def _about_columns(extras: Collection[str]) -> list[str]:
     return [*lines, f"{'; '.join(told)}."] if told else lines
 
 
-def _about_systems(comparison: Comparison) -> list[str]:
-    if len(comparison.systems) < 2:
-        return [f"Network: {comparison.network}, {comparison.parameters:,} parameters."]
+def origin(comparison: Comparison) -> list[str]:
+    """For each system its network, and how it was trained."""
+    several = len(comparison.systems) > 1
     return [
-        f"{system.name}: {system.network}, {system.parameters:,} parameters; trained with {system.schedule}."
+        f"{system.name if several else 'Network'}: {system.built}, {system.parameters:,} parameters; "
+        f"trained with {system.schedule}."
         for system in comparison.systems
     ]
 
@@ -89,7 +100,7 @@ def _about_intervals(comparison: Comparison) -> list[str]:
     lines = []
     if max(len(row.seeds) for row in comparison.rows) >= MIN_SEEDS:
         lines.append(
-            f"[95 %]: bootstrap of {seeds(comparison)} seeds together with {sizes(comparison.parts)}, "
+            f"[95 %]: bootstrap of {seeds(comparison)} together with {sizes(comparison.parts)}, "
             f"{REPLICATES:,} replicates, stretched to the standard error and the Student quantiles of so few."
         )
     if any(part.unit == "utterances" for part in comparison.parts):
@@ -99,10 +110,10 @@ def _about_intervals(comparison: Comparison) -> list[str]:
         )
     if any(score.difference for row in comparison.rows for score in row.scores.values()):
         same = "network, schedule, seeds" if len(comparison.systems) > 1 else "seeds"
-        lines.append(
-            f"minus {comparison.baseline}: on the same {same} and utterances; below 0 are fewer errors. Verdicts "
-            f"and p are corrected (Holm) for the {family(comparison)} that can be judged in each part."
-        )
+        told = f"minus {comparison.baseline}: on the same {same} and utterances; below 0 are fewer errors."
+        if (count := family(comparison)) > 1:
+            told += f" Verdicts and p are corrected (Holm) for the {count} that can be judged in each part."
+        lines.append(told)
     return lines
 
 

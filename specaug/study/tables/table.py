@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 
 from specaug.study.comparing.compare import Comparison, PartFacts
 from specaug.study.comparing.systems import System
-from specaug.study.stats.statistics import Difference, Estimate
 from specaug.study.tables.cells import (
     EXTRAS,
+    Number,
     earned,
+    earned_in,
     extras_told,
     header_above,
     leading_header,
@@ -18,9 +19,9 @@ from specaug.study.tables.cells import (
 )
 from specaug.study.tables.flat import as_csv, as_tsv
 from specaug.study.tables.latex import as_latex
-from specaug.study.tables.remarks import best, footer, heading, headline
+from specaug.study.tables.remarks import footer, heading, headline
 from specaug.study.tables.text_table import SHORT as SHORT
-from specaug.study.tables.text_table import WIDTH, filled, percent, piped, printable, safe
+from specaug.study.tables.text_table import WIDTH, filled, percent, piped, printable, safe, starred
 from specaug.study.tables.text_table import aligned as aligned
 
 
@@ -29,29 +30,33 @@ def as_text(comparison: Comparison) -> str:
     told, pairs = extras_told(comparison), list(_pairs(comparison))
     for wanted in EXTRAS:
         extras = [name for name in wanted if name in told]
-        tables = [aligned(scores(comparison, part, system, extras)) for part, system in pairs]
+        tables = [
+            aligned(starred(scores(comparison, *pair, extras), earned_in(comparison, *pair)))
+            for pair in pairs
+        ]
         if all(_fits(table) for table in tables):
             break
     blocks = [printable(headline(comparison)), aligned(policies(comparison), len(leading_header(comparison)))]
     if _beside(comparison):
-        blocks += _side_by_side(comparison)
+        blocks.append(_side_by_side(comparison))
     for (part, system), table in zip(pairs, tables, strict=True):
         blocks.append(f"{printable(heading(part, comparison.parts, system))}\n{table}")
-    lines = [printable(line) for line in footer(comparison, extras)]
+    lines = [printable(line) for line in footer(comparison, extras, "*")]
     blocks += [filled(lines)]
     return "\n\n".join(blocks) + "\n"
 
 
 def as_markdown(comparison: Comparison) -> str:
     """Markdown with one table of policies and one per part and system; text from the data is escaped."""
-    left = len(leading_header(comparison))
+    left, extras = len(leading_header(comparison)), extras_told(comparison)
     blocks = [f"**{safe(headline(comparison))}**", piped(policies(comparison), left)]
     if _beside(comparison):
         bold = {(y + 1, x + left) for y, x in earned(comparison)}
-        blocks += [piped(side_by_side(comparison, rate), left, bold), safe(f"Bold: {best(comparison)}.")]
+        blocks.append(piped(side_by_side(comparison, rate), left, bold))
     for part, system in _pairs(comparison):
-        blocks += [safe(heading(part, comparison.parts, system)), piped(scores(comparison, part, system))]
-    blocks += ["\n".join(f"- {safe(line)}" for line in footer(comparison))]
+        table, bold = scores(comparison, part, system, extras), earned_in(comparison, part, system)
+        blocks += [safe(heading(part, comparison.parts, system)), piped(table, bold=bold)]
+    blocks += ["\n".join(f"- {safe(line)}" for line in footer(comparison, extras, "Bold"))]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -76,24 +81,16 @@ def _beside(comparison: Comparison) -> bool:
     return len(comparison.systems) > 1 or any(part.decoding for part in comparison.parts)
 
 
-def _side_by_side(comparison: Comparison) -> list[str]:
-    """The systems beside each other, with the intervals where these fit, and what the mark says."""
-    marked = earned(comparison)
+def _side_by_side(comparison: Comparison) -> str:
+    """The systems beside each other, with the intervals where these fit."""
     table = _marked(comparison, rate)
-    if not _fits(table):
-        table = _marked(comparison, lambda given: percent(given.value))
-    return [table, f"*: {printable(best(comparison))}."] if marked else [table]
+    return table if _fits(table) else _marked(comparison, lambda given: percent(given.value))
 
 
-def _marked(comparison: Comparison, number: Callable[[Estimate | Difference], str]) -> str:
-    marked, left = earned(comparison), len(leading_header(comparison))
-    rows = side_by_side(comparison, number)[1:]
-    shown = [
-        [*row[:left], *(f"{cell}{'*' if (y, x) in marked else ' '}" for x, cell in enumerate(row[left:]))]
-        for y, row in enumerate(rows)
-    ]
-    header = [[*row[:left], *(f"{cell} " for cell in row[left:])] for row in header_above(comparison)]
-    return aligned([*header, *shown], left)
+def _marked(comparison: Comparison, number: Callable[[Number], str]) -> str:
+    header, left = header_above(comparison), len(leading_header(comparison))
+    marked = {(y + len(header), x + left) for y, x in earned(comparison)}
+    return aligned(starred([*header, *side_by_side(comparison, number)[1:]], marked), left)
 
 
 def _fits(table: str) -> bool:

@@ -3,7 +3,7 @@
 import math
 import re
 import textwrap
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from html import escape
 
 Table = Sequence[Sequence[str]]  # rows of cells, the header first
@@ -38,6 +38,15 @@ def piped(table: Table, left: int = 1, bold: Container[tuple[int, int]] = ()) ->
         for y, row in enumerate(table)
     ]
     return "\n".join(f"| {' | '.join(row)} |" for row in [rows[0], rule, *rows[1:]])
+
+
+def starred(table: Table, marked: Collection[tuple[int, int]]) -> Table:
+    """`table` with a star behind the cells (row, column) that are marked, and its place left free below and above."""
+    columns = {x for _, x in marked}
+    return [
+        [f"{cell}{'*' if (y, x) in marked else ' '}" if x in columns else cell for x, cell in enumerate(row)]
+        for y, row in enumerate(table)
+    ]
 
 
 def printable(text: str) -> str:

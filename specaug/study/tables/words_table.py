@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from specaug.study.comparing.words import WAYS, Changed, Edit, Finding
+from specaug.study.plural import counted
 from specaug.study.tables.text_table import Table
 
 Told = tuple[str, Sequence[tuple[str, str]]]  # a line, and under it named texts
@@ -18,7 +19,7 @@ COLUMNS = (
 
 def heading(change: Changed) -> str:
     """What stands above the tables of a part and a policy."""
-    seeds = f"{len(change.seeds)} seed{'s' if len(change.seeds) > 1 else ''}"
+    seeds = counted(len(change.seeds), "seed")
     return f"{change.part}: words that {change.policy} writes otherwise than {change.baseline}, {seeds}"
 
 
@@ -68,7 +69,7 @@ def about(changes: Sequence[Changed]) -> list[str]:
         "Words: errors in all utterances, the mean over seeds; net: how many more than with the baseline, the least "
         "and the most of any seed, and in how many seeds it has this sign.",
         "chance: the share of the ways to swap the two policies seed by seed in which an entry of the table that "
-        f"moved no more than this one moves as much; {seeds} seeds cannot give less than "
+        f"moved no more than this one moves as much; {counted(seeds, 'seed')} cannot give less than "
         f"{max(2.0 ** (1 - seeds), 1 / WAYS):.3f}. "
         "It is about these utterances; other speakers may differ.",
         "A confusion is as one alignment of fewest errors has it; there may be others.",

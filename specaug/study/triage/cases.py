@@ -1,17 +1,15 @@
 """Which utterances are worth a look: the worst of one policy, or what another one got right."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from specaug.errors import UserError
 from specaug.speech.manifest import Value
-from specaug.study.comparing.comparable import check_once
-from specaug.study.comparing.reading import check_one_system, comparable
+from specaug.study.comparing.pairing import named
+from specaug.study.comparing.reading import Reading, check_one_system
 from specaug.study.nearest import hint
-from specaug.study.results import Result, find_runs, read_lines
-from specaug.study.rows import KINDS, OWN
+from specaug.study.results import Result, Utterances
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +54,34 @@ class Chosen:
     runs: int  # how many these are
 
 
-def read_cases(paths: Sequence[Path], part: str | None = None) -> list[Case]:
-    """Every utterance of the finished runs in and below `paths`, or those of one part, in the order of their ids.
+def cases_of(found: Reading, part: str | None = None) -> list[Case]:
+    """Every utterance of some runs, or those of one part, in the order of their ids.
 
-    Raises UserError where there is no finished run, where runs differ in more than policy, seed and fold, or
-    where there is no such part.
+    Raises UserError where the runs are of several systems, or where there is no such part.
     """
-    results = find_runs(paths).finished
-    found = comparable(results, paths)
-    check_one_system([system for system, _ in found], paths)
-    check_once(results)
+    check_one_system(found.systems, found.paths)
+    results = found.results
     if part is not None and part not in results[0].parts:
         raise UserError(f"--part is {part!r}{hint(part, results[0].parts)}")
     cases: dict[tuple[int, str, str], Case] = {}
-    for result in sorted(results, key=lambda r: (r.label, r.seed)):
-        for row in read_lines(result.folder):
-            if part not in (None, row["part"]):
-                continue
-            columns = {name: value for name, value in row.items() if name not in OWN}
-            told = (row["speaker"], row["reference"], row["words"], columns)
-            case = Case(row["part"], result.fold, row["id"], *told)
-            case = cases.setdefault((case.fold, case.part, case.id), case)
-            errors = sum(row[kind] for kind in KINDS)
-            case.answers.append(Answer(result, row["hypothesis"], errors))
+    for entry in sorted(found.entries, key=lambda entry: entry.label):
+        for result in entry.results:
+            read = entry.read[result.seed, result.fold]
+            for name in [part] if part else read:
+                for case, answer in _answered(result, name, read[name]):
+                    cases.setdefault((case.fold, case.part, case.id), case).answers.append(answer)
     return sorted(cases.values(), key=lambda case: (case.id, case.part, case.fold))
+
+
+def _answered(result: Result, part: str, read: Utterances) -> Iterator[tuple[Case, Answer]]:
+    """What a run wrote for each utterance of a part."""
+    errors, words = read.errors.tolist(), read.words.tolist()
+    for place, name in enumerate(read.ids):
+        told = {column: values[place] for column, values in read.columns.items()}
+        columns = {column: value for column, value in told.items() if value is not None}
+        said = read.speakers[place], read.references[place], words[place]
+        case = Case(part, result.fold, name, *said, columns)
+        yield case, Answer(result, read.hypotheses[place], errors[place])
 
 
 def policies_of(cases: Iterable[Case]) -> list[str]:
@@ -111,16 +113,6 @@ def changed(cases: Sequence[Case], right: str, wrong: str, count: int) -> list[C
         good = {answer.run.seed for answer in case.of(right) if not answer.errors}
         found.append((case, [answer for answer in case.of(wrong) if answer.run.seed in good]))
     return _ranked(found, count)
-
-
-def named(policy: str, known: Sequence[str]) -> str:
-    """The label of a policy; its first word is enough where no other one starts with that."""
-    if policy in known:
-        return policy
-    near = [label for label in known if label.split()[0] == policy]
-    if len(near) != 1:
-        raise UserError(f"no runs of policy {policy!r}{hint(policy, known)}")
-    return near[0]
 
 
 def _ranked(found: Iterable[tuple[Case, list[Answer]]], count: int) -> list[Chosen]:

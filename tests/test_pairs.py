@@ -1,0 +1,82 @@
+"""Every policy against every other one."""
+
+import pytest
+from test_compare import study
+from test_compare_systems import holm_by_hand, system
+
+from specaug.errors import UserError
+from specaug.study.comparing.compare import compare
+from specaug.study.comparing.pairs import paired
+from specaug.study.comparing.reading import read_runs
+from specaug.study.tables.pairs_table import plain
+
+LABELS = ["None", "LB", "LD"]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return study(tmp_path_factory.mktemp("pairs"), LABELS)
+
+
+@pytest.fixture(scope="module")
+def found(runs):
+    return paired(read_runs([runs]))
+
+
+def test_every_policy_is_compared_with_each_above_it_in_every_part(found):
+    told = [(pair.part, pair.policy, pair.other) for pair in found.pairs]
+    assert told == [
+        (part, *pair) for part in ("unseen", "dev") for pair in (("LB", "None"), ("LD", "None"), ("LD", "LB"))
+    ]
+
+
+@pytest.mark.parametrize("baseline", LABELS)
+def test_a_difference_is_that_of_a_comparison_with_the_other_as_the_baseline(runs, found, baseline):
+    rows = {row.label: row for row in compare([runs], baseline).rows}
+    for pair in found.pairs:
+        if pair.other == baseline:
+            told = rows[pair.policy].scores[pair.part].difference
+            ours = pair.difference
+            assert (ours.value, ours.low, ours.high, ours.p, ours.better) == (
+                (told.value, told.low, told.high, told.p, told.better)
+            )
+
+
+def test_holm_corrects_for_all_pairs_of_a_part(found):
+    for part in ("unseen", "dev"):
+        mine = {(p.policy, p.other): p.difference for p in found.pairs if p.part == part}
+        expected = holm_by_hand({name: difference.p for name, difference in mine.items()})
+        assert {name: difference.adjusted for name, difference in mine.items()} == pytest.approx(expected)
+    assert found.family == 3
+
+
+def test_policies_of_two_systems_are_no_pair(tmp_path):
+    system(tmp_path / "a", policies=["None", "LB"], seeds=1, folds=1)
+    system(tmp_path / "b", 16, policies=["None", "LD"], seeds=1, folds=1)
+    found = paired(read_runs([tmp_path]))
+    names = {(pair.system, pair.policy, pair.other) for pair in found.pairs}
+    assert names == {("Toy width=8", "LB", "None"), ("Toy width=16", "LD", "None")}
+    assert found.family == 0  # too few seeds
+    assert plain(found).table[0][:4] == ["part", "network", "policy", "minus"]
+
+
+def test_one_policy_is_no_pair(tmp_path):
+    with pytest.raises(UserError, match="no two policies; expected some to compare"):
+        paired(read_runs([study(tmp_path, ["LD"], seeds=1, folds=1)]))
+
+
+def test_the_table_says_what_was_found_and_what_stands_against_it(tmp_path, found):
+    header, *rows = plain(found).table
+    assert "network" not in header
+    for row, pair in zip(rows, found.pairs, strict=True):
+        cells = dict(zip(header, row, strict=True))
+        told = pair.difference
+        assert (cells["policy"], cells["minus"], cells["seeds"]) == (pair.policy, pair.other, "3")
+        assert [cells[name] for name in ("difference", "low", "high")] == (
+            [f"{100 * share:+.2f}" for share in (told.value, told.low, told.high)]
+        )
+        assert cells["verdict"].startswith(told.verdict)
+    assert "all pairs that can be judged in a part, 3 at most" in plain(found).remarks[1]
+    folder = study(tmp_path, seeds=2, folds=1) / "LD-1-0"
+    (folder / "result.json").unlink()
+    assert f"Unfinished, not counted: {folder}" in plain(paired(read_runs([tmp_path]))).remarks

@@ -6,7 +6,8 @@ STAMP := .venv/.installed
 TESTS = test
 MUTANTS =
 TRANSFORM = $(patsubst %,tests/test_%.py,apply apply_order apply_refuses augment coverage draws fills keys masks \
-	operations_laws patches ranks shares spec_sub spec_swap splice_out filter_augment strength transform warp)
+	operations_laws patches ranks shares spec_sub spec_swap splice_out filter_augment strength transform \
+	transform_copies warp)
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$p && break; done)

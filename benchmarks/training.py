@@ -71,13 +71,13 @@ def ours(
     network: nn.Module, part: Part, options: Training, policy: Policy, folder: Path
 ) -> Callable[[int], None]:
     """An epoch as `specaug train` runs it, callbacks and checkpoint included."""
-    module = Recognizer(network, options)
+    module, augment = Recognizer(network, options), Timed(policy)
 
     def epoch(number: int) -> None:
         trainer = L.Trainer(
             max_epochs=1,
             gradient_clip_val=options.clip,
-            callbacks=[Reseed(0), Timed(policy), Timer(), Curves(folder), Report(lambda _: None)],
+            callbacks=[Reseed(0), augment, Timer(), Curves(folder, augment), Report(lambda _: None)],
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,

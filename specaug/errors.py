@@ -1,4 +1,4 @@
-"""The one kind of error that is the user's to mend."""
+"""The kinds of error that are the user's to mend."""
 
 
 class UserError(ValueError):
@@ -6,3 +6,7 @@ class UserError(ValueError):
 
     The command line prints the message as one line and leaves with status 2.
     """
+
+
+class Diverged(UserError):  # noqa: N818 (a state of training)
+    """Training came to a loss that is not finite: the run has failed, and the command leaves with status 1."""

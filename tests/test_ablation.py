@@ -150,6 +150,13 @@ def test_a_run_that_cannot_be_written_fails_alone(tiny, tmp_path):
     assert blocked.read_text() == "mine"
 
 
+def test_a_run_that_diverges_has_failed_and_is_in_no_table(tiny, tmp_path):
+    arguments = ("training.peak=1e30", "--policies", "None", "--seeds", "0", "--workers", "1")
+    diverged = ablate(tiny, tmp_path, *arguments)
+    assert (diverged.status, diverged.table, results(diverged)) == (1, "", {})
+    assert "specaug: None, seed 0 failed: train loss is nan after epoch 1; expected" in diverged.errors
+
+
 def run_id_of(laboratory: Path, policy: str) -> str:
     from specaug.study.load import load
     from specaug.study.recipe import run_id

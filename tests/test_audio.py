@@ -64,11 +64,72 @@ def cut(path: Path, share: float) -> None:
     path.write_bytes(content[: int(share * len(content))])
 
 
+NOISE = np.random.default_rng(0).uniform(-0.5, 0.5, RATE).astype(np.float32)
+
+
+@pytest.mark.parametrize("read", [read_wave, seconds])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("ending", ["wav", "aiff", "au", "flac", "mp3"])
+def test_a_file_with_less_than_its_header_says_is_refused_where_nothing_else_says_how_long_it_is(
+    tmp_path, ending, share, read
+):
+    path = tmp_path / f"a.{ending}"
+    soundfile.write(path, NOISE, RATE)
+    read(path)
+    cut(path, share)
+    with pytest.raises(UserError, match=rf"^audio file {path} (is cut short|cannot be read): "):
+        read(path)
+
+
+def test_a_wav_that_is_cut_short_tells_its_bytes(tmp_path):
+    write_audio(tmp_path / "a.wav", NOISE, RATE)
+    (tmp_path / "a.wav").write_bytes((tmp_path / "a.wav").read_bytes()[:600])
+    with pytest.raises(UserError, match=r"a\.wav is cut short: 556 of 16000 bytes$"):
+        read_wave(tmp_path / "a.wav")
+
+
+def test_a_flac_that_is_cut_short_is_found_by_its_end(tmp_path):
+    write_audio(tmp_path / "a.flac", NOISE, RATE)
+    cut(tmp_path / "a.flac", 0.9)
+    with pytest.raises(UserError, match=r"a\.flac is cut short: its header says 1\.00 s$"):
+        seconds(tmp_path / "a.flac")
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(0xFFFFFFFF, id="ffmpeg into a pipe"),
+        pytest.param(0x7FFFF000, id="sox into a pipe"),
+        pytest.param(2 * RATE + 2, id="a sample too many"),
+    ],
+)
+def test_a_header_that_could_not_know_the_length_or_is_off_by_a_little_is_no_fault(tmp_path, size):
+    path = tmp_path / "a.wav"
+    write_audio(path, ramp(), RATE)
+    content = path.read_bytes()
+    place = content.index(b"data") + 4
+    path.write_bytes(content[:place] + size.to_bytes(4, "little") + content[place + 4 :])
+    assert len(read_wave(path)[0]) == RATE
+    assert seconds(path) == 1.0
+
+
+def test_a_flac_without_a_length_is_refused(tmp_path):
+    path = tmp_path / "a.flac"
+    write_audio(path, ramp(), RATE)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # the 36 bits of STREAMINFO that count the samples
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    for read in (read_wave, seconds):
+        with pytest.raises(UserError, match=r"has a length of .* s; expected 0 to 86400"):
+            read(path)
+
+
 @pytest.mark.parametrize("ending", ["wav", "flac"])
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5])
 def test_a_truncated_file_is_an_error_that_names_it(tmp_path, ending, share):
     path = tmp_path / f"a.{ending}"
-    write_audio(path, np.random.default_rng(0).uniform(-0.5, 0.5, RATE).astype(np.float32), RATE)
+    write_audio(path, NOISE, RATE)
     cut(path, share)
     with pytest.raises(UserError) as error:
         read_audio(utterance(path))

@@ -1,10 +1,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import lightning as L
+import numpy as np
 import pytest
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 from standins import quiet_trainer
 from torch import Tensor
 
@@ -14,6 +18,7 @@ from specaug.augment.keys import make_keys
 from specaug.augment.operations import SpliceOut
 from specaug.augment.policy import NONE, Policy, paper_policy
 from specaug.training.augment import Augment, Field, put
+from specaug.training.strength import Strength
 
 POLICY = paper_policy(W=3, F=4, m_F=2, T=6, m_T=2)
 IDS = [["a", "b", "c"], ["d", "e"]]  # two batches
@@ -185,6 +190,63 @@ def test_without_ids_the_masks_follow_from_the_place_in_the_epoch_and_are_made_a
     assert not any(torch.equal(a, b) for i, a in enumerate(masks) for b in masks[:i])
 
 
+PLACED = paper_policy(F=4, m_F=2, T=6, m_T=2)
+
+
+def masks_by_step(folder: Path, start: int = 0, resumed: Path | None = None) -> list[Tensor]:
+    """Two epochs of four steps, all with one batch and without ids, each with a checkpoint after it."""
+    saving = ModelCheckpoint(folder, "{step}", save_top_k=-1, every_n_train_steps=1)
+    augment, module = Augment(PLACED, ids=None, strength=Strength(start=start)), Foreign()
+    batch = Data(FEATURES[0], torch.tensor(LENGTHS[0]), IDS[0])
+    trainer = L.Trainer(
+        max_epochs=2,
+        accelerator="cpu",
+        callbacks=[augment, saving],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    loader = torch.utils.data.DataLoader([batch] * 4, batch_size=None)
+    trainer.fit(module, loader, loader, ckpt_path=resumed, weights_only=True)
+    return [batch.features == 0 for epoch in sorted(module.trained) for batch in module.trained[epoch]]
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+def test_without_ids_a_run_goes_on_with_the_masks_of_the_unbroken_one_wherever_it_was_broken(tmp_path):
+    whole = masks_by_step(tmp_path)
+    assert not any(torch.equal(one, other) for one, other in combinations(whole, 2))
+    for done in (1, 2, 3, 4, 5):  # the epoch ends after 4
+        rest = masks_by_step(tmp_path / str(done), resumed=tmp_path / f"step={done}.ckpt")
+        assert len(rest) == 8 - done
+        assert all(map(torch.equal, rest, whole[done:]))
+
+
+def test_without_ids_a_policy_that_starts_late_has_the_masks_of_one_that_was_there_from_the_start(tmp_path):
+    early, late = masks_by_step(tmp_path / "a"), masks_by_step(tmp_path / "b", start=2)
+    assert not any(mask.any() for mask in late[:2])
+    assert all(map(torch.equal, late[2:], early[2:]))
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        pytest.param(torch.tensor([5, 6, 7]), id="tensor"),
+        pytest.param(torch.tensor([5, 6, 7], dtype=torch.int32), id="tensor of another type"),
+        pytest.param(list(torch.tensor([5, 6, 7])), id="tensors"),
+        pytest.param(np.array([5, 6, 7]), id="array"),
+        pytest.param(list(np.array([5, 6, 7])), id="numbers of numpy"),
+        pytest.param(["5", "6", "7"], id="text"),
+    ],
+)
+def test_whole_numbers_name_the_same_utterances_whatever_holds_them(ids):
+    one, other = (
+        Augment(POLICY).augmented(Data(FEATURES[0], torch.tensor(LENGTHS[0]), names), quiet_trainer(1))
+        for names in ([5, 6, 7], ids)
+    )
+    assert torch.equal(one.features, other.features)
+
+
 def test_what_was_masked_equals_counting_the_zeros_by_hand():
     policy = paper_policy(F=4, m_F=2, T=6, m_T=2)
     augment = Augment(policy, 3)
@@ -245,6 +307,68 @@ def test_neither_the_batch_nor_the_global_random_state_is_changed():
     Augment(POLICY).augmented(batch, quiet_trainer(1))
     assert torch.equal(batch.features, FEATURES[0])
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@dataclass
+class Weighed:
+    """A batch of somebody's, with a field that ours has too."""
+
+    features: Tensor
+    lengths: Tensor
+    ids: list[str]
+    weight: Tensor
+
+
+def test_a_field_of_somebodys_batch_that_is_called_weight_is_theirs():
+    batch = Weighed(FEATURES[0], torch.tensor(LENGTHS[0]), IDS[0], torch.zeros(3))
+    got = Augment(POLICY, 7).augmented(batch, quiet_trainer(1))
+    assert torch.equal(got.features, expected(POLICY, 7, 0, 0))
+
+
+@pytest.mark.parametrize("policy", [POLICY, NONE], ids=["a policy", "no policy"])
+@pytest.mark.parametrize(
+    ("make", "fields", "said"),
+    [
+        pytest.param(as_dict, ("mel", "n", "ids"), "features is 'mel'; .*a dict: 'ids', 'x', 'n'$", id="key"),
+        pytest.param(as_dict, ("x", "lengths", "ids"), "lengths is 'lengths'; .*a dict: ", id="lengths"),
+        pytest.param(
+            Data, ("features", "lengths", "name"), "ids is 'name'; .*'lengths', 'ids'$", id="dataclass"
+        ),
+        pytest.param(Data, (0, "lengths", "ids"), "features is 0; .*a Data: 'features', ", id="no places"),
+        pytest.param(
+            Named, ("x", 1, 2), "features is 'x'; .*'features', 'lengths', 'ids', 0, 1, 2$", id="name"
+        ),
+        pytest.param(as_tuple, (1, 3, 2), "lengths is 3; .*a tuple: 0, 1, 2$", id="place"),
+        pytest.param(
+            lambda *_: FEATURES[0], ("x", None, None), "features is 'x'; .*a Tensor: ", id="no fields"
+        ),
+    ],
+)
+def test_a_field_that_the_batch_lacks_is_named_with_those_that_it_has(policy, make, fields, said):
+    with pytest.raises(ValueError, match=said):
+        Augment(policy, 0, *fields).augmented(
+            make(FEATURES[0], torch.tensor(LENGTHS[0]), IDS[0]), quiet_trainer(1)
+        )
+
+
+@pytest.mark.parametrize("policy", [POLICY, NONE], ids=["a policy", "no policy"])
+@pytest.mark.parametrize("lengths", ["lengths", None])
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        pytest.param(
+            FEATURES[0][0], r"features are of shape \(20, 8\); expected \(batch, time, mel\)", id="two"
+        ),
+        pytest.param(FEATURES[0][:, 0, 0], r"features are of shape \(3,\); expected \(batch", id="one"),
+        pytest.param(
+            FEATURES[0].long(), "features are torch.int64; expected a floating-point type", id="type"
+        ),
+    ],
+)
+def test_features_that_do_not_fit_are_refused(policy, lengths, features, said):
+    batch = Data(features, torch.tensor(LENGTHS[0]), IDS[0])
+    with pytest.raises(ValueError, match=said):
+        Augment(policy, lengths=lengths).augmented(batch, quiet_trainer(1))
 
 
 def test_a_batch_of_an_unknown_kind_is_named():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.pruners import NopPruner
@@ -82,6 +83,9 @@ def laid(folder, source, policy, seed):
     told["policy"] |= policy
     told["seed"] = seed
     (folder / "result.json").write_text(json.dumps(told))
+    recipe = yaml.safe_load((folder / "recipe.yaml").read_text())
+    recipe |= {"policy": recipe["policy"] | policy, "seed": seed}
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
 
 
 @pytest.mark.parametrize("name", ["None-fold-0-seed-0", "LB-x-0.25-fold-1-seed-1", "LD-x-0.25-fold-2-seed-2"])

@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import lightning as L
@@ -7,12 +8,15 @@ import torch
 from standins import ALPHABET, OneLayer, Plan, Scripted, quiet_trainer, tones
 
 from specaug.speech.scoring import Errors
+from specaug.study.views.shown import numbers
 from specaug.training.callbacks import Checkpoints, Progress, Reseed, Scoring, mixed, read_curves
 from specaug.training.fit import train
 from specaug.training.module import Evaluated
+from specaug.training.strength import Strength
 
-HEADER = "epoch,step,learning_rate,train/loss,dev/loss,dev/wer,dev/cer"
-ROW = "{epoch},{step},0.1,2.5,1.5,1.0,1.0"
+OLDER = "epoch,step,learning_rate,train/loss,dev/loss,dev/wer,dev/cer"  # of an older version
+HEADER = f"{OLDER},strength"
+ROW = "{epoch},{step},0.1,2.5,1.5,1.0,1.0,1.0"
 
 
 class Nothing(L.LightningModule):
@@ -83,12 +87,42 @@ def test_the_curves_have_a_row_an_epoch_with_the_mean_loss_of_its_steps(tone_cor
 
 
 @pytest.mark.parametrize(
+    ("strength", "expected"),
+    [
+        pytest.param(Strength(), [1, 1, 1, 1], id="constant"),
+        pytest.param(
+            Strength(start=3, end=9), [0, 1 / 3, 5 / 6, 1], id="ramp"
+        ),  # its last step is 2, 5, 8, 11
+    ],
+)
+def test_the_curves_hold_the_strength_at_the_last_step_of_each_epoch(
+    tone_corpus, tmp_path, strength, expected
+):
+    train(replace(Plan(folder=tmp_path, prepared=tone_corpus).job(), strength=strength))
+    assert [float(row["strength"]) for row in rows_of(tmp_path)] == pytest.approx(expected)
+
+
+def test_a_run_goes_on_in_the_curves_of_an_older_version(tone_corpus, tmp_path):
+    plan = Plan(folder=tmp_path, prepared=tone_corpus, steps=6)  # two epochs
+    train(plan.job())
+    lines = (tmp_path / "curves.csv").read_text().splitlines()
+    older = [line.rpartition(",")[0] for line in lines]
+    assert older[0] == OLDER
+    (tmp_path / "curves.csv").write_text("".join(f"{line}\n" for line in older))
+    plan.steps, plan.network = 12, OneLayer()
+    train(plan.job())
+    rows = [numbers(row) for row in read_curves(tmp_path / "curves.csv")]
+    assert [row.get("strength") for row in rows] == [None, None, 1.0, 1.0]
+    assert [",".join(row.values()) for row in rows_of(tmp_path)[:2]] == [f"{line}," for line in older[1:]]
+
+
+@pytest.mark.parametrize(
     "torn",
     [
         pytest.param("", id="whole"),
         pytest.param("3", id="one field"),
-        pytest.param("3,9,0.1,2.5,1.5,1.0", id="one field short"),
-        pytest.param("3,9,0.1,2.5,1.5,1.0,0.", id="last field torn"),
+        pytest.param("3,9,0.1,2.5,1.5,1.0,1.0", id="one field short"),
+        pytest.param("3,9,0.1,2.5,1.5,1.0,1.0,0.", id="last field torn"),
         pytest.param(f"{ROW.format(epoch=3, step=9)}\n4,1", id="two more rows"),
     ],
 )

@@ -81,7 +81,7 @@ def test_a_policy_may_be_of_further_operations_alone():
 
 @given(
     name=st.sampled_from(sorted(NAMED)),
-    scale=st.sampled_from([0.1, 1.0, 3.0]),
+    scale=st.sampled_from([None, 0.1, 1.0, 3.0]),
     symbols=given_symbols,
     kinds=further,
 )
@@ -99,6 +99,7 @@ def test_what_is_resolved_says_every_value():
     values = (8, 27, 2, 10, 1.0, 2, None, None, "linear", "closed", 0.0)  # in the order of SYMBOLS
     assert tuple(getattr(whole, symbol) for symbol in SYMBOLS) == values
     assert whole.operations == ({"SpecSub": {"t_max": 30, "N": 2}},)
+    assert (whole.scale, PolicyChoice().resolved().scale) == (0.1, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -142,6 +143,7 @@ def test_every_operation_may_be_listed_by_its_name(name):
     ("make", "message"),
     [
         (lambda: PolicyChoice(name="Confomer"), r"unknown policy 'Confomer'; did you mean 'Conformer'\?"),
+        (lambda: PolicyChoice(scale=-1.0), r"^scale is -1\.0; expected a factor above 0"),
         (lambda: operation("SpecSubb", {}), r"unknown operation 'SpecSubb'; did you mean 'SpecSub'\?"),
         (lambda: operation("Cutout", {}), "unknown operation 'Cutout'; "),
         (
@@ -168,6 +170,7 @@ def test_every_operation_may_be_listed_by_its_name(name):
     ],
     ids=[
         "policy",
+        "scale",
         "operation",
         "far",
         "symbol",

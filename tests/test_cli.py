@@ -1,9 +1,17 @@
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from specaug import cli
+from specaug.cli.runs import RUN
+from specaug.study.recipe import Recipe
+from specaug.study.sweep.book import Plan, opened
+from specaug.study.sweep.options import Axis, Sweep
+from specaug.study.sweep.storage import default_storage, open_storage
 
 WATCH = """
 import sys
@@ -42,10 +50,42 @@ def test_help_names_every_verb_and_shows_examples(capsys):
     assert "specaug ablate experiments/" in said
 
 
-@pytest.mark.parametrize("verb", ["train", "ablate"])
-def test_print_config_prints_a_recipe_of_the_same_run(tiny, tmp_path, capsys, verb):
+@pytest.mark.parametrize("verb", ["data", "triage"])
+def test_a_verb_that_has_verbs_shows_one_in_use(capsys, verb):
+    with pytest.raises(SystemExit):
+        cli.main([verb, "--help"])
+    assert f"example:\n  specaug {verb} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("verb", "override", "expected"),
+    [
+        ("ablate", "policy=SM", "policy is for `specaug train`; expected policies=LB,LD or policies="),
+        ("ablate", "policy.F=15", "policy is for `specaug train`; expected policies=LB,LD or policies="),
+        ("ablate", "seed=3", "seed is for `specaug train`; expected seeds=0,1"),
+        ("train", "policies=SM", "policies is for `specaug ablate`; expected policy=LD"),
+        ("train", "seeds=0,1", "seeds is for `specaug ablate`; expected seed=0"),
+        ("train", "folds=0,1", "folds is for `specaug ablate`; expected corpus.fold=0"),
+        ("data make", "folds=0,1", "folds is for `specaug ablate`; expected corpus.fold=0"),
+    ],
+)
+def test_an_override_that_a_verb_would_pass_over_is_refused(tiny, capsys, verb, override, expected):
     recipe = str(tiny / "experiments" / "tiny.yaml")
-    assert cli.main([verb, recipe, "policy=LD", "--print-config"]) == 0
+    assert cli.main([*verb.split(), recipe, override, "--print-config"]) == 2
+    assert capsys.readouterr().err.startswith(f"specaug: override {override!r}: {expected}")
+
+
+def test_what_is_advised_instead_can_be_said(tiny, capsys):
+    recipe = str(tiny / "experiments" / "tiny.yaml")
+    words = shlex.split(RUN["policy"].split(" or ")[1])
+    assert cli.main(["ablate", recipe, *words, "--print-config"]) == 0
+    assert "policies:\n- name: LD\n  F: 15\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("verb", "override"), [("train", "policy=LD"), ("ablate", "policies=LD")])
+def test_print_config_prints_a_recipe_of_the_same_run(tiny, tmp_path, capsys, verb, override):
+    recipe = str(tiny / "experiments" / "tiny.yaml")
+    assert cli.main([verb, recipe, override, "--print-config"]) == 0
     first = capsys.readouterr().out
     (tmp_path / "printed.yaml").write_text(first)
     assert cli.main([verb, str(tmp_path / "printed.yaml"), "--print-config"]) == 0
@@ -55,7 +95,7 @@ def test_print_config_prints_a_recipe_of_the_same_run(tiny, tmp_path, capsys, ve
 def test_policies_and_seeds_of_an_ablation_go_before_the_recipes(tiny, capsys):
     recipe = str(tiny / "experiments" / "tiny.yaml")
     assert cli.main(["ablate", recipe, "--policies", "SM", "--seeds", "4,5", "--print-config"]) == 0
-    assert "policies:\n- name: SM\n  scale: 1.0\nseeds:\n- 4\n- 5\n" in capsys.readouterr().out
+    assert "policies:\n- name: SM\nseeds:\n- 4\n- 5\n" in capsys.readouterr().out
 
 
 def test_overrides_may_stand_behind_an_option(tiny, capsys):
@@ -95,6 +135,65 @@ def test_data_make_counts_the_utterances_of_each_part(laboratory, capsys):
     lines = [line.split("\t")[:2] for line in capsys.readouterr().out.splitlines()]
     assert lines == [["train", "6 utterances"], ["dev", "2 utterances"], ["test", "2 utterances"]]
     assert not (laboratory / "runs" / "tiny").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--storage", "postgresql://me:s3cret@host/x"], "--storage 'postgresql://me:***@host/x'"),
+        (["--storage=postgresql://me:s3 cret@host/x"], "'--storage=postgresql://me:***@host/x'"),
+        (["--storage", "postgresql://me@host/x?password=s3cret"], "'postgresql://me@host/x?password=***'"),
+        (["--storage", "postgresql://me:s3cret@host:port/x"], "--storage 'the storage'"),
+        (["trials=4"], "trials=4"),
+    ],
+)
+def test_how_to_go_on_after_ctrl_c_is_said_without_passwords(monkeypatch, capsys, words, said):
+    def interrupted(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("specaug.cli.sweep.sweep", interrupted)
+    assert cli.main(["sweep", "s.yaml", *words]) == 130
+    told = capsys.readouterr().err
+    assert told.startswith("specaug: interrupted; what is done is kept. To go on: specaug sweep s.yaml ")
+    assert said in told
+    assert "cret" not in told
+
+
+def test_an_unknown_option_is_named_without_passwords(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["sweep", "s.yaml", "--sorage", "postgresql://me:s3cret@host/x"])
+    told = capsys.readouterr().err
+    assert "unrecognized arguments: --sorage postgresql://me:***@host/x" in told
+
+
+def study_in(runs: Path) -> None:
+    """The study of a sweep that nobody has worked at."""
+    plan = Plan("widths", Recipe(), Sweep(experiment="e.yaml", space={"W": Axis(low=0, high=80)}, trials=1))
+    url = default_storage(runs / "widths")
+    opened(plan, open_storage(url), url)
+
+
+def test_a_study_that_is_looked_for_in_vain_is_refused_with_the_nearest_and_leaves_no_trace(tmp_path, capsys):
+    study_in(tmp_path)
+    words = ["--runs", str(tmp_path), "--laboratory", str(tmp_path)]
+    assert cli.main(["sweep", "status", "widht", *words]) == 2
+    assert re.match(r"specaug: no study 'widht': .*; did you mean 'widths'\?$", capsys.readouterr().err)
+    assert [path.name for path in tmp_path.iterdir()] == ["widths"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/mounts").is_file(), reason="no /proc/self/mounts")
+def test_who_opens_a_study_on_a_network_disk_is_warned(tmp_path, capsys, monkeypatch):
+    study_in(tmp_path)
+    words = ["--runs", str(tmp_path), "--laboratory", str(tmp_path)]
+    assert cli.main(["sweep", "status", "widths", *words]) == 0
+    assert not capsys.readouterr().err
+    kinds = {line.split()[2] for line in Path("/proc/self/mounts").read_text().splitlines()}
+    monkeypatch.setattr("specaug.study.sweep.storage.NETWORK", tuple(kinds))  # as if this disk were one
+    assert cli.main(["sweep", "status", "widths", *words]) == 0
+    warned = capsys.readouterr()
+    assert warned.err.startswith("specaug: warning: sqlite:///")
+    assert "network disk" in warned.err
+    assert warned.out.startswith("study widths")
 
 
 def test_a_message_of_several_lines_is_made_one(capsys):

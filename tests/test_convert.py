@@ -74,6 +74,12 @@ def test_without_segments_a_recording_is_an_utterance(tmp_path, audio):
     ]
 
 
+def test_a_recording_that_is_cut_short_is_named_by_its_line(tmp_path, audio):
+    (audio / "rec2.wav").write_bytes((audio / "rec2.wav").read_bytes()[:600])
+    with pytest.raises(UserError, match=r"wav.scp:2: audio file .*rec2.wav is cut short: 556 of 32000 bytes"):
+        from_kaldi(kaldi(tmp_path / "kaldi", audio))
+
+
 def test_the_paths_of_wav_scp_start_at_the_working_folder(tmp_path, audio, monkeypatch):
     folder = kaldi(tmp_path / "kaldi", Path("audio"), **WHOLE)
     monkeypatch.chdir(tmp_path)

@@ -32,7 +32,7 @@ class Dying(Logger):
         self.epoch = epoch
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        if metrics["epoch"] == self.epoch:
+        if metrics.get("epoch") == self.epoch:
             raise OSError("the power went out")
 
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
@@ -230,6 +230,8 @@ class Failing(OneLayer):
         loss = super().loss(*batch)
         if self.fault == "raises":
             raise RuntimeError("mat1 and mat2 shapes cannot be multiplied\nand more")
+        if self.fault == "key":
+            raise KeyError("width")
         return loss * float("nan") if self.fault == "nan" else loss
 
     def transcribe(self, *batch: Tensor) -> list[list[int]]:
@@ -240,7 +242,11 @@ class Failing(OneLayer):
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("raises", "network Failing fails on its first batch: mat1 and mat2 shapes cannot be multiplied"),
+        (
+            "raises",
+            "network Failing fails on its first batch: RuntimeError: mat1 and mat2 shapes cannot be multiplied",
+        ),
+        ("key", "network Failing fails on its first batch: KeyError: 'width'"),
         ("nan", "network Failing: loss of the first batch is nan; expected a finite one"),
         ("few", "network Failing transcribes 0 of 1 utterances"),
     ],

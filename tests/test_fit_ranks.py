@@ -34,17 +34,18 @@ BATCHES = 3  # of an epoch: two of two utterances, one of one
 
 
 class Keeping(Logger):
-    """Keeps what it is told."""
+    """Keeps what it is told of epochs, and of steps."""
 
     name, version = "keeping", 0
 
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[tuple[dict[str, float], int | None]] = []
+        self.steps: list[tuple[dict[str, float], int | None]] = []
         self.ends: list[str] = []
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        self.rows.append((metrics, step))
+        (self.rows if "epoch" in metrics else self.steps).append((metrics, step))
 
     def log_hyperparams(self, *_: Any, **__: Any) -> None:
         pass
@@ -144,6 +145,7 @@ def test_one_rank_writes_reports_and_logs(trained):
     assert [row[0] for row in two.curves] == [1, 2, 3, 4]
     assert [step for _, step in two.logger.rows] == [3, 6, 9, 12] == [step for _, step in one.logger.rows]
     assert [list(row) for row, _ in two.logger.rows] == [list(row) for row, _ in one.logger.rows]
+    assert two.logger.steps == one.logger.steps == [({"policy/strength": 1.0}, n) for n in range(12)]
     assert two.logger.ends[-1] == "success"
     steps = [progress.step for progress in two.heard]
     assert steps == sorted(set(steps)) != []

@@ -179,10 +179,13 @@ def test_a_missing_source_is_named_before_anything_is_written(tmp_path):
     with pytest.raises(UserError, match="no such folder; give the data folder with --data DIR") as caught:
         fsdd(SMALL, tmp_path / "data", tmp_path / "cache")
     assert str(tmp_path / "data" / "free-spoken-digit-dataset" / "recordings") in str(caught.value)
+    assert f"with `specaug data fsdd --download --data {tmp_path / 'data'}`" in str(caught.value)
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_recording_that_is_missing_or_at_another_rate_is_named_and_nothing_is_left(numbered, tmp_path):
+def test_a_recording_that_is_missing_cut_short_or_at_another_rate_is_named_and_nothing_is_left(
+    numbered, tmp_path
+):
     source = tmp_path / "free-spoken-digit-dataset"
     source.mkdir()
     (source / "recordings").mkdir()
@@ -194,6 +197,10 @@ def test_a_recording_that_is_missing_or_at_another_rate_is_named_and_nothing_is_
         fsdd(SMALL, tmp_path, tmp_path / "cache")
     write_audio(wrong, np.ones(100, np.float32), 16000)
     with pytest.raises(UserError, match=r"7_lucas_31.wav: sample rate is 16000 Hz; expected 8000 Hz"):
+        fsdd(SMALL, tmp_path, tmp_path / "cache")
+    write_audio(wrong, np.ones(5000, np.float32), 8000)
+    wrong.write_bytes(wrong.read_bytes()[:600])
+    with pytest.raises(UserError, match=r"7_lucas_31.wav is cut short: 556 of 10000 bytes"):
         fsdd(SMALL, tmp_path, tmp_path / "cache")
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
 

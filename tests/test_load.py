@@ -53,7 +53,7 @@ def test_every_experiment_builds_its_network(path, root):
 
 @given(
     name=st.sampled_from(sorted(NAMED)),
-    scale=st.sampled_from([0.1, 0.25, 1.0, 2.0]),
+    scale=st.sampled_from([None, 0.1, 0.25, 1.0, 2.0]),
     width=st.none() | st.integers(0, 80),
     share=st.none() | st.floats(0, 1),
     options=st.sampled_from([{}, {"bounds": "lingvo", "fill": "noise"}, {"p_S": 0.05, "fill": -1.5}]),
@@ -180,9 +180,15 @@ def test_overrides_lie_over_the_file(recipe, overrides, expected):
             "policies.1: unknown symbol 'tmax' of SpecSub; did you mean 't_max'?",
             id="symbol",
         ),
-        pytest.param(
-            "{policy: {operations: 3}}", "policy.operations is 3; input should be a valid tuple", id="no list"
-        ),
+        pytest.param("{policy: {operations: 3}}", "policy.operations is 3; expected a list", id="no list"),
+        pytest.param("{policies: [3]}", "policies.0 is 3; expected a name or a mapping", id="no policy"),
+        pytest.param("{training: 3}", "training is 3; expected a mapping", id="no mapping"),
+        pytest.param("{network: {arguments: 3}}", "network.arguments is 3; expected a mapping", id="no dict"),
+        pytest.param("{scale: -1}", "scale is -1.0; expected a factor above 0", id="scale"),
+        pytest.param("{policy: {scale: .nan}}", "policy: scale is nan; expected a factor", id="own scale"),
+        pytest.param("{corpus: fsdd, folds: [0, 7]}", "fold is 7; expected 0, 1 or 2", id="fold"),
+        pytest.param("{corpus: {name: fsdd, dev: 0}}", "corpus: dev is 0; expected 1 string or", id="none"),
+        pytest.param("{features: {lowest: -1}}", "features: lowest is -1.0; expected 0 Hz or more", id="Hz"),
         pytest.param(
             "{training: {report: bset}}", "training.report is 'bset'; input should be 'last' or", id="choice"
         ),

@@ -178,6 +178,12 @@ def test_genders_have_one_word_each(word, known):
     assert gender(word) == known
 
 
+def test_a_manifest_that_cannot_be_written_leaves_nothing(tmp_path):
+    with pytest.raises(UnicodeEncodeError):
+        write_manifest(tmp_path / "m.jsonl", [utterance(text="half of a pair: \ud800")])
+    assert list(tmp_path.iterdir()) == []
+
+
 def corpus_of(folder: Path, **speakers: str) -> Corpus:
     parts = {
         part: [utterance(id=f"{part}-{s}", speaker=s, audio=folder / "a.wav") for s in names]

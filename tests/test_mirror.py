@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from specaug import cli
+from specaug.study.mirror import Bell, Mirror
 
 BROKEN = """from models.bilstm import BiLSTMCTC
 
@@ -77,7 +78,22 @@ def test_the_rows_are_those_of_the_curve_on_disk(runs, seen):
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     logged = [{name: row[name] for name in rows[0]} for row in history(seen) if "epoch" in row]
     assert logged == rows
-    assert len(rows) == 4
+    assert [row["strength"] for row in rows] == [1.0] * 4
+
+
+def test_the_file_is_looked_at_for_an_epoch_and_not_for_each_step():
+    class Looked(Mirror):
+        def __init__(self) -> None:
+            self.times = 0
+
+        def look(self) -> None:
+            self.times += 1
+
+    bell = Bell(mirror := Looked())
+    bell.log_metrics({"policy/strength": 1.0}, step=5)
+    assert mirror.times == 0
+    bell.log_metrics({"epoch": 1, "step": 6}, step=6)
+    assert mirror.times == 1
 
 
 def test_the_table_holds_the_hypotheses(runs, seen):

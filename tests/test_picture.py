@@ -13,6 +13,7 @@ from specaug.augment.policy import LD, NONE, Policy
 from specaug.speech.audio import write_audio
 from specaug.speech.features import filterbank
 from specaug.speech.options import Features
+from specaug.study.expected import hides
 from specaug.study.picture import Spoken, panels, read, save, ticks
 
 OPTIONS = Features(mel=40)
@@ -75,6 +76,13 @@ def test_a_picture_is_written_whole(spoken, tmp_path, suffix):
     save(spoken, "mixed", MIXED, 0, [0], tmp_path / f"a{suffix}")
     assert [path.name for path in tmp_path.iterdir()] == [f"a{suffix}"]
     assert (tmp_path / f"a{suffix}").stat().st_size > 5000
+
+
+def test_the_title_says_how_much_the_policy_hides(spoken, tmp_path):
+    save(spoken, "LD", policy := LD.replaced(F=20), 0, [0], tmp_path / "a.svg")
+    text = (tmp_path / "a.svg").read_text()  # what is drawn stands there in comments
+    assert f"song, LD: {policy}" in text
+    assert hides(policy.coverage([len(spoken.features)], 40)) in text
 
 
 def test_an_animation_has_a_picture_an_epoch_and_no_two_are_alike(spoken, tmp_path):

@@ -2,6 +2,7 @@ import dataclasses
 import itertools
 import json
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from typing import get_args
 
 import pytest
@@ -71,6 +72,7 @@ LIBRISPEECH = {"train": ("a",), "dev": ("b",), "test": ("c",)}
 MANIFESTS = {"train": "a", "dev": "b", "test": ("c",), "title": "d", "synthetic": True}
 CORPORA = dict(zip(get_args(CorpusOptions), (FSDD, SPOKEN, LIBRISPEECH, MANIFESTS), strict=True))
 WIDE = PolicyChoice(name="LD", F=81)
+NAN, INF = float("nan"), float("inf")
 STUDY = ("policies", "seeds", "folds", "caption")  # which runs there are, and not what a run is
 
 
@@ -169,9 +171,16 @@ def test_the_scale_multiplies_w_and_t_and_leaves_given_fields():
 
 
 def test_the_scale_of_a_recipe_is_every_policys_that_has_none_of_its_own():
-    own = PolicyChoice(name="LB", scale=0.5)
-    recipe = Recipe(policies=(PolicyChoice(name="LB"), own), seeds=(0,), scale=0.1)
-    assert [run.policy.T for run in recipe.runs()] == [10, 50]
+    policies = (PolicyChoice(name="LB"), *(PolicyChoice(name="LB", scale=own) for own in (0.5, 1.0)))
+    recipe = Recipe(policies=policies, seeds=(0,), scale=0.1)
+    assert [run.policy.T for run in recipe.runs()] == [10, 50, 100]
+    assert [run.policy.scale for run in recipe.runs()] == [0.1, 0.5, 1.0]
+
+
+def test_a_run_says_its_scale_as_a_number_so_that_its_id_is_what_it_was():
+    ids = {run_id(Recipe(policy=PolicyChoice(name="LD", scale=own)).run()) for own in (None, 1.0)}
+    assert len(ids) == 1
+    assert Recipe(policy=PolicyChoice(name="LD")).run().policy.scale == 1.0
 
 
 @pytest.mark.parametrize(
@@ -192,7 +201,19 @@ def test_the_scale_of_a_recipe_is_every_policys_that_has_none_of_its_own():
         pytest.param(lambda: PolicyChoice(name="XX"), "unknown policy 'XX'; known: None, LB", id="policy"),
         pytest.param(lambda: PolicyChoice(p=1.5), "p .*is 1.5; expected a share", id="p"),
         pytest.param(lambda: PolicyChoice(m_T=-1), "m_T .*is -1; expected a whole number", id="m_T"),
-        pytest.param(lambda: PolicyChoice(scale=0.0), "0.0; expected a factor greater than 0", id="scale"),
+        *(
+            pytest.param(partial(kind, scale=value), f"scale is {value}; expected a factor above 0", id=what)
+            for kind in (PolicyChoice, partial(Recipe, policies=()))
+            for value, what in ((0.0, "no scale"), (-1.0, "scale"), (NAN, "scale NaN"), (INF, "scale inf"))
+        ),
+        pytest.param(
+            lambda: Recipe(corpus=Fsdd(), folds=(0, 7)), "fold is 7; expected 0, 1 or 2", id="no such fold"
+        ),
+        pytest.param(
+            lambda: Recipe(policies=(PolicyChoice(name="LD"), PolicyChoice(name="LD", scale=0.5)), scale=0.5),
+            "policies hold LD x 0.5 twice",
+            id="policy twice, once by its own scale",
+        ),
         pytest.param(lambda: Training(weight_decay=float("nan")), "weight_decay is nan; expected", id="NaN"),
     ],
 )

@@ -42,7 +42,8 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 def test_a_run_leaves_its_recipe_result_hypotheses_curves_and_checkpoints(finished):
     names = {path.name for path in finished.folder.iterdir()} - {".lock"}
-    assert names == {"recipe.yaml", "result.json", "hypotheses.jsonl", "curves.csv", "best.ckpt", "last.ckpt"}
+    of_training = {"curves.csv", "best.ckpt", "last.ckpt"}
+    assert names == {"recipe.yaml", "fingerprint", "result.json", "hypotheses.jsonl", *of_training}
 
 
 def test_the_kept_recipe_is_the_run(finished):
@@ -127,8 +128,10 @@ def test_check_leaves_no_run(tiny, tmp_path):
 
 def test_bad_utterances_are_skipped_and_listed_where_the_recipe_says_so(laboratory, tmp_path):
     (laboratory / "data" / "train-2.wav").write_bytes(b"")
-    execute(run := run_of(laboratory, tmp_path, "text.on_bad_utterance=skip"))
+    said: list[str] = []
+    execute(run := run_of(laboratory, tmp_path, "text.on_bad_utterance=skip"), say=said.append)
     (skipped,) = read_result(run.folder).skipped
+    assert said == [f"skipped 1 utterance; the first: {skipped}"]
     assert "train.jsonl:3: audio file" in skipped
     assert "train-2.wav is empty (0 bytes)" in skipped
     assert read_result(run.folder).steps == 12  # five utterances are three batches too

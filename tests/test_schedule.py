@@ -54,6 +54,8 @@ def test_steps_out_of_order_are_named(steps):
         ("batch", 0),
         ("batch", -1),
         ("peak", 0.0),
+        ("peak", float("inf")),
+        ("clip", float("inf")),
         ("clip", -1.0),
         ("evaluate_every", 0),
         ("devices", 0),
@@ -61,13 +63,13 @@ def test_steps_out_of_order_are_named(steps):
     ],
 )
 def test_an_option_that_is_not_more_than_0_is_named(name, value):
-    with pytest.raises(ValueError, match=f"{name} is {value}; expected more than 0"):
+    with pytest.raises(ValueError, match=f"{name} is {value}; expected more than 0, and finite"):
         Training(**{name: value})
 
 
-@pytest.mark.parametrize("value", [-0.1, float("nan")])
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
 def test_a_weight_decay_below_0_is_named(value):
-    with pytest.raises(ValueError, match=f"weight_decay is {value}; expected 0 or more"):
+    with pytest.raises(ValueError, match=f"weight_decay is {value}; expected 0 or more, and finite"):
         Training(weight_decay=value)
 
 

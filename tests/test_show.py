@@ -72,6 +72,10 @@ sys.exit(f"imported {slow}" if slow else 0)
         pytest.param(["LD", "--mel", "20"], "needs 27 mel channels; --mel is 20", id="fewer channels"),
         pytest.param(["LD", "--out", "a.bmp"], "expected a name that ends in .png, .svg, .pdf", id="format"),
         pytest.param(["LD", "--animate", "3"], "expected a name that ends in .gif", id="animation"),
+        pytest.param(
+            ["LD", "--animate", "0", "--out", "a.gif"], "--animate is 0; expected at least 1", id="no epoch"
+        ),
+        pytest.param(["LD", "--mel", "0"], "--mel is 0; expected at least 1 channel", id="no channel"),
         pytest.param(["LD", "--audio", "none.wav"], "none.wav does not exist", id="audio"),
     ],
 )
@@ -90,11 +94,21 @@ def test_a_mistake_is_one_line_and_writes_nothing(song, tmp_path, capsys, argume
         (["LD"], "show takes a policy, --audio and --out; or --policies"),
         (["--policies", "--lengths", "3,x"], "--lengths are 3,x; expected whole numbers of frames"),
         (["--policies", "--lengths", "0"], "--lengths are 0; expected whole numbers of frames"),
+        (["--policies", "--lengths", "500", "--mel", "0"], "--mel is 0; expected at least 1 channel"),
     ],
 )
 def test_what_is_missing_is_named(capsys, arguments, said):
     assert cli.main(["show", *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("samples", "status"), [(199, 2), (200, 0)])
+def test_an_utterance_shorter_than_a_window_is_named(tmp_path, capsys, samples, status):
+    path = tmp_path / "short.wav"
+    write_audio(path, sung("ab")[:samples], 8000)  # a window is 200 samples
+    assert cli.main(["show", "LB", "--audio", str(path), "--out", str(tmp_path / "a.png")]) == status
+    said = f"specaug: --audio is {path}, too short; expected at least 0.025 s\n"
+    assert capsys.readouterr().err == (said if status else "")
 
 
 def test_a_policy_on_the_command_line_is_that_of_a_recipe():

@@ -1,4 +1,6 @@
 import csv
+import subprocess
+import sys
 from dataclasses import replace
 
 import lightning as L
@@ -51,13 +53,15 @@ def test_a_ramp_never_falls_and_starts_at_0_and_ends_at_1(start, more):
     ("fields", "said"),
     [
         ({"of": "depths"}, "of is 'depths'; expected one of widths, counts"),
-        ({"start": -1}, "start is -1 and end 0"),
+        ({"start": -1}, "start is -1; expected a whole number, 0 or more"),
+        ({"patience": True}, "patience is True; expected a whole number"),
         ({"start": 5, "end": 5}, "start is 5 and end 5; expected steps, 0 <= start < end"),
         ({"rise": 1.5}, r"rise is 1.5; expected a share in \[0, 1\]"),
-        ({"patience": 0}, "patience is 0; expected at least 1"),
+        ({"patience": 0}, "patience is 0; expected a whole number, 1 or more"),
         ({"end": 5, "rise": 0.1}, "exclude each other"),
-        ({"epochs": ((3, 0.5), (1, 1.0))}, "epochs in order"),
-        ({"epochs": ((3, 1.5),)}, "epochs in order"),
+        ({"epochs": ((3, 0.5), (1, 1.0))}, "whole, from 0 on and in order"),
+        ({"epochs": ((3, 1.5),)}, r"epochs are \(\(3, 1\.5\),\); expected \(epoch, strength in"),
+        ({"epochs": ((-1, 0.5),)}, "whole, from 0 on and in order"),
     ],
 )
 def test_a_strength_that_makes_no_sense_is_refused(fields, said):
@@ -65,13 +69,32 @@ def test_a_strength_that_makes_no_sense_is_refused(fields, said):
         Strength(**fields)
 
 
+def test_a_number_that_is_not_whole_is_refused(root):
+    # In a process of its own, where the annotations are not checked before the values are
+    wrong = [("start", 2.5), ("end", 2.0), ("patience", 1.5), ("epochs", ((0.5, 0.5),))]
+    program = f"""
+from specaug.training.strength import Strength
+for name, value in {wrong}:
+    try:
+        Strength(**{{name: value}})
+    except ValueError as error:
+        print(error)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, check=True, capture_output=True, text=True
+    )
+    said = [line.split(";")[0] for line in run.stdout.splitlines()]
+    expected = [f"{name} {'are' if name == 'epochs' else 'is'} {value}" for name, value in wrong]
+    assert said == expected
+
+
 def test_widths_are_multiplied_and_half_a_frame_counts_as_one():
     assert str(weakened(LD, 0.25)) == "W=20 F=7 m_F=2 T=25 p=1.0 m_T=2"
     assert str(weakened(LD.replaced(T=50), 0.01)) == "W=1 F=0 m_F=2 T=1 p=1.0 m_T=2"
 
 
-def test_counts_are_multiplied_and_widths_stay():
-    assert str(weakened(LD, 0.5, of="counts")) == "W=80 F=27 m_F=1 T=100 p=1.0 m_T=1"
+def test_counts_are_multiplied_and_the_widths_of_what_has_none():
+    assert str(weakened(LD, 0.5, of="counts")) == "W=40 F=27 m_F=1 T=100 p=1.0 m_T=1"
 
 
 def test_values_without_a_unit_are_multiplied_as_they_are():
@@ -93,10 +116,21 @@ def test_a_strength_out_of_range_is_refused(strength, of):
         weakened(LD, strength, of)
 
 
-@pytest.mark.parametrize("kind", OPERATIONS.values(), ids=OPERATIONS)
-def test_every_operation_is_weaker_at_half_its_strength(kind):
-    full = kind(**{symbol: 8 for symbol in ("W", "F", "T") if symbol in kind().symbols()})
-    assert weakened(Policy((full,)), 0.5).operations[0] != full
+FULL = [
+    kind(**{symbol: 8 for symbol in ("W", "F", "T", "m_F", "m_T", "N") if symbol in kind().symbols()})
+    for kind in OPERATIONS.values()
+]
+BY_SHARE = [TimeMask(p=0.4, m_T=8), TimeMask(p=0.4, p_S=0.2, m_T=8), TimeMask(p=0.4, p_M=0.1, m_T=8)]
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5])
+@pytest.mark.parametrize("of", ["widths", "counts"])
+@pytest.mark.parametrize("full", [*FULL, *BY_SHARE], ids=str)
+def test_every_operation_is_weaker_below_full_strength(full, of, share):
+    before, after = full.symbols(), weakened(Policy((full,)), share, of).operations[0].symbols()
+    changed = [symbol for symbol in before if after[symbol] != before[symbol]]
+    assert changed
+    assert all(after[symbol] < before[symbol] for symbol in changed)
 
 
 def test_what_a_weaker_policy_hides_a_stronger_one_hides_from_the_same_start_or_before():
@@ -152,11 +186,17 @@ LENGTHS, IDS = torch.tensor([40, 31]), ["a", "b"]
 SMALL = LD.scaled(0.1).replaced(F=8)
 
 
-def fitted(strength: Strength, wers: list[float], name: str = "dev/wer", **trainer) -> tuple[Augment, list]:
-    augment, module = Augment(SMALL, seed=3, strength=strength), Somebodys(wers, name)
+def batches(count: int) -> torch.utils.data.DataLoader:
+    """The same batch so many times."""
     batch = {"features": FEATURES, "lengths": LENGTHS, "ids": IDS}
-    loader = torch.utils.data.DataLoader([batch, batch], batch_size=None)
-    quiet_trainer(len(wers), augment).fit(module, loader, loader, **trainer)
+    return torch.utils.data.DataLoader([batch] * count, batch_size=None)
+
+
+def fitted(
+    strength: Strength, wers: list[float], name: str = "dev/wer", steps: int = 2
+) -> tuple[Augment, list]:
+    augment, module = Augment(SMALL, seed=3, strength=strength), Somebodys(wers, name)
+    quiet_trainer(len(wers), augment).fit(module, batches(steps), batches(1))
     return augment, module.seen
 
 
@@ -177,6 +217,10 @@ def by_hand(strengths: list[float], of: str = "widths") -> list[torch.Tensor]:
         pytest.param(Strength(end=4, of="counts"), [0, 0.25, 0.5, 0.75, 1, 1], id="ramp of counts"),
         pytest.param(Strength(epochs=((1, 0.5),)), [0, 0, 0.5, 0.5, 0.5, 0.5], id="by epoch"),
         pytest.param(Strength(rise=0.5), [0, 0, 0.5, 0.5, 0, 0], id="closed loop"),
+        pytest.param(Strength(rise=0.5, start=3), [0, 0, 0, 0, 0.5, 0.5], id="closed loop from a step on"),
+        pytest.param(
+            Strength(rise=0.5, start=4), [0, 0, 0, 0, 0.5, 0.5], id="from a step with a pass over dev"
+        ),
     ],
 )
 def test_each_step_sees_the_policy_at_its_strength(strength, expected):
@@ -189,20 +233,31 @@ def test_the_policies_in_force_are_kept_with_the_steps_at_which_they_changed():
     assert augment.in_force == [(0, "nothing"), (2, str(weakened(SMALL, 0.5))), (3, str(SMALL))]
 
 
-def test_the_loggers_are_told_of_every_change(tmp_path):
+def test_a_loop_that_starts_late_begins_with_its_first_rise():
+    augment, _ = fitted(Strength(rise=0.25, start=13), [0.9, 0.8, 0.7, 0.6, 0.5], steps=4)
+    assert augment.in_force == [(0, "nothing"), (16, str(weakened(SMALL, 0.25)))]
+
+
+def test_a_loop_does_not_hear_a_pass_over_dev_outside_training():
+    augment = Augment(SMALL, strength=Strength(rise=0.25))
+    trainer, module = quiet_trainer(1, augment), Somebodys([0.5])
+    for rate in (0.5, 0.4):
+        module.wers = [rate]
+        trainer.validate(module, batches(1), verbose=False)
+    assert augment.loop == Loop(0.25, 1)
+
+
+@pytest.mark.parametrize("strength", [Strength(), Strength(start=1), Strength(end=4)], ids=str)
+def test_the_loggers_are_told_at_every_step(tmp_path, strength):
     logger = CSVLogger(tmp_path)
-    augment, module = Augment(SMALL, strength=Strength(start=1)), Somebodys([0.5])
-    batch = {"features": FEATURES, "lengths": LENGTHS, "ids": IDS}
-    loader = torch.utils.data.DataLoader([batch] * 50, batch_size=None)
-    trainer = quiet_trainer(1, augment)
+    trainer = quiet_trainer(1, Augment(SMALL, strength=strength))
     trainer.loggers = [logger]
-    trainer.fit(module, loader, loader)
+    trainer.fit(Somebodys([0.5]), batches(50), batches(1))
     logger.save()
     with next(tmp_path.rglob("metrics.csv")).open() as file:
-        rows = [
-            (row["step"], row["policy/strength"]) for row in csv.DictReader(file) if row["policy/strength"]
-        ]
-    assert rows == [("0", "0.0"), ("1", "1.0")]
+        rows = [row for row in csv.DictReader(file) if row["policy/strength"]]
+    told = {int(row["step"]): float(row["policy/strength"]) for row in rows}
+    assert told == {step: strength.at(step, 0, 0.0) for step in range(50)}
 
 
 def test_a_metric_that_nobody_logs_is_refused_by_name():

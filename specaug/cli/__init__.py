@@ -1,6 +1,7 @@
 """The command line: verbs and nothing else. What is slow to import is imported by the verb that needs it."""
 
 import argparse
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 from specaug.cli import dashboard, data, plan, report, runs, show, sweep, tables, triage
 from specaug.cli.common import add_verb, complain
-from specaug.errors import UserError
+from specaug.errors import Diverged, UserError
 
 EXAMPLES = """examples:
   specaug ablate experiments/demo.yaml                       None, LB and LD on synthetic speech, in minutes
@@ -37,17 +38,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         sweep.joined(given)
     )  # argparse takes no overrides behind an option
     if any(word.startswith("-") or not hasattr(arguments, "overrides") for word in rest):
-        top.error(f"unrecognized arguments: {' '.join(rest)}")
+        top.error(f"unrecognized arguments: {' '.join(shown(rest))}")
     if rest:
         arguments.overrides += rest
     try:
         return int(arguments.verb(arguments))
+    except Diverged as error:
+        return complain(str(error), 1)
     except UserError as error:
         return complain(str(error), 2)
     except OSError as error:
         return complain(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
     except KeyboardInterrupt:
-        return complain(f"interrupted; what is done is kept. To go on: specaug {shlex.join(given)}", 130)
+        return complain(
+            f"interrupted; what is done is kept. To go on: specaug {shlex.join(shown(given))}", 130
+        )
+
+
+def shown(words: Sequence[str]) -> Sequence[str]:
+    """The words of a command without the passwords in its URLs."""
+    if not any("://" in word for word in words):
+        return words
+    from specaug.study.sweep.storage import hidden
+
+    return [re.sub(r"\w[\w+]*://.*", lambda url: hidden(url[0]), word, flags=re.DOTALL) for word in words]
 
 
 def parser() -> argparse.ArgumentParser:

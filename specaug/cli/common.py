@@ -2,10 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from specaug.errors import UserError
 from specaug.study.loggers import LOGGERS, Logs
 
 WIDTH = 110  # columns of text
@@ -21,26 +22,42 @@ def add_verb(
     verbs: Any, name: str, what: str, run: Callable[[argparse.Namespace], int], example: str
 ) -> argparse.ArgumentParser:
     """A verb with its help and one example."""
-    verb: argparse.ArgumentParser = verbs.add_parser(
+    verb = _explained(verbs, name, what, example)
+    verb.set_defaults(verb=run)
+    return verb
+
+
+def add_group(verbs: Any, name: str, what: str, example: str, metavar: str) -> Any:
+    """A verb that has verbs of its own, with its help and one example."""
+    return _explained(verbs, name, what, example).add_subparsers(required=True, metavar=metavar)
+
+
+def _explained(verbs: Any, name: str, what: str, example: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(
         name,
         help=what,
         description=f"{what[0].upper()}{what[1:]}.",
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verb.set_defaults(verb=run)
-    return verb
+    return parser
 
 
-def add_recipe(verb: argparse.ArgumentParser) -> None:
-    """What the verbs that train have in common."""
+def add_recipe(verb: argparse.ArgumentParser, overrides: str) -> None:
+    """What the verbs that train have in common; `overrides` are some that this one takes."""
     verb.add_argument("recipe", type=Path, metavar="RECIPE", help="a YAML file in a laboratory")
-    verb.add_argument(
-        "overrides", nargs="*", metavar="KEY=VALUE", help="policy=LD policy.F=15 training.batch=8"
-    )
+    verb.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help=overrides)
     verb.add_argument("--print-config", action="store_true", help="print the resolved recipe and stop")
     add_folders(verb)
     add_logger(verb)
+
+
+def refuse(overrides: Sequence[str], verb: str, instead: Mapping[str, str]) -> None:
+    """Raise UserError at an override that would be passed over, being for another verb, and say what to write instead."""
+    for override in overrides:
+        key = override.partition("=")[0].partition(".")[0]
+        if key in instead:
+            raise UserError(f"override {override!r}: {key} is for `specaug {verb}`; expected {instead[key]}")
 
 
 def add_data(verb: argparse.ArgumentParser) -> None:

@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from specaug.cli.common import add_recipe, add_verb, places
+from specaug.cli.common import add_group, add_recipe, add_verb, places, refuse
 from specaug.errors import UserError
 
 
 def add_data(verbs: Any) -> None:
     """`specaug data ...`."""
-    group = verbs.add_parser("data", help="fetch, make, check and convert corpora")
-    kinds = group.add_subparsers(required=True, metavar="WHAT")
+    example = "specaug data check my/train.jsonl"
+    kinds = add_group(verbs, "data", "fetch, make, check and convert corpora", example, "WHAT")
     verb = add_verb(kinds, "fsdd", "fetch FSDD, 27 MB", data_fsdd, "specaug data fsdd --download")
     verb.add_argument("--download", action="store_true", help="from its public repository, with git")
     verb.add_argument("--data", type=Path, metavar="DIR", help="into this folder (SPECAUG_DATA, else data/)")
@@ -21,7 +21,7 @@ def add_data(verbs: Any) -> None:
     verb = add_verb(
         kinds, "make", "make the corpus and the features of a recipe", data_make, "specaug data make RECIPE"
     )
-    add_recipe(verb)
+    add_recipe(verb, "corpus.fold=1 features.mel=40")
     verb = add_verb(
         kinds, "check", "print what is wrong with a manifest", data_check, "specaug data check train.jsonl"
     )
@@ -52,6 +52,7 @@ def data_make(arguments: argparse.Namespace) -> int:
     from specaug.study.load import load
     from specaug.study.screen import Screen
 
+    refuse(arguments.overrides, "ablate", {"folds": "corpus.fold=0"})
     recipe = load(arguments.recipe, arguments.overrides)
     with Screen(1) as screen:
         from specaug.study.run import Run, check
@@ -78,8 +79,10 @@ def data_convert(arguments: argparse.Namespace) -> int:
     """Write the manifest."""
     from specaug.speech.convert import from_kaldi, from_lhotse
     from specaug.speech.manifest import write_manifest
+    from specaug.study.places import space
 
     utterances = {"kaldi": from_kaldi, "lhotse": from_lhotse}[arguments.kind](arguments.source)
-    write_manifest(arguments.manifest, utterances)
+    with space(arguments.manifest.absolute().parent):
+        write_manifest(arguments.manifest, utterances)
     sys.stdout.write(f"{arguments.manifest}\t{len(utterances)} utterances\n")
     return 0

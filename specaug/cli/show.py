@@ -40,7 +40,11 @@ def add_show(verbs: Any) -> None:
     verb.add_argument(
         "--animate", type=int, default=1, metavar="N", help="N epochs from --epoch on, as a GIF"
     )
-    verb.add_argument("--policies", action="store_true", help="print all named policies with what they hide")
+    verb.add_argument(
+        "--policies",
+        action="store_true",
+        help="print all named policies with what they hide at full strength",
+    )
     verb.add_argument(
         "--lengths",
         default=",".join(map(str, LENGTHS)),
@@ -53,6 +57,10 @@ def add_show(verbs: Any) -> None:
 
 def show(arguments: argparse.Namespace) -> int:
     """Write a picture, or print the table."""
+    if arguments.mel < 1:
+        raise UserError(f"--mel is {arguments.mel}; expected at least 1 channel")
+    if arguments.animate < 1:
+        raise UserError(f"--animate is {arguments.animate}; expected at least 1 epoch")
     if arguments.policies:
         sys.stdout.write(table(arguments))
         return 0
@@ -61,14 +69,17 @@ def show(arguments: argparse.Namespace) -> int:
     from specaug.study.choose import chosen
 
     formats = FORMATS if arguments.animate == 1 else (".gif",)
-    if arguments.out.suffix not in formats or arguments.animate < 1:
+    if arguments.out.suffix not in formats:
         raise UserError(f"--out is {arguments.out}; expected a name that ends in {', '.join(formats)}")
     choice = chosen(arguments.policy, arguments.overrides)
     policy = choice.policy()
     from specaug.speech.options import Features
     from specaug.study.picture import read, save
 
-    spoken = read(arguments.audio, Features(mel=arguments.mel))
+    options = Features(mel=arguments.mel)
+    spoken = read(arguments.audio, options)
+    if not len(spoken.features):
+        raise UserError(f"--audio is {arguments.audio}, too short; expected at least {options.window} s")
     if policy.channels > arguments.mel:
         raise UserError(f"{policy} needs {policy.channels} mel channels; --mel is {arguments.mel}")
     epochs = range(arguments.epoch, arguments.epoch + arguments.animate)
@@ -87,7 +98,7 @@ def table(arguments: argparse.Namespace) -> str:
         lengths = [int(length) for length in arguments.lengths.split(",")]
     except ValueError:
         lengths = []
-    if not lengths or min(lengths) < 1 or arguments.mel < 1:
+    if not lengths or min(lengths) < 1:
         raise UserError(
             f"--lengths are {arguments.lengths}; expected whole numbers of frames, as in 300,1000"
         )

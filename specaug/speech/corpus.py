@@ -1,18 +1,16 @@
 """A corpus: a folder with one manifest per part, made once from its source."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from specaug.errors import UserError
 from specaug.speech.manifest import Utterance, read_manifest, write_manifest
+from specaug.speech.once import make_once
 
 TRAIN, DEV = "train", "dev"
+INDEX = "corpus.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +37,12 @@ def build_once(folder: Path, write: Write) -> Corpus:
     `write` puts audio under the folder it is given and returns the corpus with paths inside it.
     Two processes at once wait for each other.
     """
-    if (folder / "corpus.json").is_file():  # no lock to take, so that others' cache may be read-only
-        return read_corpus(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f"{folder.name}.lock")):
-        if not (folder / "corpus.json").is_file():
-            partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            try:
-                write_corpus(partial, write(partial))
-                read_corpus(partial)  # what cannot be read back is not kept
-                partial.chmod(0o755)
-                partial.rename(folder)
-            finally:
-                shutil.rmtree(partial, ignore_errors=True)
+
+    def build(partial: Path) -> None:
+        write_corpus(partial, write(partial))
+        read_corpus(partial)  # what cannot be read back is not kept
+
+    make_once(folder, INDEX, build)
     return read_corpus(folder)
 
 
@@ -65,12 +56,12 @@ def write_corpus(folder: Path, corpus: Corpus) -> None:
         "synthetic": corpus.synthetic,
         "parts": list(corpus.parts),
     }
-    (folder / "corpus.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    (folder / INDEX).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
 def read_corpus(folder: Path) -> Corpus:
     """The corpus that `write_corpus` left in `folder`."""
-    facts = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+    facts = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     parts = {part: read_manifest(folder / f"{part}.jsonl") for part in facts["parts"]}
     return Corpus(facts["name"], facts["title"], facts["synthetic"], parts)
 

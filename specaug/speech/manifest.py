@@ -109,8 +109,12 @@ def write_manifest(path: Path, utterances: Iterable[Utterance]) -> None:
     """Write a manifest under a temporary name, then rename it: it is whole or it is not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text("".join(manifest_line(u, path.parent) + "\n" for u in utterances), encoding="utf-8")
-    partial.rename(path)
+    try:
+        lines = "".join(manifest_line(u, path.parent) + "\n" for u in utterances)
+        partial.write_text(lines, encoding="utf-8")
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def gender(word: str) -> str:

@@ -1,5 +1,6 @@
 """What a recipe may say of features and text. Plain dataclasses: nothing here is slow to import."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,8 @@ class Features:
     def __post_init__(self) -> None:
         if self.mel < 1:
             raise ValueError(f"mel is {self.mel}; expected at least 1 channel")
+        if not 0 <= self.lowest < math.inf:
+            raise ValueError(f"lowest is {self.lowest}; expected 0 Hz or more")
         if not SHORTEST <= self.shift <= self.window <= LONGEST:
             expected = f"expected more than 0 (at least {SHORTEST}), at most window ({self.window}), that at most {LONGEST}"
             raise ValueError(f"shift is {self.shift}; {expected} seconds")

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -11,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from specaug.errors import UserError
@@ -32,6 +29,7 @@ from specaug.speech.corpus import Corpus
 from specaug.speech.features import log_mel, normalised
 from specaug.speech.kinds import Tell
 from specaug.speech.manifest import Utterance, fingerprint
+from specaug.speech.once import make_once
 from specaug.speech.options import Features, Text
 from specaug.speech.text import Alphabet
 
@@ -157,26 +155,20 @@ def build_store(
 
     The first utterance with a `problem` raises UserError; nothing is left behind then.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f"{folder.name}.lock")):
-        if (folder / INDEX).is_file():
-            return
-        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
-            readings = {}
-            with (partial / DATA).open("wb") as data:
-                for done, u in enumerate(utterances, 1):
-                    rows, reading = compute(u, features)
-                    if found := problem(u, reading):
-                        raise UserError(str(found))
-                    data.write(rows.tobytes())
-                    readings[u.id] = (reading.frames, reading.rate, reading.fault)
-                    progress("features", done, len(utterances))
-            (partial / INDEX).write_text(json.dumps(readings), encoding="utf-8")
-            partial.chmod(0o755)
-            partial.rename(folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+
+    def build(partial: Path) -> None:
+        readings = {}
+        with (partial / DATA).open("wb") as data:
+            for done, u in enumerate(utterances, 1):
+                rows, reading = compute(u, features)
+                if found := problem(u, reading):
+                    raise UserError(str(found))
+                data.write(rows.tobytes())
+                readings[u.id] = (reading.frames, reading.rate, reading.fault)
+                progress("features", done, len(utterances))
+        (partial / INDEX).write_text(json.dumps(readings), encoding="utf-8")
+
+    make_once(folder, INDEX, build)
 
 
 def compute(utterance: Utterance, features: Features) -> tuple[Rows, Reading]:

@@ -15,8 +15,9 @@ from typing import Any
 from specaug.errors import UserError
 from specaug.speech.prepare import Prepared
 from specaug.study.choice import PolicyChoice
-from specaug.study.expected import expected, hides
+from specaug.study.expected import at_full_strength, hides
 from specaug.study.loggers import OFFLINE, Logs
+from specaug.study.origin import left_out, same_data
 from specaug.study.places import Places
 from specaug.study.recipe import Recipe, run_id
 from specaug.study.run import Run, check, execute
@@ -166,16 +167,23 @@ def ready(experiment: str, recipe: Recipe, places: Places, screen: Screen) -> li
         raise UserError("the recipe has no policies or no seeds; expected at least one of each")
     missing = [run for run in runs if not run.finished]
     seen: dict[str, Prepared] = {}
-    for run in missing:  # policies and seeds share a corpus and a network
-        alike = run_id(replace(run.recipe, policy=PolicyChoice(), seed=0))
-        if alike not in seen:
-            seen[alike] = check(run, screen.loading)
+    for run in missing:
+        if alike(run) not in seen:
+            data = seen[alike(run)] = check(run, screen.loading)
+            same_data([one.folder for one in runs if alike(one) == alike(run)], data)
+            if data.skipped:
+                screen.say(left_out(data))
     for run in {run.recipe.policy.label: run for run in missing}.values():
-        data = next(iter(seen.values()))
+        policy, data = run.recipe.policy, next(iter(seen.values()))
         screen.say(
-            f"{run.recipe.policy.label}: {run.recipe.policy.policy()}{hides(expected(run.recipe, data))}"
+            f"{policy.label}: {policy.policy()}{hides(at_full_strength(run.recipe, data), policy.strength)}"
         )
     return runs
+
+
+def alike(run: Run) -> str:
+    """What runs have in common that share a corpus and a network: all but policy and seed."""
+    return run_id(replace(run.recipe, policy=PolicyChoice(), seed=0))
 
 
 def run_all(

@@ -1,5 +1,6 @@
 """How a recipe writes a policy: by name, scaled in time, with other values, and with further operations."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from inspect import signature
@@ -21,14 +22,15 @@ SYMBOLS = tuple(USUAL)
 class PolicyChoice:
     """A policy by name, scaled in time, with any of its values replaced (under the papers' symbols).
 
-    `scale` multiplies what the named policy counts in frames; values that are given here are taken as they are.
+    `scale` multiplies what the named policy counts in frames, where it says none by the recipe's; values that are given
+    here are taken as they are.
     `operations` come after those of the named policy (`name: None` has none): each is a name, or a name with
     its values, as in `{SpecSub: {t_max: 20}}`.
     """
 
     name: str = "None"
     label: str = ""  # in tables; made from the rest where it is empty
-    scale: float = 1.0
+    scale: float | None = None
     W: int | None = None
     F: int | None = None
     m_F: int | None = None  # noqa: N815 (the paper's symbol)
@@ -44,9 +46,15 @@ class PolicyChoice:
     strength: Strength = field(default_factory=Strength)  # as training goes on
 
     def __post_init__(self) -> None:
+        check_scale(self.times)
         if self.name not in NAMED:
             raise ValueError(f"unknown policy {self.name!r}{hint(self.name, NAMED)}")
         self.policy()
+
+    @property
+    def times(self) -> float:
+        """The factor of what is counted in frames."""
+        return 1.0 if self.scale is None else self.scale
 
     def policy(self) -> Policy:
         """The policy that is meant."""
@@ -62,13 +70,14 @@ class PolicyChoice:
             for one in self.operations
             for name, values in one.items()
         )
-        return replace(self, label=self.label or self.title(), operations=operations, **self._values())
+        label = self.label or self.title()
+        return replace(self, label=label, scale=self.times, operations=operations, **self._values())
 
     def title(self) -> str:
         """What a table calls it: LD, LD x 0.25, LD x 0.25 p=0.2, LB + SpecSub(t_max=20)."""
-        values, usual = self._values(), values_of(NAMED[self.name].scaled(time=self.scale))
+        values, usual = self._values(), values_of(NAMED[self.name].scaled(time=self.times))
         changed = [f"{symbol}={values[symbol]}" for symbol in SYMBOLS if values[symbol] != usual[symbol]]
-        scale = [f"x {self.scale:g}"] if self.scale != 1 and self.name != "None" else []
+        scale = [f"x {self.times:g}"] if self.times != 1 and self.name != "None" else []
         named = " ".join([self.name, *scale, *changed])
         further = [
             written(operation(name, values)) for one in self.operations for name, values in one.items()
@@ -78,12 +87,18 @@ class PolicyChoice:
 
     def _values(self) -> dict[str, Any]:
         """What `paper_policy` takes: the named policy's values, and over them those given here."""
-        usual = values_of(NAMED[self.name].scaled(time=self.scale))
+        usual = values_of(NAMED[self.name].scaled(time=self.times))
         given = {symbol: getattr(self, symbol) for symbol in SYMBOLS}
         values = usual | {symbol: value for symbol, value in given.items() if value is not None}
         if self.p_S is not None and self.T is None and not usual["T"]:
             values["T"] = None  # p_S alone bounds the width, where the named policy has no time masks
         return values
+
+
+def check_scale(scale: float) -> None:
+    """Raise ValueError where numbers of frames cannot be multiplied by it."""
+    if not 0 < scale < math.inf:
+        raise ValueError(f"scale is {scale}; expected a factor above 0")
 
 
 def values_of(policy: Policy) -> dict[str, Any]:

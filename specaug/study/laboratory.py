@@ -3,11 +3,12 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 
 from specaug.errors import UserError
+from specaug.study.places import space
 
 FOLDERS = ("experiments", "models", "sweeps")
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -16,16 +17,17 @@ PACKAGE = Path(__file__).resolve().parent.parent
 def init(target: Path) -> list[Path]:
     """Lay out a laboratory in `target` and return the files written.
 
-    Raises UserError, before anything is written, naming the first file or folder that stands in the way.
+    Raises UserError, before anything is written, naming the first file or folder that stands in the way; and where
+    there is no space, after what was written is removed.
     """
     source = _source()
     files = [path.relative_to(source) for path in _files(source)]
     for file in files:
         _check_free(target, file)
-    for file in files:
-        (target / file).parent.mkdir(parents=True, exist_ok=True)
-        with (target / file).open("xb") as copy:  # x: a file that appeared meanwhile is kept
-            copy.write((source / file).read_bytes())
+    with space(target), ExitStack() as undo:
+        for file in files:
+            _copy(source / file, target / file, undo)
+        undo.pop_all()
     return [target / file for file in files]
 
 
@@ -80,6 +82,16 @@ def _check_free(target: Path, file: Path) -> None:
     for folder in (target / file).parents:
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{folder}: is a file; expected a folder")
+
+
+def _copy(source: Path, target: Path, undo: ExitStack) -> None:
+    """Copy a file and make its folders; `undo` learns how to take back each of them."""
+    for folder in reversed([folder for folder in target.parents if not folder.exists()]):
+        folder.mkdir()
+        undo.callback(folder.rmdir)
+    with target.open("xb") as copy:  # x: a file that appeared meanwhile is kept
+        undo.callback(target.unlink)
+        copy.write(source.read_bytes())
 
 
 def _models() -> dict[str, ModuleType]:

@@ -15,6 +15,11 @@ from specaug.study.nearest import hint
 from specaug.study.recipe import CORPORA, Recipe
 from specaug.training.strength import Strength
 
+SHAPES = {
+    "dataclass_type": "a mapping",
+    "dict_type": "a mapping",
+    "tuple_type": "a list",
+}  # as YAML calls them
 EXTENDS = "extends"
 DEEPEST = 8  # parents of a recipe; more are a circle
 
@@ -110,6 +115,9 @@ def message(error: ValidationError, kind: type = Recipe) -> str:
     what = str(first["msg"]).removeprefix("Value error, ")
     if fault == "value_error":
         return f"{key}: {what}" if key else what
+    if fault in SHAPES:
+        named = (first.get("ctx") or {}).get("class_name") == PolicyChoice.__name__
+        what = f"expected {'a name or ' if named else ''}{SHAPES[fault]}"
     return f"{key} is {first['input']!r}; {what[0].lower()}{what[1:]}"
 
 

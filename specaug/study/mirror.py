@@ -89,8 +89,9 @@ class Bell(Logger):
         return ""
 
     def log_metrics(self, metrics: dict[str, Any], step: int | None = None) -> None:
-        """A row was written."""
-        self.mirror.look()
+        """Where it is an epoch's, its row was written; a step's are dropped."""
+        if "epoch" in metrics:
+            self.mirror.look()
 
     def log_hyperparams(self, *arguments: Any, **options: Any) -> None:
         """The view knows them."""

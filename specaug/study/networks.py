@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import traceback
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,25 +13,60 @@ from specaug.errors import UserError
 from specaug.study.nearest import hint
 from specaug.study.recipe import Network
 
+EXPECTED = {
+    "int": "a whole number",
+    "float": "a number (0.1 or 1.0e-1)",
+    "str": "text",
+    "bool": "true or false",
+}
+
 
 def build(network: Network, mel: int, vocab: int, laboratory: Path) -> nn.Module:
     """The network, with fresh weights from torch's generator; its laboratory is on the import path.
 
-    Raises UserError where the path or an argument is not known, or the network refuses its arguments.
+    Raises UserError where the path or an argument is not known, the network refuses its arguments, or fails.
     """
     kind = find_class(network.path, laboratory)
-    known = [name for name in inspect.signature(kind).parameters if name not in ("mel", "vocab")]
-    for name in network.arguments:
-        if name not in known:
-            raise UserError(f"network {network.path}: unknown argument {name!r}{hint(name, known)}")
+    check_arguments(network, kind)
     try:
         built = kind(mel=mel, vocab=vocab, **network.arguments)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except ValueError as error:  # as a network refuses a value
         raise UserError(f"network {network.path}: {error}") from None
+    except Exception as error:  # noqa: BLE001 (whatever the code of a network may raise)
+        raise UserError(f"network {network.path}: {told(error, network.path, laboratory)}") from None
     for call in ("loss", "transcribe"):
         if not callable(getattr(built, call, None)):
             raise UserError(f"network {network.path} has no method {call!r}; expected loss and transcribe")
     return cast(nn.Module, built)
+
+
+def check_arguments(network: Network, kind: Any) -> None:
+    """Raise UserError where an argument is unknown, or of another type than the network's code says."""
+    known = {
+        name: parameter.annotation
+        for name, parameter in inspect.signature(kind).parameters.items()
+        if name not in ("mel", "vocab")
+    }
+    for name, value in network.arguments.items():
+        if name not in known:
+            raise UserError(f"network {network.path}: unknown argument {name!r}{hint(name, known)}")
+        wanted, given = getattr(known[name], "__name__", str(known[name])), type(value).__name__
+        if wanted in EXPECTED and given != wanted and (wanted, given) != ("float", "int"):
+            raise UserError(
+                f"network {network.path}: argument {name} is {value!r}; expected {EXPECTED[wanted]}"
+            )
+
+
+def told(error: Exception, path: str, laboratory: Path) -> str:
+    """Where in the code of a network an error comes from, as far as that lies in the laboratory, its type, its text."""
+    own = laboratory.resolve() / path.partition(".")[0]
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    text = (str(error).splitlines() or [""])[0]
+    if isinstance(error, SyntaxError):  # it has no frame of its own
+        frames, text = [*frames, (str(error.filename), error.lineno)], error.msg
+    places = [(Path(file), line) for file, line in frames if Path(file).with_suffix("").is_relative_to(own)]
+    at = [f"{file.relative_to(own.parent)}:{line}: " for file, line in places[-1:]]
+    return f"{''.join(at)}{type(error).__name__}: {text}"
 
 
 def find_class(path: str, laboratory: Path) -> Any:
@@ -38,9 +74,10 @@ def find_class(path: str, laboratory: Path) -> Any:
     module, _, name = path.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), name, None) if module else None
-    except ModuleNotFoundError as error:
-        if error.name and not module.startswith(error.name):
-            raise
+    except Exception as error:  # noqa: BLE001 (whatever the code of a network may raise)
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if not missing or not f"{module}.".startswith(f"{missing}."):
+            raise UserError(f"network {path}: {told(error, path, laboratory)}") from None
         found = None
     if not inspect.isclass(found) or not issubclass(found, nn.Module):
         raise UserError(f"unknown network {path!r}{hint(path, known_networks(laboratory))}")
@@ -52,9 +89,17 @@ def known_networks(laboratory: Path) -> list[str]:
     return [
         f"models.{file.stem}.{node.name}"
         for file in sorted((laboratory / "models").glob("*.py"))
-        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        for node in statements(file)
         if isinstance(node, ast.ClassDef) and "arg='vocab'" in ast.dump(node)
     ]
+
+
+def statements(file: Path) -> list[ast.stmt]:
+    """What a Python file consists of; nothing where it is none, which is told when it is asked for."""
+    try:
+        return ast.parse(file.read_text(encoding="utf-8")).body
+    except (SyntaxError, ValueError):  # ValueError: no text
+        return []
 
 
 def outputs_of(network: nn.Module, frames: int) -> int:

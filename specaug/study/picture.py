@@ -22,6 +22,7 @@ from specaug.augment.warp import Warp
 from specaug.speech.audio import read_wave
 from specaug.speech.features import log_mel, normalised
 from specaug.speech.options import Features
+from specaug.study.expected import hides
 
 mpl.use("Agg")  # no window: also on a machine without a screen
 
@@ -142,9 +143,10 @@ def mels(hertz: float) -> float:
 
 def save(spoken: Spoken, name: str, policy: Policy, seed: int, epochs: Sequence[int], out: Path) -> None:
     """The picture of one epoch, or an animation (GIF) over several, written whole or not at all."""
+    hidden = hides(policy.coverage([len(spoken.features)], spoken.options.mel))
     figures = []
     for epoch in epochs:
-        title = f"{spoken.name}, {name}: {policy}; seed {seed}, epoch {epoch}"
+        title = f"{spoken.name}, {name}: {policy}\nseed {seed}, epoch {epoch}{hidden}"
         figures.append(drawn(spoken, title, panels(spoken, policy, seed, epoch)))
     partial = out.with_name(f".{out.name}")
     try:

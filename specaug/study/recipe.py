@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Discriminator, Tag
 from specaug.augment.policy import written
 from specaug.speech.corpora.options import CorpusOptions, Fsdd, LibriSpeech, Manifests, Spoken
 from specaug.speech.options import Features, Text
-from specaug.study.choice import PolicyChoice, spelled
+from specaug.study.choice import PolicyChoice, check_scale, spelled
 from specaug.training.options import Training
 
 SEEDS = 2**63  # what torch and the keys of draws take
@@ -62,7 +62,9 @@ class Recipe:
     training: Training = field(default_factory=Training)
     policy: AnyPolicy = field(default_factory=PolicyChoice)
     seed: int = 0
-    scale: float = 1.0  # of every policy's W and T, for utterances shorter than the paper's
+    scale: float = (
+        1.0  # of the W and T of every policy that says none itself, for utterances shorter than the paper's
+    )
     policies: tuple[AnyPolicy, ...] = tuple(PolicyChoice(name=name) for name in ("None", "LB", "LD"))
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     folds: tuple[int, ...] = ()
@@ -72,13 +74,15 @@ class Recipe:
         if not all(0 <= seed < SEEDS for seed in (self.seed, *self.seeds)):
             given = (self.seed, *self.seeds)
             raise ValueError(f"seeds are {given}; expected whole numbers, 0 or more and below {SEEDS}")
-        for name in ("policies", "seeds", "folds"):
-            values = getattr(self, name)
-            if twice := [value for value in values if values.count(value) > 1]:
-                what = twice[0].title() if name == "policies" else twice[0]
-                raise ValueError(f"{name} hold {what} twice; expected each once")
+        check_scale(self.scale)
+        whole = [self.scaled(choice).resolved() for choice in self.policies]
+        each_once("policies", whole, [choice.label for choice in whole])
+        each_once("seeds", self.seeds, self.seeds)
+        each_once("folds", self.folds, self.folds)
         if self.folds and not isinstance(self.corpus, Fsdd):
             raise ValueError(f"folds are {self.folds}; the corpus {self.corpus.name} has none")
+        for fold in self.folds:
+            self._folded(fold)
         for choice in (self.policy, *self.policies):
             fits(choice, self.features.mel)
 
@@ -100,7 +104,14 @@ class Recipe:
 
     def scaled(self, choice: PolicyChoice) -> PolicyChoice:
         """A policy as this experiment means it, unless it says its own scale."""
-        return replace(choice, scale=self.scale) if choice.scale == 1.0 else choice
+        return replace(choice, scale=self.scale) if choice.scale is None else choice
+
+
+def each_once(name: str, values: Sequence[object], called: Sequence[object]) -> None:
+    """Raise ValueError where a value stands twice in a list of the recipe."""
+    for value, what in zip(values, called, strict=True):
+        if values.count(value) > 1:
+            raise ValueError(f"{name} hold {what} twice; expected each once")
 
 
 def fits(choice: PolicyChoice, mel: int) -> None:

@@ -32,6 +32,7 @@ from specaug.study.load import as_yaml, load
 from specaug.study.loggers import OFFLINE, Logs
 from specaug.study.mirror import Mirror
 from specaug.study.networks import build, outputs_of
+from specaug.study.origin import FINGERPRINT, left_out, same_data
 from specaug.study.places import Places, replaced, space, writable
 from specaug.study.recipe import Recipe, run_id
 from specaug.study.results import HYPOTHESES, RECIPE, RESULT
@@ -132,11 +133,12 @@ def execute(
     loading: Tell = lambda *_: None,
     training: Callable[[Progress], None] = lambda progress: None,
     attempt: str = "",
+    say: Callable[[str], None] = lambda what: None,
 ) -> Path:
     """The folder of the finished run: from disk where it is there, else trained, or continued.
 
-    An `attempt` by name trains in a folder of its own, beside others that may be at the same run. Raises
-    UserError for a mistake in the recipe or the data, before training starts.
+    An `attempt` by name trains in a folder of its own, beside others that may be at the same run; `say` is told what
+    is skipped. Raises UserError for a mistake in the recipe or the data, before training starts.
     """
     if run.finished:
         return run.folder
@@ -145,6 +147,9 @@ def execute(
     with on_path(run.places.laboratory):  # to the end: ranks import the network from there
         with space(run.places.cache):
             network, data = prepared_run(run, loading)
+        same_data([run.folder], data)
+        if data.skipped:
+            say(left_out(data))
         folder = begin(run.folder, attempt) if attempt else writable(run.folder)
         try:
             with FileLock(folder / LOCK, timeout=PATIENT if attempt else 0), space(folder):
@@ -169,6 +174,7 @@ def trained(
     """Train in a folder that nobody else is at."""
     recipe = run.recipe
     replaced(folder / RECIPE, as_yaml(recipe))
+    replaced(folder / FINGERPRINT, data.fingerprint)
     with Mirror(run.experiment, recipe, run.id, folder, data, logs) as mirror:
         outcome = train(
             Job(

@@ -1,18 +1,20 @@
 """The callback that puts a policy on a module: on ours, and on anybody's."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import is_dataclass, replace
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import lightning as L
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
-from specaug.augment.apply import apply
+from specaug.augment.apply import apply, checked
 from specaug.augment.draws import draw
 from specaug.augment.keys import make_keys
 from specaug.augment.policy import Policy
 from specaug.augment.shares import hidden_shares
+from specaug.speech.batching import Batch
 from specaug.training.strength import Loop, Strength, weakened
 
 Field = str | int  # of a batch: a name in a NamedTuple, dataclass or dictionary; a place in a tuple or list
@@ -25,8 +27,9 @@ class Augment(L.Callback):
 
     `features`, `lengths` and `ids` name the fields of the batch. With `ids`, the masks of an utterance depend
     on (seed, epoch, its id) and on nothing else; without, on (seed, epoch, its place in the epoch, the rank).
-    Without `lengths` every frame counts as speech. At the end of an epoch `masked` is that of all ranks. Evaluation is left alone. `strength` says how strong the policy
-    is as training goes on; its closed loop hears the logged metric `watched` after each validation.
+    Without `lengths` every frame counts as speech. At the end of an epoch `masked` is that of all ranks. Evaluation
+    is left alone. `strength` says how strong the policy is as training goes on, and the loggers are told at each
+    step; its closed loop hears the logged metric `watched` after each validation in training.
     """
 
     def __init__(
@@ -47,7 +50,6 @@ class Augment(L.Callback):
         self.in_force: list[tuple[int, str]] = []  # the policy from each step on at which it changed
         self.features, self.lengths, self.ids = features, lengths, ids
         self.found: dict[str, Any] = {}  # the hook that the module itself carried, where it did
-        self.batches = 0  # of this epoch
         self.hidden = torch.zeros(3, dtype=torch.float64)  # shares of cells, frames, channels, summed
         self.utterances = 0
 
@@ -74,8 +76,7 @@ class Augment(L.Callback):
         self.teardown(trainer, pl_module, "fit")
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Count batches from 0; of several ranks the first one carries the sums of all."""
-        self.batches = 0
+        """Of several ranks the first one carries the sums of all."""
         if trainer.global_rank:
             self.hidden, self.utterances = torch.zeros_like(self.hidden), 0
 
@@ -88,18 +89,16 @@ class Augment(L.Callback):
 
     def augmented(self, batch: Any, trainer: L.Trainer) -> Any:
         """The batch with its features warped and masked."""
-        features: Tensor = get(batch, self.features)
-        if getattr(batch, "weight", 1.0) == 0:  # it stands in for what a rank has no share of
+        if isinstance(batch, Batch) and not batch.weight:  # it stands in for what a rank has no share of
             return batch
+        features, given = self.read(batch)
+        names = self.names(batch, trainer, len(features))
         self.utterances += len(features)
         policy = self.policy_at(trainer)
         if policy.idle:
             return batch
-        given = None if self.lengths is None else get(batch, self.lengths)
-        lengths = torch.full((len(features),), features.shape[1]) if given is None else given.cpu()
-        keys = make_keys(
-            self.seed, trainer.current_epoch, self.names(batch, trainer.global_rank, len(features))
-        )
+        lengths = given.cpu()
+        keys = make_keys(self.seed, trainer.current_epoch, names)
         draws = draw(policy, lengths, features.shape[2], keys)
         self.hidden += hidden_shares(draws, lengths, features.shape[2]).sum(dim=1)
         after = draws.shortened(lengths)
@@ -112,34 +111,45 @@ class Augment(L.Callback):
             )
         return put(batch, self.lengths, after.to(given))
 
+    def read(self, batch: Any) -> tuple[Tensor, Tensor]:
+        """Features and lengths of a batch; raises ValueError where they are not there or do not fit."""
+        features: Tensor = get(batch, self.features, "features")
+        if self.lengths is None:
+            lengths = torch.full((len(features),), features.shape[1] if features.ndim == 3 else 0)
+        else:
+            lengths = get(batch, self.lengths, "lengths")
+        checked(features, lengths, None)
+        return features, lengths
+
     def policy_at(self, trainer: L.Trainer) -> Policy:
-        """The policy in force at this step; where it is another than before, the loggers are told."""
+        """The policy in force at this step; the loggers are told how strong it is."""
         share = self.strength.at(trainer.global_step, trainer.current_epoch, self.loop.level)
+        for logger in trainer.loggers:
+            logger.log_metrics({"policy/strength": share}, step=trainer.global_step)
         if share == self.share:
             return self.weakened
         self.share, self.weakened = share, weakened(self.policy, share, self.strength.of)
         policy = str(self.weakened)
         if not self.in_force or self.in_force[-1][1] != policy:
             self.in_force.append((trainer.global_step, policy))
-            for logger in () if self.strength.constant else trainer.loggers:
-                logger.log_metrics({"policy/strength": share}, step=trainer.global_step)
         return self.weakened
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """The closed loop hears how the pass over dev went."""
-        if not self.strength.rise or trainer.sanity_checking:
+        """The closed loop hears how a pass over dev went: in training, and from its start on (decision D50)."""
+        if not self.strength.rise or trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return
         if self.watched not in trainer.callback_metrics:
             logged = ", ".join(map(str, trainer.callback_metrics)) or "none"
             raise ValueError(f"watched is {self.watched!r}; expected a logged metric: {logged}")
-        self.loop.heard(float(trainer.callback_metrics[self.watched]))
+        if trainer.global_step >= self.strength.start:
+            self.loop.heard(float(trainer.callback_metrics[self.watched]))
 
-    def names(self, batch: Any, rank: int, count: int) -> Sequence[str]:
-        """What tells the utterances apart: their ids, or their places in the epoch."""
+    def names(self, batch: Any, trainer: L.Trainer, count: int) -> list[str]:
+        """What tells the utterances apart: their ids, or their places in the epoch (decision D51)."""
         if self.ids is not None:
-            return [str(name) for name in get(batch, self.ids)]
-        self.batches += 1
-        return [f"{rank}/{self.batches}/{place}" for place in range(count)]
+            return [str(plain(name)) for name in plain(get(batch, self.ids, "ids"))]
+        number = trainer.fit_loop.batch_idx + 1  # as the step will be told; it goes on after a resume
+        return [f"{trainer.global_rank}/{number}/{place}" for place in range(count)]
 
     @property
     def masked(self) -> dict[str, float]:
@@ -166,11 +176,28 @@ class Augment(L.Callback):
         self.share = -1.0
 
 
-def get(batch: Any, field: Field) -> Any:
-    """A field of a batch, by name or place."""
-    if isinstance(field, int) or isinstance(batch, dict):
-        return batch[field]
-    return getattr(batch, field)
+def plain(value: Any) -> Any:
+    """Numbers as Python's own, whatever array or tensor holds them, and wherever."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def get(batch: Any, field: Field, role: str) -> Any:
+    """A field of a batch, by name or place; raises ValueError where there is none, saying what it is for."""
+    try:
+        return batch[field] if isinstance(field, int) or isinstance(batch, dict) else getattr(batch, field)
+    except (AttributeError, LookupError, TypeError):
+        there = ", ".join(map(repr, known(batch))) or "it has none"
+        kind = type(batch).__name__
+        raise ValueError(f"{role} is {field!r}; expected a field of the batch, a {kind}: {there}") from None
+
+
+def known(batch: Any) -> list[Field]:
+    """The fields of a batch."""
+    if is_dataclass(batch):
+        return [field.name for field in fields(batch)]
+    if isinstance(batch, tuple | list):
+        return [*getattr(batch, "_fields", ()), *range(len(batch))]
+    return list(batch if isinstance(batch, dict) else getattr(batch, "__dict__", ()))
 
 
 def put(batch: Any, field: Field, value: Tensor) -> Any:

@@ -18,6 +18,7 @@ from torch import distributed
 from specaug.speech.prepare import Part
 from specaug.speech.scoring import Errors, add, character_errors, word_errors
 from specaug.speech.text import Alphabet
+from specaug.training.augment import Augment
 from specaug.training.files import BEST, CURVES, LAST
 from specaug.training.module import Evaluated
 
@@ -139,12 +140,14 @@ def of_all_ranks(mine: list[Evaluated]) -> list[Evaluated]:
 class Curves(L.Callback):
     """One row an epoch: to `curves.csv` in the run folder first, then to the loggers."""
 
-    COLUMNS = ("epoch", "step", "learning_rate", "train/loss", "dev/loss", "dev/wer", "dev/cer")
+    COLUMNS = ("epoch", "step", "learning_rate", "train/loss", "dev/loss", "dev/wer", "dev/cer", "strength")
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, augment: Augment) -> None:
         self.path = folder / CURVES
+        self.augment = augment
         self.total = torch.zeros((), dtype=torch.float64)
         self.batches = 0
+        self.loss = 0.0  # of the epoch, of all ranks
         self.measured: dict[str, float] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -178,14 +181,16 @@ class Curves(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the row; of several ranks the first one does."""
         total = trainer.strategy.reduce(self.total, reduce_op="mean")  # their losses are weighted for it
+        self.loss = float(total) / max(1, self.batches)
         if not trainer.is_global_zero:
             return
         row: dict[str, float] = {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-            "train/loss": float(total) / max(1, self.batches),
+            "train/loss": self.loss,
             **self.measured,
+            "strength": self.augment.share,
         }
         with self.path.open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, self.COLUMNS).writerow(row)

@@ -35,10 +35,22 @@ from specaug.training.contract import answering
 from specaug.training.data import Utterances, evaluation_loader, training_loader
 from specaug.training.ddp import Logged, Telling, spread
 from specaug.training.files import BEST, LAST
+from specaug.training.finite import Finite
 from specaug.training.module import Recognizer
 from specaug.training.options import Training
 from specaug.training.ranks import ALONE, Rank, nothing, together
 from specaug.training.strength import Strength
+
+MISTAKES = (  # what the code of a network may raise that is not right yet; no shortage of memory
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -121,11 +133,20 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
     quieten()
     module = Recognizer(job.network, job.options)
     augment = Augment(job.policy, job.seed, strength=job.strength)
-    curves, checkpoints = Curves(job.folder), Checkpoints(job.folder)
+    curves, checkpoints = Curves(job.folder, augment), Checkpoints(job.folder)
     scoring = Scoring(DEV, job.prepared.parts[DEV], job.alphabet)
     trainer = make_trainer(
         job,
-        [Reseed(job.seed), LastEvaluated(), augment, scoring, curves, checkpoints, Report(job.report)],
+        [
+            Reseed(job.seed),
+            LastEvaluated(),
+            augment,
+            scoring,
+            curves,
+            Finite(curves),
+            checkpoints,
+            Report(job.report),
+        ],
         job.loggers,
         rank,
     )
@@ -195,10 +216,10 @@ def dry_run(network: nn.Module, part: Part, size: int) -> None:
         loss.backward()  # type: ignore[no-untyped-call]
         trial.eval()
         written = asked.transcribe(batch.features, batch.lengths)
-    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
-        name = type(network).__name__
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"network {name} fails on its first batch: {first}") from error
+    except MISTAKES as error:
+        name, kind = type(network).__name__, type(error).__name__
+        first = (str(error).splitlines() or [""])[0]
+        raise UserError(f"network {name} fails on its first batch: {kind}: {first}") from error
     value = float(loss.detach())
     if not math.isfinite(value):
         raise UserError(

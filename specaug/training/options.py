@@ -1,5 +1,6 @@
 """What a recipe may say of training. Plain dataclasses: nothing here is slow to import."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -21,10 +22,10 @@ class Training:
 
     def __post_init__(self) -> None:
         for name in ("batch", "peak", "clip", "evaluate_every", "devices"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected more than 0")
-        if not self.weight_decay >= 0:
-            raise ValueError(f"weight_decay is {self.weight_decay}; expected 0 or more")
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected more than 0, and finite")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay is {self.weight_decay}; expected 0 or more, and finite")
         if self.devices > self.batch:
             raise ValueError(
                 f"devices is {self.devices}; expected at most the {self.batch} utterances of a batch"

@@ -6,10 +6,8 @@ and rounded. Since a draw depends on its key alone, a weaker policy hides parts 
 
 from dataclasses import dataclass, field
 
-from specaug.augment.operations import COUNTS, WIDTHS
+from specaug.augment.operation import STRENGTHS as OF
 from specaug.augment.policy import NONE, Policy
-
-OF = {"widths": WIDTHS, "counts": COUNTS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +16,7 @@ class Strength:
 
     `start` is the step of the first masks (the s_noise of Park et al. 2019, 3.2, for the augmentation).
     One of these may come on top: `end`, a ramp from 0 at `start` to 1 at `end`; `epochs`, pairs of an epoch and the
-    strength from it on; `rise`, a closed loop (`Loop`).
+    strength from it on; `rise`, a closed loop (`Loop`), which listens from `start` on.
     """
 
     of: str = "widths"  # or counts
@@ -31,19 +29,18 @@ class Strength:
     def __post_init__(self) -> None:
         if self.of not in OF:
             raise ValueError(f"of is {self.of!r}; expected one of {', '.join(OF)}")
-        if self.start < 0 or (self.end and self.end <= self.start):
+        for name, least in (("start", 0), ("end", 0), ("patience", 1)):
+            if not whole(value := getattr(self, name), least):
+                raise ValueError(f"{name} is {value!r}; expected a whole number, {least} or more")
+        if self.end and self.end <= self.start:
             raise ValueError(f"start is {self.start} and end {self.end}; expected steps, 0 <= start < end")
         if not 0 <= self.rise <= 1:
             raise ValueError(f"rise is {self.rise}; expected a share in [0, 1]")
-        if self.patience < 1:
-            raise ValueError(f"patience is {self.patience}; expected at least 1")
         if sum(map(bool, (self.end, self.epochs, self.rise))) > 1:
             raise ValueError("end, epochs and rise exclude each other; expected one of them")
-        firsts = [epoch for epoch, _ in self.epochs]
-        if firsts != sorted(set(firsts)) or not all(0 <= share <= 1 for _, share in self.epochs):
-            raise ValueError(
-                f"epochs are {self.epochs}; expected (epoch, strength in [0, 1]), epochs in order"
-            )
+        if not rising(self.epochs):
+            expected = "expected (epoch, strength in [0, 1]), epochs whole, from 0 on and in order"
+            raise ValueError(f"epochs are {self.epochs}; {expected}")
 
     @property
     def constant(self) -> bool:
@@ -75,6 +72,18 @@ class Strength:
         elif self.rise:
             since += f" {self.of} in a closed loop by {self.rise:g}"
         return since.strip()
+
+
+def whole(value: object, least: int = 0) -> bool:
+    """Whether it is a whole number, `least` or more, and no truth value."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def rising(epochs: tuple[tuple[int, float], ...]) -> bool:
+    """Whether the epochs are in order, each with a share."""
+    firsts = [epoch for epoch, _ in epochs]
+    shares = all(0 <= share <= 1 for _, share in epochs)
+    return all(map(whole, firsts)) and firsts == sorted(set(firsts)) and shares
 
 
 @dataclass
@@ -109,7 +118,7 @@ def weakened(policy: Policy, strength: float, of: str = "widths") -> Policy:
 
     >>> from specaug.augment.policy import LD
     >>> weakened(LD, 0.5), weakened(LD, 0.5, of="counts")
-    (Policy(W=40 F=14 m_F=2 T=50 p=1.0 m_T=2), Policy(W=80 F=27 m_F=1 T=100 p=1.0 m_T=1))
+    (Policy(W=40 F=14 m_F=2 T=50 p=1.0 m_T=2), Policy(W=40 F=27 m_F=1 T=100 p=1.0 m_T=1))
     """
     if of not in OF or not 0 <= strength <= 1:
         raise ValueError(
@@ -119,4 +128,4 @@ def weakened(policy: Policy, strength: float, of: str = "widths") -> Policy:
         return policy
     if strength == 0:
         return NONE
-    return Policy(tuple(operation.multiplied(strength, OF[of]) for operation in policy.operations))
+    return Policy(tuple(operation.multiplied(strength, of) for operation in policy.operations))

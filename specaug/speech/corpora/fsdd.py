@@ -7,6 +7,7 @@ the fourth training speaker is heard in `dev` alone, so that policies can be cho
 """
 
 import hashlib
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def fsdd(options: Fsdd, data: Path, cache: Path, progress: Tell = lambda *_: Non
     if not (folder / "corpus.json").is_file() and not source.is_dir():
         raise UserError(
             f"{source}: no such folder; give the data folder with --data DIR or SPECAUG_DATA, "
-            "or fetch the recordings with `specaug data fsdd --download`"
+            f"or fetch the recordings with `specaug data fsdd --download --data {shlex.quote(str(data))}`"
         )
     return build_once(folder, lambda partial: _write(options, source, partial, progress))
 

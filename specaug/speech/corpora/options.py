@@ -24,6 +24,9 @@ class Fsdd:
     def __post_init__(self) -> None:
         if self.fold not in (0, 1, 2):
             raise ValueError(f"fold is {self.fold}; expected 0, 1 or 2")
+        for name in ("train", "dev", "test"):
+            if (count := getattr(self, name)) < 1:
+                raise ValueError(f"{name} is {count}; expected 1 string or more")
 
 
 @dataclass(frozen=True, kw_only=True)

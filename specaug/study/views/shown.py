@@ -14,7 +14,7 @@ from specaug.augment.draws import draw
 from specaug.augment.keys import make_keys
 from specaug.speech.corpus import TRAIN
 from specaug.speech.prepare import Prepared
-from specaug.study.expected import expected
+from specaug.study.expected import UNKNOWN, expected
 from specaug.study.recipe import Recipe
 from specaug.training.data import training_loader
 from specaug.training.fit import Outcome
@@ -95,7 +95,7 @@ class Shown:
             **policy,
             "seed": recipe.seed,
             "fold": getattr(recipe.corpus, "fold", 0),
-            "expected_masked": None if hidden is None else asdict(hidden),
+            "expected_masked": UNKNOWN if hidden is None else asdict(hidden),
             "corpus": data.corpus.title,
             "synthetic": data.corpus.synthetic,
             "data_hash": data.fingerprint,

@@ -1,6 +1,7 @@
 import multiprocessing
 import re
 import warnings
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import optuna
@@ -85,9 +86,10 @@ def test_a_url_without_a_password_is_shown_as_it_is(url):
     assert hidden(url) == url
 
 
-def take(url: str, taken: str) -> None:
-    """Take trials until none is left, and write down which."""
+def take(url: str, taken: str, together: Barrier) -> None:
+    """Take trials until none is left, and write down which; no one begins before all can."""
     study = optuna.load_study(study_name="s", storage=open_storage(url))
+    together.wait(240)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         while study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
@@ -101,11 +103,12 @@ def test_sqlite_gives_no_trial_to_two_workers(tmp_path):
     url = f"sqlite:///{tmp_path / 'study.db'}"
     fill(optuna.create_study(study_name="s", storage=open_storage(url)), [{} for _ in range(40)])
     spawn = multiprocessing.get_context("spawn")
-    workers = [spawn.Process(target=take, args=(url, str(tmp_path / f"{n}.txt"))) for n in range(3)]
+    together = spawn.Barrier(3)
+    workers = [spawn.Process(target=take, args=(url, str(tmp_path / f"{n}.txt"), together)) for n in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(120)
+        worker.join(270)
     taken = [line for path in tmp_path.glob("*.txt") for line in path.read_text().splitlines()]
     assert sorted(map(int, taken)) == list(range(40))
 

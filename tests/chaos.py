@@ -212,9 +212,8 @@ def chaos(study: optuna.Study, team: Team, seed: int, kills: int = 6) -> None:
     rng = random.Random(seed)
     asleep_after = rng.randrange(kills)
     for strike in range(kills):
-        until(lambda: not team.workers or bool(running(study, team)), team)
         time.sleep(rng.uniform(0.3, 3.0))
-        team.replace()
+        until(lambda: not team.workers or bool(running(study, team)), team)
         if not team.workers:
             return
         busy = list(running(study, team).values())

@@ -104,6 +104,24 @@ def test_nothing_is_in_the_console_and_no_request_leaves_the_file(page):
     assert set(urls) <= {"file", "data", "blob"}
 
 
+def test_the_page_opens_at_its_top(page):
+    assert page.execute_script("return window.scrollY") == 0
+
+
+def test_the_last_utterance_is_brought_into_sight_in_the_list_and_the_page_stays(page):
+    at = page.execute_script(
+        "const list = document.getElementById('list'); list.style.height = '80px'; list.focus({preventScroll: true});"
+        "for (let n = 1; n < list.children.length; n++)"
+        "  list.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowDown', bubbles: true}));"
+        "const item = list.querySelector('[aria-selected=true]').getBoundingClientRect();"
+        "const frame = list.getBoundingClientRect();"
+        "return [item.bottom - frame.bottom, frame.top - item.top, window.scrollY]"
+    )
+    assert at[0] <= 2
+    assert at[1] <= 2
+    assert at[2] == 0
+
+
 def test_charts_are_drawn_when_they_are_looked_at(page):
     page.execute_script("scrollTo(0, 0)")
     drawn = "return [...document.querySelectorAll('.chart')].map(one => Boolean(one.dataset.drawn))"

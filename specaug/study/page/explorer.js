@@ -114,9 +114,17 @@ function mark() {
   return item;
 }
 
+function bring(item) { // into sight, in the list alone: scrollIntoView would open the page far down
+  if (!item) return;
+  const list = get("list");
+  const top = item.offsetTop - list.offsetTop;
+  const most = top + item.offsetHeight - list.clientHeight;
+  list.scrollTop = Math.max(most, Math.min(top, list.scrollTop));
+}
+
 async function choose(place) {
   chosen = place;
-  mark()?.scrollIntoView({ block: "nearest" });
+  bring(mark());
   get("chosen").hidden = false;
   get("name").textContent = data.ids[place];
   const facts = [data.speakers[data.speaker[place]], data.parts[data.part[place]]];

@@ -199,8 +199,9 @@ def test_plan_takes_the_first_word_of_a_policy(specaug_plan, root):
 
 @pytest.mark.parametrize("form", ["text", "tsv"])
 def test_plan_says_what_was_left_out(specaug_plan, tmp_path, form):
-    study(tmp_path, folds=1)
+    study(tmp_path, ["None", "LB", "LD"], folds=1)
     (tmp_path / "LD-1-0" / "result.json").unlink()
+    assert read_pilot([tmp_path]).seeds == 2  # of the policy that has fewest
     told = specaug_plan("--effect", 2, "--runs", tmp_path, "--format", form)
     assert f"Unfinished, not counted: {tmp_path / 'LD-1-0'}\n" in told
     assert "Note: LD and None are not paired on seed 1; difference over 2 seeds.\n" in told

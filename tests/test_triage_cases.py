@@ -12,11 +12,15 @@ ERRORS = {  # by policy and seed, the substitutions in each of four utterances
     ("LD x 0.25", 1): {"a": 2, "b": 3, "c": 1, "d": 0},
 }
 
+SNR = {name: {"snr": 3.5} for name in "abc"}
+
 
 @pytest.fixture
 def runs(tmp_path):
     for (label, seed), errors in ERRORS.items():
-        rows = [utterance("unseen", name, "anna", 4, n, snr=3.5) for name, n in reversed(errors.items())]
+        rows = [utterance("unseen", name, "anna", 4, n, **SNR.get(name, {})) for name, n in errors.items()][
+            ::-1
+        ]
         rows.append(utterance("noisy", "e", "anna", 4, 4))
         write_run(tmp_path / f"{label}-{seed}", rows, label=label, seed=seed)
     return tmp_path
@@ -52,6 +56,7 @@ def test_a_case_has_every_answer_and_the_columns_of_its_utterance(runs):
         (*run, errors["b"]) for run, errors in ERRORS.items()
     ]
     assert case.columns == {"snr": 3.5}
+    assert {case.id for case in cases_of(read_runs([runs])) if not case.columns} == {"d", "e"}
 
 
 def test_hypotheses_that_are_alike_are_told_once_with_their_writers(runs):

@@ -41,7 +41,7 @@ def test_a_sweep_whose_jobs_are_sent_back_and_killed_comes_to_what_an_undisturbe
     tiny, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    plan, logs = chaos.planned(tiny), tmp_path / "words"
+    plan, logs = chaos.planned(tiny, "trials=12"), tmp_path / "words"  # or it is done before both have struck
     strikes = [("--signal=USR2",), ("--signal=KILL",)]
     struck: list[str] = []
     with postgres() as server, slurm(), chaos.begun_at(plan, server.url) as study:
@@ -61,6 +61,7 @@ def test_a_sweep_whose_jobs_are_sent_back_and_killed_comes_to_what_an_undisturbe
         words = chaos.command(plan, server.url, tiny, tmp_path / "runs")
         on_slurm(words, 3, logs, look, wanted=Wanted(partition="bench", minutes=30))
         found = chaos.finished_once(study, tmp_path / "runs" / plan.name)
+        assert not strikes
         assert chaos.deaths(study) >= 2
     (sent_back,) = (logs / "slurm").glob(f"{struck[0]}_0_log.err")
     assert "DUE TO JOB REQUEUE" in sent_back.read_text()

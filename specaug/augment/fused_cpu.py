@@ -144,7 +144,7 @@ def kernel(dtype: torch.dtype) -> Any:
         size = (batch - 1) * job.out_utterance + (time - 1) * job.out_frame + mel
         target = numba.carray(pointer(job.target), size, cells), job.out_utterance, job.out_frame
         plan = warps, freq, times, numba.carray(pointer(job.fill), batch, cells)
-        hidden = np.empty(time + mel, np.bool_)
+        hidden = np.empty(time, np.bool_), np.empty(mel, cells)  # as wide as what they decide: see `hide_row`
         rows = batch * time
         part = claim(of)
         while part < job.parts:
@@ -173,12 +173,12 @@ def spans(starts, widths, batch, masks):
 @numba.njit(error_model="numpy")
 @no_type_check
 def write_rows(source, target, shape, plan, rows, hidden):
-    """Write rows[0] to rows[1] of the output, counted over the whole batch; `hidden` is room for time + mel flags."""
+    """Write rows[0] to rows[1] of the output, counted over the whole batch; `hidden` is room for the flags of both axes."""
     cells, utterance_step, frame_step = source
     written, out_utterance, out_frame = target
     time, mel = shape
     warps, freq, times, fill = plan
-    frames, channels = hidden[:time], hidden[time:]
+    frames, channels = hidden
     row = rows[0]
     while row < rows[1]:
         i = row // time
@@ -257,9 +257,15 @@ def fill_row(to, fill):
 @numba.njit(error_model="numpy")
 @no_type_check
 def hide_row(to, low, channels, fill):
-    """One frame with its hidden channels filled."""
+    """One frame with its hidden channels filled.
+
+    A cell is read also where it is hidden, and its flag is of the cells' type: else the processor takes one at a time.
+    """
     for channel in range(len(to)):
-        to[channel] = fill if channels[channel] else low[channel]
+        value = low[channel]
+        if channels[channel]:
+            value = fill
+        to[channel] = value
 
 
 @numba.njit(error_model="numpy")

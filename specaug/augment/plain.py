@@ -38,9 +38,9 @@ def warp_and_mask(
             out[utterance].copy_(source[utterance])
         speech = out[utterance, :length]
         for start, end in channels:
-            speech[:, start:end] = value
+            speech[:, start:end].fill_(value)
         for start, end in frames:
-            speech[start:end] = value
+            speech[start:end].fill_(value)
     return out
 
 

@@ -157,7 +157,6 @@ class Plan:
         return Job(
             network=self.network,
             prepared=self.prepared,
-            alphabet=ALPHABET,
             policy=self.policy,
             seed=self.seed,
             options=options,

@@ -7,7 +7,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specaug.speech.batching import Batch, bucketed, by_length, chance, collate, dealt, share, weight
+from specaug.speech.batching import (
+    Batch,
+    bucketed,
+    by_length,
+    chance,
+    collate,
+    dealt,
+    filled,
+    fillings,
+    share,
+    weight,
+)
 
 lengths = st.lists(st.integers(0, 500), max_size=60)
 
@@ -45,6 +56,33 @@ def test_batches_depend_on_seed_and_epoch_and_on_no_generator(frames, size, seed
     assert bucketed(names(frames), frames, size, seed, epoch) == once
     torch.manual_seed(1)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@given(
+    frames=st.lists(st.integers(1, 500), min_size=1, max_size=60),
+    most=st.integers(1, 2000),
+    seed=st.integers(0, 9),
+    epoch=st.integers(0, 9),
+)
+def test_batches_of_so_many_frames_hold_each_utterance_once_and_are_as_many_in_every_epoch(
+    frames, most, seed, epoch
+):
+    batches = filled(names(frames), frames, most, seed, epoch)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(frames)))
+    assert len(batches) == fillings(frames, most)
+    assert all(batches)
+    width = sum(frames) / len(batches)
+    assert all(sum(frames[i] for i in batch) < width + max(frames) for batch in batches)
+    assert width <= most or width < 2 * max(frames)
+
+
+def test_batches_of_so_many_frames_are_even_and_have_little_padding():
+    frames = digit_strings()
+    batches = filled(names(frames), frames, 4000, 0, 0)
+    assert max(sum(frames[i] for i in batch) for batch in batches) < 4000 + max(frames)
+    assert len(batches) == -(-sum(frames) // 4000)
+    assert padding_by_hand(frames, batches) < 0.06
+    assert filled(names(frames), frames, 4000, 0, 1) != batches
 
 
 @given(seed=st.integers(0, 9), epoch=st.integers(0, 9), shuffle=st.randoms(use_true_random=False))

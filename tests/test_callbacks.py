@@ -9,9 +9,10 @@ from standins import ALPHABET, OneLayer, Plan, Scripted, quiet_trainer, tones
 
 from specaug.speech.scoring import Errors
 from specaug.study.views.shown import numbers
-from specaug.training.callbacks import Checkpoints, Progress, Reseed, Scoring, mixed, read_curves
+from specaug.training.callbacks import Checkpoints, Progress, Reseed, Scoring, read_curves
 from specaug.training.fit import train
 from specaug.training.module import Evaluated
+from specaug.training.seeds import mixed
 from specaug.training.strength import Strength
 
 OLDER = "epoch,step,learning_rate,train/loss,dev/loss,dev/wer,dev/cer"  # of an older version

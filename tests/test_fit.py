@@ -15,7 +15,7 @@ from specaug.augment.keys import make_keys
 from specaug.augment.policy import NONE, paper_policy
 from specaug.errors import UserError
 from specaug.speech.batching import bucketed
-from specaug.training.data import Utterances
+from specaug.training.data import Share, Utterances
 from specaug.training.fit import Outcome, dry_run, longest, train
 from specaug.training.schedule import Schedule
 
@@ -116,7 +116,7 @@ def test_the_masks_of_a_job_are_those_of_its_seed_the_epoch_and_the_utterances(t
     seen = iter(network.steps)
     for epoch in range(4):
         for places in bucketed(part.ids, part.frames, 2, 3, epoch):
-            batch = Utterances(part)[places]
+            batch = Utterances(part)[Share(places)]
             draws = draw(POLICY, batch.lengths, batch.features.shape[2], make_keys(3, epoch, batch.ids))
             assert torch.equal(next(seen).features, apply(batch.features, batch.lengths, draws))
 

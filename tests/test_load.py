@@ -75,7 +75,7 @@ def test_an_empty_mapping_is_the_recipe_of_all_defaults(recipe):
 def test_what_is_printed_holds_every_field(recipe):
     printed = yaml.safe_load(as_yaml(load(recipe("{}"))))
     assert list(printed) == [f.name for f in dataclasses.fields(Recipe)]
-    assert list(printed["training"]["schedule"]) == ["s_r", "s_i", "s_f"]
+    assert list(printed["training"]["schedule"]) == ["s_r", "s_noise", "s_i", "s_f"]
 
 
 def test_a_child_lies_over_its_parent(recipe):

@@ -37,7 +37,7 @@ OTHER = {  # a value of each field that is neither its default nor out of range
         "operations": ({"SpecSub": {}},),
     },
     Features: {"mel": 64, "window": 0.03, "shift": 0.02, "lowest": 60.0},
-    Text: {"alphabet": "abc", "on_bad_utterance": "skip"},
+    Text: {"alphabet": "abc", "pieces": 40, "on_bad_utterance": "skip"},
     Network: {"path": "models.conformer.ConformerCTC", "arguments": {"width": 16}},
     Training: {
         "batch": 8,
@@ -47,6 +47,12 @@ OTHER = {  # a value of each field that is neither its default nor out of range
         "evaluate_every": 2,
         "report": "best",
         "devices": 2,
+        "frames": 4000,
+        "accumulate": 2,
+        "weight_noise": 0.1,
+        "label_smoothing": 0.1,
+        "smooth_until": 7,
+        "precision": "bf16",
     },
     Strength: {
         "of": "counts",
@@ -56,7 +62,7 @@ OTHER = {  # a value of each field that is neither its default nor out of range
         "rise": 0.1,
         "patience": 2,
     },
-    Schedule: {"s_r": 100, "s_i": 1000, "s_f": 4000},
+    Schedule: {"s_r": 100, "s_noise": 10, "s_i": 1000, "s_f": 4000},
 }
 FSDD = {"strings": "long", "fold": 2, "train": 7, "dev": 7, "test": 7, "dev_speaker": True}
 SPOKEN = {

@@ -15,11 +15,12 @@ from jaxtyping import Int
 from torch import Tensor
 
 from specaug.augment.drawn import Drawn
+from specaug.augment.engines import compiled_draws
 from specaug.augment.fills import Fills
 from specaug.augment.filter_augment import draw_gains
 from specaug.augment.keys import random_words
 from specaug.augment.lengths import require_lengths
-from specaug.augment.masks import Masks, draw_frequency, draw_time
+from specaug.augment.masks import Masks, Spans, draw_frequency, draw_time
 from specaug.augment.operation import MOST, Operation, require_channels
 from specaug.augment.operations import (
     FilterAugment,
@@ -36,7 +37,7 @@ from specaug.augment.policy import Policy
 from specaug.augment.spec_sub import draw_copies
 from specaug.augment.spec_swap import draw_swaps
 from specaug.augment.splice_out import draw_cuts
-from specaug.augment.warp import draw_warp
+from specaug.augment.warp import Warp, draw_warp
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,14 @@ def draw(policy: Policy, lengths: Int[Tensor, " batch"], mel: int, keys: Int[Ten
     checked(policy, lengths, mel, keys)
     lengths, keys = lengths.long(), keys.long()
     operations = tuple(operation for operation in policy.operations if operation.draws)
-    words = random_words(keys, block_numbers(operations).to(keys.device))
+    blocks = block_numbers(operations).to(keys.device)
+    compiled = compiled_draws() if keys.device.type == "cpu" else None
+    if compiled and (table := compiled.tabled(operations, mel)):
+        pairs = iter(compiled.drawn(table, lengths, keys, blocks))
+        return Draws(
+            tuple(placed(operation, next(pairs), next(pairs), lengths, keys) for operation in operations)
+        )
+    words = random_words(keys, blocks)
     steps: list[Drawn] = []
     start = 0
     for operation in operations:
@@ -74,6 +82,21 @@ def draw(policy: Policy, lengths: Int[Tensor, " batch"], mel: int, keys: Int[Ten
         lengths = step.shortened(lengths)
         steps.append(step)
     return Draws(tuple(steps))
+
+
+def placed(
+    operation: Operation,
+    first: Int[Tensor, "batch draw"],
+    second: Int[Tensor, "batch draw"],
+    lengths: Int[Tensor, " batch"],
+    keys: Int[Tensor, "batch 5"],
+) -> Drawn:
+    """What one of the papers' own operations drew: centre and shift of a warp, or starts and widths of masks."""
+    if isinstance(operation, TimeWarp):
+        return Warp(first[:, 0], second[:, 0], lengths - 1, operation.kind)
+    assert isinstance(operation, FrequencyMask | TimeMask)
+    axis = "freq" if isinstance(operation, FrequencyMask) else "time"
+    return Masks(axis, Spans(first, second), Fills(operation.fill, keys))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """The draws of the papers' own operations in compiled loops (numba, an optional extra), to the bit those of torch.
 
 In torch they are some eighty small operations, which take longer than the masks that they place once other work
-has taken the processor's caches; compiled they are three calls.
+has taken the processor's caches; compiled they are one call for the whole policy.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any, no_type_check
 
 import numba
@@ -14,8 +15,15 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from specaug.augment.operation import BOUNDS
-from specaug.augment.philox import MULTIPLIERS, ROUNDS, WEYL, WORD, Limit
+from specaug.augment.masks import each
+from specaug.augment.operation import BOUNDS, Operation
+from specaug.augment.operations import FrequencyMask, TimeMask, TimeWarp
+from specaug.augment.philox import MULTIPLIERS, ROUNDS, WEYL, WORD
+
+WARP = len(BOUNDS)  # the kind of a warp; that of a mask is its bounds' place in BOUNDS
+LENGTH = (
+    FIXED
+) = -1  # instead of a number of channels: that of the utterance's frames; of a row: none is needed
 
 
 def kept(compiler: Callable[..., Any], function: Callable[..., Any]) -> Any:
@@ -85,52 +93,94 @@ def write_words(keys, blocks, words):
             words[j, i, 0], words[j, i, 1], words[j, i, 2], words[j, i, 3] = c0, c1, c2, c3
 
 
-def place(
-    words: Int[Tensor, "batch draw 4"], size: Limit, wished: Limit, cap: Limit, bounds: str
-) -> tuple[Int[Tensor, "batch draw"], Int[Tensor, "batch draw"]]:
-    """The starts and widths of `masks.place`."""
-    batch, draws, _ = words.shape
-    limits = np.empty((3, batch), dtype=np.int64)
-    limits[0], limits[1], limits[2] = size, wished, cap
-    both = torch.empty(2, batch, draws, dtype=torch.int64)
-    place_spans(whole(words.transpose(0, 1)).numpy(), limits, BOUNDS.index(bounds), both.numpy())
-    start, width = both
-    return start, width
+@dataclass(frozen=True)
+class Table:
+    """What the compiled loop knows of a policy before it sees an utterance."""
+
+    rows: Any  # (operation, 5): kind, draws, size of the axis, wished width, row among the adaptive
+    adaptive: tuple[TimeMask, ...]  # those whose limits the length decides
+    draws: tuple[int, ...]
+
+
+@lru_cache(maxsize=64)
+def tabled(operations: tuple[Operation, ...], mel: int) -> Table | None:
+    """The table of a policy; None where one of its operations is drawn in torch alone."""
+    rows: list[tuple[int, ...]] = []
+    adaptive: list[TimeMask] = []
+    for operation in operations:
+        if isinstance(operation, TimeWarp) and operation.bounds != "lingvo":
+            rows.append((WARP, 1, LENGTH, operation.W, FIXED))
+        elif isinstance(operation, FrequencyMask):
+            rows.append((BOUNDS.index(operation.bounds), operation.m_F, mel, operation.F, FIXED))
+        elif isinstance(operation, TimeMask):
+            fixed = operation.p == 1 and operation.p_S is None and operation.p_M is None and operation.T
+            row = FIXED if fixed else len(adaptive)
+            adaptive += [] if fixed else [operation]
+            rows.append((BOUNDS.index(operation.bounds), operation.m_T, LENGTH, operation.T or 0, row))
+        else:
+            return None
+    table = np.array(rows, dtype=np.int64).reshape(-1, 5)
+    return Table(table, tuple(adaptive), tuple(row[1] for row in rows))
+
+
+def drawn(
+    table: Table, lengths: Int[Tensor, " batch"], keys: Int[Tensor, "batch 5"], blocks: Int[Tensor, " draw"]
+) -> Sequence[Int[Tensor, "batch _"]]:
+    """Two tensors for each operation: centres and shifts of a warp, of `draw` 1; starts and widths of masks."""
+    limits = np.empty((len(table.adaptive), 3, len(lengths)), dtype=np.int64)
+    for row, mask in zip(limits, table.adaptive, strict=True):
+        row[0], row[1], row[2] = (each(of, lengths) for of in (mask.wished, mask.cap, mask.count))
+    batch = len(lengths)
+    halves = [draws for draws in table.draws for _ in range(2)]
+    both = torch.empty(batch * sum(halves), dtype=torch.int64)
+    write_draws(whole(keys).numpy(), whole(lengths).numpy(), blocks.numpy(), table.rows, limits, both.numpy())
+    parts = torch.split(both, [batch * draws for draws in halves])
+    return [part.view(batch, draws) for part, draws in zip(parts, halves, strict=True)]
 
 
 @compiled
 @no_type_check
-def place_spans(words, limits, bounds, both):
-    """`limits` are size, wished and cap; `bounds` counts in BOUNDS: closed, paper, lingvo."""
-    size, wished, cap = limits[0], limits[1], limits[2]
-    for j in range(len(words)):
-        for i in range(words.shape[1]):
-            if bounds == 2:
-                width = min((words[j, i, 0] * max(wished[i], 1)) >> 32, max(cap[i], 1), size[i])
-            else:
-                width = (words[j, i, 0] * (min(wished[i], cap[i]) + 1)) >> 32
-            starts = size[i] - width if bounds == 1 else size[i] - width + 1
-            both[0, i, j] = (words[j, i, 1] * starts) >> 32
-            both[1, i, j] = width
-
-
-def move(
-    words: Int[Tensor, "batch 1 4"], lengths: Int[Tensor, " batch"], furthest: int
-) -> tuple[Int[Tensor, " batch"], Int[Tensor, " batch"]]:
-    """The centres and shifts of `warp.draw_warp` for the closed bounds; `furthest` is W."""
-    both = torch.empty(2, len(lengths), dtype=torch.int64)
-    place_centres(whole(words.transpose(0, 1)).numpy(), whole(lengths).numpy(), furthest, both.numpy())
-    centre, shift = both
-    return centre, shift
+def write_draws(keys, lengths, blocks, table, limits, both):
+    """What every operation of the table draws for every utterance, in the order of `drawn`."""
+    batch, block, at = len(lengths), 0, 0
+    for kind, draws, axis, width, row in table:
+        half = batch * draws
+        for i in range(batch):
+            k0, k1, c1, c2, c3 = keys[i]
+            size = lengths[i] if axis == LENGTH else axis
+            wished, cap, count = width, size, draws
+            if row != FIXED:
+                wished, cap, count = limits[row, 0, i], limits[row, 1, i], limits[row, 2, i]
+            for j in range(draws):
+                first, second, _, _ = four_words(blocks[block + j], c1, c2, c3, k0, k1)
+                if kind == WARP:
+                    one, other = centre_and_shift(first, second, size, wished)
+                elif j < count:
+                    one, other = start_and_width(first, second, size, wished, cap, kind)
+                else:
+                    one, other = 0, 0
+                both[at + i * draws + j], both[at + half + i * draws + j] = one, other
+        block += draws
+        at += 2 * half
 
 
 @compiled
 @no_type_check
-def place_centres(words, lengths, furthest, both):
-    """(W, tau - 1 - W) holds the centre; where it is empty W is lowered until it is not."""
-    for i in range(len(lengths)):
-        length = lengths[i]
-        reach = min(max((length - 3) // 2, 0), furthest)
-        room = max(length - 2 - 2 * reach, 1)
-        both[0, i] = reach + 1 + ((words[0, i, 0] * room) >> 32) if length >= 3 else 0
-        both[1, i] = ((words[0, i, 1] * (2 * reach + 1)) >> 32) - reach
+def start_and_width(first, second, size, wished, cap, bounds):
+    """`masks.place` for one mask; `bounds` counts in BOUNDS: closed, paper, lingvo."""
+    if bounds == 2:
+        width = min((first * max(wished, 1)) >> 32, max(cap, 1), size)
+    else:
+        width = (first * (min(wished, cap) + 1)) >> 32
+    starts = size - width if bounds == 1 else size - width + 1
+    return (second * starts) >> 32, width
+
+
+@compiled
+@no_type_check
+def centre_and_shift(first, second, length, furthest):
+    """`warp.draw_warp` for closed bounds: (W, tau - 1 - W) holds the centre; where it is empty W is lowered until it is not."""
+    reach = min(max((length - 3) // 2, 0), furthest)
+    room = max(length - 2 - 2 * reach, 1)
+    centre = reach + 1 + ((first * room) >> 32) if length >= 3 else 0
+    return centre, ((second * (2 * reach + 1)) >> 32) - reach

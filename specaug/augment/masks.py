@@ -8,7 +8,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from specaug.augment.drawn import Drawn, Movable
-from specaug.augment.engines import compiled_draws
 from specaug.augment.fills import Fills
 from specaug.augment.operations import FrequencyMask, TimeMask
 from specaug.augment.philox import Limit, below
@@ -69,8 +68,6 @@ def place(words: Int[Tensor, "batch draw 4"], size: Limit, wished: Limit, cap: L
     [0, size - width) says when read to the letter. `lingvo`, the authors' own code: widths {0..wished - 1}, cut to
     the cap (of at least 1), starts as in `closed`.
     """
-    if words.device.type == "cpu" and (compiled := compiled_draws()):
-        return Spans(*compiled.place(words, size, wished, cap, bounds))
     size, wished, cap = (
         torch.as_tensor(limit, device=words.device)[..., None] for limit in (size, wished, cap)
     )

@@ -7,7 +7,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from specaug.augment.drawn import Drawn
-from specaug.augment.engines import compiled_draws
 from specaug.augment.operations import TimeWarp
 from specaug.augment.philox import below
 from specaug.augment.sparse_warp import sparse_warp
@@ -39,9 +38,6 @@ def draw_warp(
     In an utterance of fewer than 2 W + 3 frames W is lowered until such a frame exists. With lingvo's bounds the
     frame lies anywhere in [1, tau - 2], and where it would leave the utterance the shift is cut (decision D26).
     """
-    if words.device.type == "cpu" and operation.bounds != "lingvo" and (compiled := compiled_draws()):
-        centre, shift = compiled.move(words, lengths, operation.W)
-        return Warp(centre, shift, lengths - 1, operation.kind)
     first, second = words[:, 0, 0], words[:, 0, 1]
     if operation.bounds == "lingvo":
         centre = torch.where(lengths >= 3, 1 + below(first, (lengths - 2).clamp(min=1)), 0)

@@ -34,13 +34,50 @@ def bucketed(ids: Sequence[str], frames: Sequence[int], size: int, seed: int, ep
     The lengths are jittered before they are sorted, so that the company an utterance keeps changes with the
     epoch; then the batches are shuffled.
     """
+    order = in_order(ids, frames, seed, epoch)
+    batches = [order[start : start + size] for start in range(0, len(order), size)]
+    return shuffled(batches, ids, seed, epoch)
+
+
+def in_order(ids: Sequence[str], frames: Sequence[int], seed: int, epoch: int) -> list[int]:
+    """Places of utterances by their lengths, with a jitter that is another in each epoch."""
     jittered = [
         n * (1 + JITTER * (chance("length", seed, epoch, name) - 0.5))
         for name, n in zip(ids, frames, strict=True)
     ]
-    order = sorted(range(len(ids)), key=lambda i: (jittered[i], ids[i]))
-    batches = [order[start : start + size] for start in range(0, len(order), size)]
+    return sorted(range(len(ids)), key=lambda i: (jittered[i], ids[i]))
+
+
+def shuffled(batches: Sequence[list[int]], ids: Sequence[str], seed: int, epoch: int) -> list[list[int]]:
+    """The batches in the order of an epoch."""
     return sorted(batches, key=lambda batch: chance("order", seed, epoch, ids[batch[0]]))
+
+
+def filled(ids: Sequence[str], frames: Sequence[int], most: int, seed: int, epoch: int) -> list[list[int]]:
+    """Places of utterances, batch by batch: each once, of like length, some `most` frames together, as `bucketed` does it.
+
+    There are as many batches in every epoch: the utterances, in order, stand on a line as long as their frames, which
+    is cut into stretches of equal length, of `most` frames or of the longest utterance's; an utterance belongs to
+    the one in which its middle lies, so none is empty.
+    """
+    order = in_order(ids, frames, seed, epoch)
+    count, total = fillings(frames, most), sum(frames)
+    batches: list[list[int]] = [[] for _ in range(count)]
+    done = 0
+    for i in order:
+        batches[min(count - 1, (2 * done + frames[i]) * count // max(1, 2 * total))].append(i)
+        done += frames[i]
+    return shuffled(batches, ids, seed, epoch)
+
+
+def fillings(frames: Sequence[int], most: int) -> int:
+    """How many batches there are: of at most `most` frames, and no more than let each have an utterance's middle.
+
+    >>> fillings([30, 10, 20, 40], 60), fillings([30, 10, 20, 40], 10)
+    (2, 2)
+    """
+    total = sum(frames)
+    return max(1, min(-(-total // most), total // max(frames, default=1)))
 
 
 def share(batch: Sequence[int], rank: int, ranks: int) -> list[int]:

@@ -55,6 +55,7 @@ class Expected:
     features: Features = field(default_factory=Features)
     alphabet: str | None = None  # None: any character
     outputs: Callable[[int], int] = same  # frames that a network puts out for so many frames of features
+    encode: Callable[[str], Sequence[int]] | None = None  # the labels of a transcript; None: one a character
 
 
 Read = Callable[[Utterance], Reading]
@@ -122,15 +123,17 @@ def problems_of(utterance: Utterance, reading: Reading, expected: Expected) -> I
         yield Problem(where, reading.fault)
     if not text.strip():
         yield Problem(where, "the transcript is empty; expected text")
-    if expected.alphabet is not None and (strange := foreign(text, expected.alphabet)):
+    strange = "" if expected.alphabet is None else foreign(text, expected.alphabet)
+    if strange:
         yield Problem(where, f"characters {strange!r} are not in the alphabet {expected.alphabet!r}")
     if reading.fault is None:
-        outputs, needed = expected.outputs(reading.frames), max(1, frames_needed(text))
+        labels = text if strange or not expected.encode else expected.encode(text)
+        outputs, needed = expected.outputs(reading.frames), max(1, frames_needed(labels))
         if outputs < needed:
             yield Problem(
                 where,
                 f"too short for its transcript: {reading.frames} frames make {outputs} outputs, "
-                f"and CTC needs {needed} for {len(text)} characters",
+                f"and CTC needs {needed} for {len(labels)} {'labels' if expected.encode else 'characters'}",
             )
 
 

@@ -31,8 +31,18 @@ class Text:
     """The characters that a network writes, and what is done with an utterance that cannot be used."""
 
     alphabet: str = " 'abcdefghijklmnopqrstuvwxyz"
+    pieces: int = (
+        0  # word pieces made of these characters, trained on the training transcripts; 0: the characters
+    )
     on_bad_utterance: Literal["error", "skip"] = "error"
 
     def __post_init__(self) -> None:
         if len(set(self.alphabet)) != len(self.alphabet) or not self.alphabet:
             raise ValueError(f"alphabet is {self.alphabet!r}; expected characters, each of them once")
+        if self.pieces < 0:
+            raise ValueError(f"pieces is {self.pieces}; expected 0 (characters) or more")
+
+    @property
+    def labels(self) -> int:
+        """How many labels a network chooses from; label 0 is the blank of CTC, or the end."""
+        return 1 + (self.pieces or len(self.alphabet))

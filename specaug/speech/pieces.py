@@ -1,14 +1,22 @@
 """Word pieces, trained on the transcripts of a corpus: label 0 stays what it is for characters, the blank or the end."""
 
+import hashlib
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import sentencepiece
 
 from specaug.errors import UserError
-from specaug.speech.text import foreign
+from specaug.speech.once import make_once
+from specaug.speech.options import Text
+from specaug.speech.text import Alphabet, Units, foreign
+
+VERSION = 1  # of how pieces are trained: another one gets another folder
+MODEL = "pieces.model"
 
 
 @dataclass(frozen=True)
@@ -41,10 +49,29 @@ class Pieces:
         return " ".join(self._processor.decode(list(labels)).split())
 
 
-def trained_pieces(texts: Sequence[str], count: int) -> Pieces:
+def units_of(text: Text, transcripts: Sequence[str], cache: Path) -> Units:
+    """What a network writes, by the recipe and the training transcripts; pieces are trained once and kept in the cache.
+
+    Raises UserError where there cannot be so many pieces.
+    """
+    if not text.pieces:
+        return Alphabet(text.alphabet)
+    usable = sorted(line for line in transcripts if not foreign(line, text.alphabet))
+    facts = json.dumps([VERSION, text.pieces, text.alphabet, usable])
+    folder = cache / f"pieces-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
+
+    def write(partial: Path) -> None:
+        (partial / MODEL).write_bytes(trained_pieces(usable, text.pieces, text.alphabet).model)
+
+    make_once(folder, MODEL, write)
+    return Pieces((folder / MODEL).read_bytes())
+
+
+def trained_pieces(texts: Sequence[str], count: int, characters: str = "") -> Pieces:
     """So many pieces, by how often they stand in the texts; the same for the same texts, in any order.
 
-    Raises UserError where the texts have fewer pieces, or more characters.
+    Each of `characters` is one of them, whether it stands in the texts or not. Raises UserError where the texts have
+    fewer pieces, or more characters.
     """
     model = io.BytesIO()
     try:
@@ -54,6 +81,7 @@ def trained_pieces(texts: Sequence[str], count: int) -> Pieces:
             model_type="bpe",
             vocab_size=count + 1,
             character_coverage=1.0,
+            required_chars=characters.replace(" ", ""),
             normalization_rule_name="identity",
             unk_id=0,  # never written, so that label 0 is free for the blank
             bos_id=-1,

@@ -25,13 +25,14 @@ from specaug.speech.check import (
     screen_corpus,
     test_ids,
 )
-from specaug.speech.corpus import Corpus
+from specaug.speech.corpus import TRAIN, Corpus
 from specaug.speech.features import log_mel, normalised
 from specaug.speech.kinds import Tell
 from specaug.speech.manifest import Utterance, fingerprint
 from specaug.speech.once import make_once
 from specaug.speech.options import Features, Text
-from specaug.speech.text import Alphabet
+from specaug.speech.pieces import units_of
+from specaug.speech.text import Units
 
 Rows = NDArray[np.float32]
 
@@ -68,6 +69,7 @@ class Prepared:
     fingerprint: str
     parts: Mapping[str, Part]
     skipped: Sequence[Problem]
+    units: Units  # what the labels mean
 
 
 def prepare(
@@ -89,7 +91,13 @@ def prepare(
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     folder = cache / f"features-{digest}"
     stop = text.on_bad_utterance == "error"
-    expected = Expected(features=features, alphabet=text.alphabet, outputs=outputs)
+    units = units_of(text, [u.text for u in corpus.parts[TRAIN]], cache)
+    expected = Expected(
+        features=features,
+        alphabet=text.alphabet,
+        outputs=outputs,
+        encode=units.encode if text.pieces else None,
+    )
     test = test_ids(corpus)
 
     def problem(u: Utterance, reading: Reading) -> Problem | None:
@@ -98,9 +106,8 @@ def prepare(
     build_store(folder, everything, features, problem if stop else (lambda *_: None), progress)
     store = Store.open(folder, features.mel)
     good, skipped = screen_corpus(corpus, expected, text.on_bad_utterance, lambda u: store.readings[u.id])
-    alphabet = Alphabet(text.alphabet)
-    parts = {part: store.part(utterances, alphabet) for part, utterances in good.parts.items()}
-    return Prepared(good, name, parts, skipped)
+    parts = {part: store.part(utterances, units) for part, utterances in good.parts.items()}
+    return Prepared(good, name, parts, skipped, units)
 
 
 def written_at(utterance: Utterance) -> int:
@@ -133,11 +140,11 @@ class Store:
         rows = np.memmap(folder / DATA, np.float32, "c", shape=(total, mel)) if total else empty
         return Store(rows, readings, starts)
 
-    def part(self, utterances: Sequence[Utterance], alphabet: Alphabet) -> Part:
+    def part(self, utterances: Sequence[Utterance], units: Units) -> Part:
         """The utterances of one part, with their labels."""
         return Part(
             utterances=utterances,
-            labels=[alphabet.encode(u.text) for u in utterances],
+            labels=[units.encode(u.text) for u in utterances],
             frames=[self.readings[u.id].frames for u in utterances],
             starts=[self.starts[u.id] for u in utterances],
             rows=self.rows,

@@ -3,8 +3,27 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 BLANK = 0
+
+
+@runtime_checkable  # tests check it wherever it stands in a signature
+class Units(Protocol):
+    """What a network writes: characters or word pieces, labelled from 1 on."""
+
+    @property
+    def size(self) -> int:
+        """The number of labels, label 0 among them."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """The labels of `text`; raises ValueError where it has characters that they cannot write."""
+        ...
+
+    def decode(self, labels: Sequence[int]) -> str:
+        """The text of `labels`, its spaces tidied."""
+        ...
 
 
 @dataclass(frozen=True)

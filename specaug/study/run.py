@@ -22,7 +22,6 @@ from specaug.speech.corpus import TRAIN
 from specaug.speech.kinds import Tell
 from specaug.speech.prepare import Prepared, prepare
 from specaug.speech.scoring import Errors
-from specaug.speech.text import Alphabet
 from specaug.study.attempts import LOCK, begin, settle
 from specaug.study.choice import SYMBOLS
 from specaug.study.corpora import open_corpus
@@ -39,6 +38,7 @@ from specaug.study.results import HYPOTHESES, RECIPE, RESULT
 from specaug.training.callbacks import Progress, Scores
 from specaug.training.fit import Job, Outcome, dry_run, train
 from specaug.training.ranks import enough
+from specaug.training.smoothing import require_smoothing
 
 PATIENT = 30.0  # seconds that an attempt waits for those who clear up after another
 PACKAGES = ("torch", "lightning", "numpy", "jiwer", "specaug")
@@ -104,9 +104,8 @@ def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, 
     enough(recipe.training.devices)
     torch.set_num_threads(1)  # the order of a sum depends on the number of threads, and so do the bits
     torch.manual_seed(recipe.seed)
-    network = build(
-        recipe.network, recipe.features.mel, Alphabet(recipe.text.alphabet).size, places.laboratory
-    )
+    network = build(recipe.network, recipe.features.mel, recipe.text.labels, places.laboratory)
+    require_smoothing(network, recipe.training.label_smoothing)
     corpus = open_corpus(recipe.corpus, places, loading)
     data = prepare(
         corpus,
@@ -116,7 +115,8 @@ def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, 
         writable(places.cache),
         loading,
     )
-    dry_run(network, data.parts[TRAIN], recipe.training.batch)
+    train = data.parts[TRAIN]
+    dry_run(network, train, recipe.training.at_once(max(train.frames)))
     return network, data
 
 
@@ -180,7 +180,6 @@ def trained(
             Job(
                 network=network,
                 prepared=data,
-                alphabet=Alphabet(recipe.text.alphabet),
                 policy=recipe.policy.policy(),
                 strength=recipe.policy.strength,
                 seed=recipe.seed,

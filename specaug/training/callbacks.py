@@ -1,7 +1,6 @@
 """What happens around the steps of a run: seeds, evaluation, curves, checkpoints, progress."""
 
 import csv
-import hashlib
 import math
 import os
 import shutil
@@ -17,10 +16,11 @@ from torch import distributed
 
 from specaug.speech.prepare import Part
 from specaug.speech.scoring import Errors, add, character_errors, word_errors
-from specaug.speech.text import Alphabet
+from specaug.speech.text import Units
 from specaug.training.augment import Augment
 from specaug.training.files import BEST, CURVES, LAST
 from specaug.training.module import Evaluated
+from specaug.training.seeds import mixed
 
 
 class Reseed(L.Callback):
@@ -35,12 +35,6 @@ class Reseed(L.Callback):
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Before the first batch of the epoch."""
         torch.manual_seed(mixed(self.seed, trainer.current_epoch, trainer.global_rank))
-
-
-def mixed(*numbers: int) -> int:
-    """One 63-bit seed from several numbers."""
-    digest = hashlib.sha256("/".join(map(str, numbers)).encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1
 
 
 class LastEvaluated(L.Callback):
@@ -84,10 +78,10 @@ class Scores:
 class Scoring(L.Callback):
     """Turns what the passes over a part give into `scores`, and logs WER, CER and loss under the part's name."""
 
-    def __init__(self, name: str, part: Part, alphabet: Alphabet) -> None:
+    def __init__(self, name: str, part: Part, units: Units) -> None:
         self.name = name
         self.references = {u.id: u.text for u in part.utterances}
-        self.alphabet = alphabet
+        self.units = units
         self.passes: list[Evaluated] = []
         self.scores: Scores | None = None
 
@@ -123,7 +117,7 @@ class Scoring(L.Callback):
 
     def transcript(self, name: str, labels: Sequence[int]) -> Transcript:
         """One utterance, scored."""
-        reference, hypothesis = self.references[name], self.alphabet.decode(labels)
+        reference, hypothesis = self.references[name], self.units.decode(labels)
         words, characters = word_errors(reference, hypothesis), character_errors(reference, hypothesis)
         return Transcript(name, reference, hypothesis, words, characters)
 
@@ -171,7 +165,7 @@ class Curves(L.Callback):
     ) -> None:
         """Add the loss where it lies, without waiting for a GPU."""
         self.total = self.total.to(outputs["loss"].device) + outputs["loss"].detach()
-        self.batches += 1
+        self.batches += 1  # of the shares of a step, whose losses are parts of the step's, all count together
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Keep what was measured on dev in this epoch."""
@@ -181,7 +175,7 @@ class Curves(L.Callback):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the row; of several ranks the first one does."""
         total = trainer.strategy.reduce(self.total, reduce_op="mean")  # their losses are weighted for it
-        self.loss = float(total) / max(1, self.batches)
+        self.loss = float(total) * trainer.accumulate_grad_batches / max(1, self.batches)
         if not trainer.is_global_zero:
             return
         row: dict[str, float] = {
@@ -283,7 +277,9 @@ class Report(L.Callback):
         self.report(
             Progress(
                 step=trainer.global_step,
-                steps=int(trainer.num_training_batches) * int(trainer.max_epochs or 0),
+                steps=int(trainer.num_training_batches)
+                // trainer.accumulate_grad_batches
+                * int(trainer.max_epochs or 0),
                 epoch=trainer.current_epoch + 1,
                 epochs=int(trainer.max_epochs or 0),
                 loss=float(outputs["loss"]),

@@ -19,7 +19,6 @@ from specaug.errors import UserError
 from specaug.speech.batching import Batch, by_length
 from specaug.speech.corpus import DEV, TRAIN
 from specaug.speech.prepare import Part, Prepared
-from specaug.speech.text import Alphabet
 from specaug.training.augment import Augment
 from specaug.training.callbacks import (
     Checkpoints,
@@ -32,13 +31,15 @@ from specaug.training.callbacks import (
     Scoring,
 )
 from specaug.training.contract import answering
-from specaug.training.data import Utterances, evaluation_loader, training_loader
+from specaug.training.data import Share, Utterances, evaluation_loader, steps_of, training_loader
 from specaug.training.ddp import Logged, Telling, spread
 from specaug.training.files import BEST, LAST
 from specaug.training.finite import Finite
 from specaug.training.module import Recognizer
+from specaug.training.noise import WeightNoise
 from specaug.training.options import Training
 from specaug.training.ranks import ALONE, Rank, nothing, together
+from specaug.training.smoothing import LabelSmoothing
 from specaug.training.strength import Strength
 
 MISTAKES = (  # what the code of a network may raise that is not right yet; no shortage of memory
@@ -59,7 +60,6 @@ class Job:
 
     network: nn.Module
     prepared: Prepared
-    alphabet: Alphabet
     policy: Policy
     seed: int
     options: Training
@@ -71,8 +71,9 @@ class Job:
     @property
     def epochs(self) -> int:
         """Epochs until step s_f; the one in which it falls is finished."""
-        batches = -(-len(self.prepared.parts[TRAIN].ids) // self.options.batch)
-        return -(-self.options.schedule.s_f // batches)
+        options = self.options
+        steps = steps_of(self.prepared.parts[TRAIN], options.batch, options.frames)
+        return -(-options.schedule.s_f // steps)
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
     module = Recognizer(job.network, job.options)
     augment = Augment(job.policy, job.seed, strength=job.strength)
     curves, checkpoints = Curves(job.folder, augment), Checkpoints(job.folder)
-    scoring = Scoring(DEV, job.prepared.parts[DEV], job.alphabet)
+    scoring = Scoring(DEV, job.prepared.parts[DEV], job.prepared.units)
     trainer = make_trainer(
         job,
         [
@@ -146,6 +147,7 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
             Finite(curves),
             checkpoints,
             Report(job.report),
+            *regularisers(job),
         ],
         job.loggers,
         rank,
@@ -154,7 +156,14 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
     try:
         trainer.fit(
             module,
-            training_loader(job.prepared.parts[TRAIN], job.options.batch, job.seed, rank),
+            training_loader(
+                job.prepared.parts[TRAIN],
+                job.options.batch,
+                job.seed,
+                rank,
+                job.options.frames,
+                job.options.accumulate,
+            ),
             evaluation_loader(job.prepared.parts[DEV], job.options.batch, rank),
             ckpt_path=last if last.is_file() else None,
             weights_only=True,
@@ -164,6 +173,14 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
     except SystemExit:
         raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into exit(1)
     return Outcome(parts, augment.masked, augment.in_force, trainer.current_epoch, trainer.global_step)
+
+
+def regularisers(job: Job) -> list[L.Callback]:
+    """Weight noise and label smoothing, where the recipe has them."""
+    options = job.options
+    noise = [WeightNoise(options.weight_noise, options.schedule.s_noise, job.seed)]
+    smoothing = [LabelSmoothing(job.network, options.label_smoothing, options.smooth_until)]
+    return [*(noise if options.weight_noise else []), *(smoothing if options.label_smoothing else [])]
 
 
 def tested(job: Job) -> dict[str, Any]:
@@ -180,6 +197,7 @@ def make_trainer(
     return L.Trainer(
         max_epochs=job.epochs,
         gradient_clip_val=job.options.clip,
+        accumulate_grad_batches=job.options.accumulate,
         check_val_every_n_epoch=job.options.evaluate_every,
         callbacks=callbacks,
         logger=list(loggers) or False,
@@ -196,7 +214,7 @@ def make_trainer(
 def evaluate(job: Job, module: Recognizer, name: str, rank: Rank = ALONE) -> Scores:
     """One pass over a part, without augmentation; the ranks share its batches, and each gets the scores of all."""
     part = job.prepared.parts[name]
-    scoring = Scoring(name, part, job.alphabet)
+    scoring = Scoring(name, part, job.prepared.units)
     trainer = make_trainer(job, [scoring], (), rank)
     trainer.validate(module, evaluation_loader(part, job.options.batch, rank), verbose=False)
     assert scoring.scores is not None
@@ -233,7 +251,7 @@ def dry_run(network: nn.Module, part: Part, size: int) -> None:
 
 def longest(part: Part, size: int) -> Batch:
     """The batch of the longest utterances."""
-    return Utterances(part)[by_length(part.frames, size)[-1]]
+    return Utterances(part)[Share(by_length(part.frames, size)[-1])]
 
 
 def quieten() -> None:

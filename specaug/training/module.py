@@ -1,5 +1,6 @@
 """The Lightning module: batch -> loss, and transcripts in evaluation. It knows nothing of augmentation."""
 
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import lightning as L
@@ -29,15 +30,23 @@ class Recognizer(L.LightningModule):
         self.options = options
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        network = answering(self.network)
-        loss = network.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
+        with self.precision():
+            loss = answering(self.network).loss(
+                batch.features, batch.lengths, batch.targets, batch.target_lengths
+            )
         return loss * batch.weight
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Any:
         network = answering(self.network)
-        loss = network.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
-        written = network.transcribe(batch.features, batch.lengths)
+        with self.precision():
+            loss = network.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
+            written = network.transcribe(batch.features, batch.lengths)
         return Evaluated(batch.ids, loss, int(batch.target_lengths.sum()), written)
+
+    def precision(self) -> AbstractContextManager[object]:
+        """In how many bits products are computed: not by Lightning, which lets no fused optimiser clip then."""
+        half = self.options.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
     def configure_optimizers(self) -> Any:
         options = self.options

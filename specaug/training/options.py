@@ -2,31 +2,59 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
-from specaug.training.schedule import Schedule
+from pydantic import BeforeValidator
+
+from specaug.training.schedule import Schedule, spelled
+
+AnySchedule = Annotated[Schedule, BeforeValidator(spelled)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """How a run is trained: AdamW, gradients clipped by their norm, the schedule in steps."""
 
-    batch: int = 16  # utterances
+    batch: int = 16  # utterances of a step
+    frames: int = 0  # where above 0, a step has as many utterances as have so many frames, on average
+    accumulate: int = 1  # shares in which a process works off its batch, one after the other, to save memory
     peak: float = 1e-3  # learning rate
-    schedule: Schedule = field(default_factory=Schedule)
+    schedule: AnySchedule = field(default_factory=Schedule)
     weight_decay: float = 0.01
     clip: float = 1.0  # norm of the gradient
+    weight_noise: float = (
+        0.0  # standard deviation of what is added to the weights in each step from s_noise on
+    )
+    label_smoothing: float = 0.0  # share of each label that is spread over all, where the network has it
+    smooth_until: int = 0  # step at which smoothing ends; 0: never
+    precision: Literal["float32", "bf16"] = (
+        "float32"  # bf16: products in half the bits, sums and weights in all
+    )
     evaluate_every: int = 1  # epochs between two passes over dev; the last epoch always has one
     report: Literal["last", "best"] = "last"  # the checkpoint that is tested; best by WER on dev
     devices: int = 1  # processes that share each batch, each with a GPU or, where there is none, a CPU thread
 
     def __post_init__(self) -> None:
-        for name in ("batch", "peak", "clip", "evaluate_every", "devices"):
+        for name in ("batch", "peak", "clip", "evaluate_every", "devices", "accumulate"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected more than 0, and finite")
-        if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"weight_decay is {self.weight_decay}; expected 0 or more, and finite")
-        if self.devices > self.batch:
-            raise ValueError(
-                f"devices is {self.devices}; expected at most the {self.batch} utterances of a batch"
-            )
+        for name in ("weight_decay", "weight_noise", "frames", "smooth_until"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more, and finite")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing is {self.label_smoothing}; expected 0 or more, below 1")
+        if not self.frames:
+            self._check_shares()
+
+    def _check_shares(self) -> None:
+        for name, room in (("devices", self.batch), ("accumulate", self.batch // self.devices)):
+            if getattr(self, name) > room:
+                whose = "a batch" if name == "devices" else "a device's share of a batch"
+                raise ValueError(
+                    f"{name} is {getattr(self, name)}; expected at most the {room} utterances of {whose}"
+                )
+
+    def at_once(self, longest: int) -> int:
+        """How many utterances a process works on together where they are of `longest` frames."""
+        together = max(1, self.frames // max(1, longest)) if self.frames else self.batch
+        return -(-together // (self.devices * self.accumulate))

@@ -66,6 +66,8 @@ def listener(folder: Path, recipe: Recipe, laboratory: Path) -> Listener:
     path = folder / (BEST if recipe.training.report == "best" else LAST)
     if not path.is_file():
         raise UserError("no checkpoint in the run folders (kept runs have none)")
+    if recipe.text.pieces:
+        raise UserError("its labels are word pieces; times are told of characters alone")
     alphabet = Alphabet(recipe.text.alphabet)
     with on_path(laboratory):
         network = build(recipe.network, recipe.features.mel, alphabet.size, laboratory)

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, arange, nn
 
 from models.prefixes import BLANK, transcribed
+from models.search import Speaking
 
 
 class CTC(nn.Module):
@@ -33,14 +34,23 @@ class CTC(nn.Module):
         return total / target_lengths.sum().clamp(min=1)
 
     def transcribe(
-        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"], beam: int = 1
+        self,
+        features: Float[Tensor, "batch time mel"],
+        lengths: Int[Tensor, " batch"],
+        beam: int = 1,
+        lm: Speaking | None = None,
+        weight: float = 0.0,
     ) -> list[list[int]]:
-        """The labels of the best path: repeats merged, then blanks removed; with a beam those of the likeliest labels."""
+        """The labels of the best path: repeats merged, then blanks removed; with a beam those of the likeliest labels.
+
+        With a language model those that are likeliest by both, its log-probability taken `weight` times.
+        """
         if beam < 1:
             raise ValueError(f"beam is {beam}; expected 1 or more")
         log_probs, frames = self(features, lengths)
-        if beam > 1:
-            return transcribed(log_probs, frames, beam)
+        if beam > 1 or lm is not None:
+            start = () if lm is None else lm.start(1)
+            return transcribed(log_probs, frames, beam, lm, start, weight)
         best = log_probs.argmax(dim=-1).tolist()
         return [merge(path[:n]) for path, n in zip(best, frames.tolist(), strict=True)]
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from models.bilstm import BiLSTM
 from models.ctc import valid
 from models.pooling import Pooling, pooled
-from models.search import END, Model, State, Step, search
+from models.search import END, Model, Speaking, State, Step, fused, search
 
 COVERED = 0.5  # the attention from which a frame counts as read (Chorowski and Jaitly 2017)
 
@@ -80,14 +80,18 @@ class LAS(nn.Module):
         lengths: Int[Tensor, " batch"],
         beam: int = 1,
         coverage: float = 0.0,
+        lm: Speaking | None = None,
+        weight: float = 0.0,
     ) -> list[list[int]]:
         """The labels of the best hypothesis of a beam search; a sentence has at most as many as frames are attended to.
 
         `coverage` is what each frame adds to the score in nats once it has been attended to by more than a half in
-        all (c of Park et al. 2019, section 3.4; Chorowski and Jaitly 2017).
+        all (c of Park et al. 2019, section 3.4; Chorowski and Jaitly 2017); `weight` is that of a language model.
         """
         memory, frames = self.heard(features, lengths)
         model, start = self.speller.model(memory, frames, beam)
+        if lm is not None:
+            model, start = fused(model, len(start), lm, weight), (*start, *lm.start(len(lengths)))
         bonus = partial(covered, weight=coverage) if coverage else None
         return [found.labels for found in search(model, start, frames, beam, bonus)]
 
@@ -99,7 +103,7 @@ class LAS(nn.Module):
 
 def covered(state: State, weight: float) -> Float[Tensor, " hypothesis"]:
     """`weight` for each frame that a hypothesis has attended to by more than a half in all."""
-    return weight * (Spelling(*state).attended > COVERED).sum(dim=1)
+    return weight * (Spelling(*state[: len(Spelling._fields)]).attended > COVERED).sum(dim=1)
 
 
 class Spelling(NamedTuple):

@@ -1,7 +1,7 @@
 """Beam search over label sequences, for any network that tells the next label from those before."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -21,6 +21,19 @@ class Step(NamedTuple):
 
 # Tells of hypotheses that end in a label, and of their state before it, what may come next.
 Model = Callable[[Int[Tensor, " hypothesis"], State], Step]
+
+
+@runtime_checkable  # tests check it wherever it stands in a signature
+class Speaking(Protocol):
+    """A language model: a `Model` that knows how a sentence begins, in labels of which 0 is the end."""
+
+    def __call__(self, last: Int[Tensor, " hypothesis"], state: State) -> Step:
+        """What may come after a label, and the state then."""
+        ...
+
+    def start(self, batch: int) -> State:
+        """The state of sentences of which nothing is said; it is asked with END for their first label."""
+        ...
 
 
 class Found(NamedTuple):
@@ -76,6 +89,19 @@ def search(
         Found(until_end(hypotheses.labels[i, place].tolist()), float(hypotheses.scores[i, place]))
         for i, place in enumerate(best)
     ]
+
+
+def fused(model: Model, own: int, lm: Speaking, weight: float) -> Model:
+    """Shallow fusion: the log-probabilities of a model, plus `weight` (lambda) times those of a language model.
+
+    Park et al. 2019, section 3.4. The first `own` tensors of the state are the model's, the rest the language model's.
+    """
+
+    def both(last: Int[Tensor, " hypothesis"], state: State) -> Step:
+        heard, said = model(last, state[:own]), lm(last, state[own:])
+        return Step(heard.log_probs + weight * said.log_probs, (*heard.state, *said.state))
+
+    return both
 
 
 def extended(

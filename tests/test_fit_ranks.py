@@ -24,7 +24,7 @@ from specaug.study.load import load
 from specaug.study.places import Places
 from specaug.study.run import Run
 from specaug.training.callbacks import Progress
-from specaug.training.data import Utterances
+from specaug.training.data import Share, Utterances
 from specaug.training.fit import Outcome, train
 from specaug.training.ranks import Died
 
@@ -107,7 +107,7 @@ def test_the_ranks_see_the_utterances_of_each_batch_once_with_the_masks_of_their
     ]
     for step, (epoch, places) in enumerate(batches):
         for rank in range(2):
-            batch = Utterances(part)[places[rank : rank + 1] or places[:1]]
+            batch = Utterances(part)[Share(places[rank : rank + 1] or places[:1])]
             seen = torch.load(notes / f"{step}-{rank}.pt", weights_only=True)
             assert torch.equal(seen["targets"], batch.targets)
             if rank < len(places):  # else it stands in

@@ -14,6 +14,7 @@ from specaug.speech.corpora.options import CorpusOptions, Fsdd, Manifests
 from specaug.speech.options import Features, Text
 from specaug.study.choice import PolicyChoice
 from specaug.study.recipe import Network, Recipe, run_id
+from specaug.training.decoding import Decoding
 from specaug.training.options import Training
 from specaug.training.schedule import Schedule
 from specaug.training.strength import Strength
@@ -109,6 +110,7 @@ def test_the_id_of_a_run_changes_with_every_field(corpus):
     base = Recipe(corpus=corpus())
     variants = dict(changed(base))
     variants |= {("seed",): replace(base, seed=3), ("scale",): replace(base, scale=0.25)}
+    variants[("decodings",)] = replace(base, decodings=(Decoding(),))
     assert set(variants) == set(leaves(base))
     ids = {path: run_id(recipe.run()) for path, recipe in variants.items()}
     assert len({run_id(base.run()), *ids.values()}) == len(ids) + 1

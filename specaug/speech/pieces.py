@@ -34,11 +34,16 @@ class Pieces:
         """The number of labels, label 0 among them."""
         return int(self._processor.get_piece_size())
 
+    @property
+    def tokens(self) -> list[str]:
+        """The pieces, as sentencepiece writes them."""
+        return [self._processor.id_to_piece(label) for label in range(1, self.size)]
+
     def encode(self, text: str) -> list[int]:
         """The labels of `text`. Raises ValueError naming the characters that no piece has."""
         labels: list[int] = self._processor.encode(text)
         if 0 in labels:
-            characters = " ".join(map(self._processor.id_to_piece, range(1, self.size)))
+            characters = " ".join(self.tokens)
             raise ValueError(
                 f"characters {foreign(text, characters)!r} are in none of the {self.size - 1} pieces"
             )

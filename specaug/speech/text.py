@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 BLANK = 0
+SPACE = "<space>"
 
 
 @runtime_checkable  # tests check it wherever it stands in a signature
@@ -15,6 +16,11 @@ class Units(Protocol):
     @property
     def size(self) -> int:
         """The number of labels, label 0 among them."""
+        ...
+
+    @property
+    def tokens(self) -> Sequence[str]:
+        """What labels 1, 2, ... are called in a file of n-grams."""
         ...
 
     def encode(self, text: str) -> list[int]:
@@ -36,6 +42,11 @@ class Alphabet:
     def size(self) -> int:
         """The number of labels, the blank among them."""
         return len(self.characters) + 1
+
+    @property
+    def tokens(self) -> list[str]:
+        """The characters, the space by a name: such files have spaces between tokens."""
+        return [SPACE if character == " " else character for character in self.characters]
 
     def encode(self, text: str) -> list[int]:
         """The labels of `text`. Raises ValueError naming the characters that are not in the alphabet."""

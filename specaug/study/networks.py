@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,17 +27,22 @@ def build(network: Network, mel: int, vocab: int, laboratory: Path) -> nn.Module
 
     Raises UserError where the path or an argument is not known, the network refuses its arguments, or fails.
     """
+    return constructed(network, ("loss", "transcribe"), laboratory, mel=mel, vocab=vocab)
+
+
+def constructed(network: Network, calls: Sequence[str], laboratory: Path, **sizes: int) -> nn.Module:
+    """A network that answers `calls`, of given sizes and its own arguments; raises as `build` does."""
     kind = find_class(network.path, laboratory)
     check_arguments(network, kind)
     try:
-        built = kind(mel=mel, vocab=vocab, **network.arguments)
+        built = kind(**sizes, **network.arguments)
     except ValueError as error:  # as a network refuses a value
         raise UserError(f"network {network.path}: {error}") from None
     except Exception as error:  # noqa: BLE001 (whatever the code of a network may raise)
         raise UserError(f"network {network.path}: {told(error, network.path, laboratory)}") from None
-    for call in ("loss", "transcribe"):
+    for call in calls:
         if not callable(getattr(built, call, None)):
-            raise UserError(f"network {network.path} has no method {call!r}; expected loss and transcribe")
+            raise UserError(f"network {network.path} has no method {call!r}; expected {' and '.join(calls)}")
     return cast(nn.Module, built)
 
 

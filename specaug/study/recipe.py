@@ -12,6 +12,7 @@ from specaug.augment.policy import written
 from specaug.speech.corpora.options import CorpusOptions, Fsdd, LibriSpeech, Manifests, Spoken
 from specaug.speech.options import Features, Text
 from specaug.study.choice import PolicyChoice, check_scale, spelled
+from specaug.training.decoding import Decoding
 from specaug.training.options import Training
 
 SEEDS = 2**63  # what torch and the keys of draws take
@@ -60,6 +61,7 @@ class Recipe:
     text: Text = field(default_factory=Text)
     network: Network = field(default_factory=Network)
     training: Training = field(default_factory=Training)
+    decodings: tuple[Decoding, ...] = ()  # beside the greedy one
     policy: AnyPolicy = field(default_factory=PolicyChoice)
     seed: int = 0
     scale: float = (
@@ -79,6 +81,8 @@ class Recipe:
         each_once("policies", whole, [choice.label for choice in whole])
         each_once("seeds", self.seeds, self.seeds)
         each_once("folds", self.folds, self.folds)
+        labels = [decoding.label for decoding in self.decodings]
+        each_once("decodings", labels, labels)
         if self.folds and not isinstance(self.corpus, Fsdd):
             raise ValueError(f"folds are {self.folds}; the corpus {self.corpus.name} has none")
         for fold in self.folds:

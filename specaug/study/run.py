@@ -6,7 +6,7 @@ import math
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -25,6 +25,7 @@ from specaug.speech.scoring import Errors
 from specaug.study.attempts import LOCK, begin, settle
 from specaug.study.choice import SYMBOLS
 from specaug.study.corpora import open_corpus
+from specaug.study.decoders import decoders, require_decodings
 from specaug.study.expected import expected
 from specaug.study.laboratory import on_path
 from specaug.study.load import as_yaml, load
@@ -36,7 +37,7 @@ from specaug.study.places import Places, replaced, space, writable
 from specaug.study.recipe import Recipe, run_id
 from specaug.study.results import HYPOTHESES, RECIPE, RESULT
 from specaug.training.callbacks import Progress, Scores
-from specaug.training.fit import Job, Outcome, dry_run, train
+from specaug.training.fit import Decoder, Job, Outcome, dry_run, train
 from specaug.training.ranks import enough
 from specaug.training.smoothing import require_smoothing
 
@@ -95,8 +96,8 @@ def finished_before(experiment: Path) -> dict[str, Path]:
     return found
 
 
-def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, Prepared]:
-    """The run's network with its initial weights, and its data; everything is checked on the way.
+def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, Prepared, list[Decoder]]:
+    """The run's network with its initial weights, its data and its ways of decoding; all is checked on the way.
 
     The weights depend on the seed alone, so that policies are compared from the same start.
     """
@@ -106,6 +107,7 @@ def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, 
     torch.manual_seed(recipe.seed)
     network = build(recipe.network, recipe.features.mel, recipe.text.labels, places.laboratory)
     require_smoothing(network, recipe.training.label_smoothing)
+    require_decodings(recipe, network)
     corpus = open_corpus(recipe.corpus, places, loading)
     data = prepare(
         corpus,
@@ -117,7 +119,7 @@ def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, 
     )
     train = data.parts[TRAIN]
     dry_run(network, train, recipe.training.at_once(max(train.frames)))
-    return network, data
+    return network, data, decoders(recipe, data, places, loading)
 
 
 def check(run: Run, loading: Tell = lambda *_: None) -> Prepared:
@@ -146,7 +148,7 @@ def execute(
     writable(run.places.runs)
     with on_path(run.places.laboratory):  # to the end: ranks import the network from there
         with space(run.places.cache):
-            network, data = prepared_run(run, loading)
+            network, data, decoded = prepared_run(run, loading)
         same_data([run.folder], data)
         if data.skipped:
             say(left_out(data))
@@ -154,7 +156,7 @@ def execute(
         try:
             with FileLock(folder / LOCK, timeout=PATIENT if attempt else 0), space(folder):
                 if not run.finished:  # another attempt may have been first
-                    outcome = trained(run, folder, network, data, logs, training)
+                    outcome = trained(run, folder, network, data, decoded, logs, training)
                     write(run, folder, network, data, outcome, time.monotonic() - started)
         except Timeout:
             raise UserError(f"{folder}: another process is at this run; expected it to be free") from None
@@ -168,6 +170,7 @@ def trained(
     folder: Path,
     network: nn.Module,
     data: Prepared,
+    decoded: Sequence[Decoder],
     logs: Logs,
     report: Callable[[Progress], None],
 ) -> Outcome:
@@ -184,6 +187,7 @@ def trained(
                 strength=recipe.policy.strength,
                 seed=recipe.seed,
                 options=recipe.training,
+                decoders=decoded,
                 folder=folder,
                 loggers=mirror.loggers,
                 report=report,
@@ -219,6 +223,7 @@ def write(
         "network": {**asdict(recipe.network), "parameters": sum(p.numel() for p in network.parameters())},
         "alphabet": recipe.text.alphabet,
         "parts": {part: summary(scores) for part, scores in outcome.parts.items()},
+        "decodings": {label: dict(told) for label, told in outcome.decoded.items()},
         "masked": dict(outcome.masked),
         "expected": None if (share := expected(run.recipe, data)) is None else asdict(share),
         "in_force": [list(entry) for entry in outcome.in_force],
@@ -234,7 +239,7 @@ def write(
 
 def hypotheses(part: str, scores: Scores, data: Prepared) -> list[dict[str, Any]]:
     """A row for each utterance of a part: what was said, what was written, the errors, the groups."""
-    utterances = {u.id: u for u in data.parts[part].utterances}
+    utterances = {u.id: u for u in data.parts[part.partition("+")[0]].utterances}
     return [
         {
             **utterances[t.id].columns,  # first: a column that is called as one of ours gives way

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import lightning as L
@@ -55,6 +56,14 @@ MISTAKES = (  # what the code of a network may raise that is not right yet; no s
 
 
 @dataclass(frozen=True)
+class Decoder:
+    """A way to write transcripts beside the greedy one: what the network is told, the best of some candidates on dev."""
+
+    label: str
+    candidates: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class Job:
     """All that a run is made of. The network comes with its initial weights."""
 
@@ -66,6 +75,7 @@ class Job:
     folder: Path
     loggers: Sequence[Logger] = ()
     strength: Strength = Strength()  # noqa: RUF009 (frozen)
+    decoders: Sequence[Decoder] = ()
     report: Callable[[Progress], None] = nothing
 
     @property
@@ -80,7 +90,8 @@ class Job:
 class Outcome:
     """What a run came to."""
 
-    parts: Mapping[str, Scores]  # dev and the test parts
+    parts: Mapping[str, Scores]  # dev and the test parts, and each as `part+label` by further decoders
+    decoded: Mapping[str, Mapping[str, Any]]  # by label, what was chosen on dev
     masked: Mapping[str, float]  # mean shares of cells, frames, channels hidden in training
     in_force: Sequence[tuple[int, str]]  # the policy from each step on at which it changed
     epochs: int
@@ -170,9 +181,30 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
         )
         module.load_state_dict(tested(job))
         parts = {name: evaluate(job, module, name, rank) for name in job.prepared.parts if name != TRAIN}
+        chosen = {decoder.label: choose(job, module, decoder, rank) for decoder in job.decoders}
+        for label, (told, dev) in chosen.items():
+            parts |= {
+                f"{name}+{label}": dev if name == DEV else evaluate(job, module, name, rank, told)
+                for name in [*parts]
+                if name in job.prepared.parts
+            }
     except SystemExit:
         raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into exit(1)
-    return Outcome(parts, augment.masked, augment.in_force, trainer.current_epoch, trainer.global_step)
+    decoded = {label: plainly(told) for label, (told, _) in chosen.items()}
+    return Outcome(
+        parts, decoded, augment.masked, augment.in_force, trainer.current_epoch, trainer.global_step
+    )
+
+
+def choose(job: Job, module: Recognizer, decoder: Decoder, rank: Rank) -> tuple[Mapping[str, Any], Scores]:
+    """The candidate with the lowest WER on dev, the first of equals, and its scores."""
+    tried = [(told, evaluate(job, module, DEV, rank, told)) for told in decoder.candidates]
+    return min(tried, key=lambda one: one[1].words.rate)
+
+
+def plainly(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a network was told, as a result file holds it."""
+    return {name: value for name, value in told.items() if isinstance(value, int | float)}
 
 
 def regularisers(job: Job) -> list[L.Callback]:
@@ -211,9 +243,19 @@ def make_trainer(
     )
 
 
-def evaluate(job: Job, module: Recognizer, name: str, rank: Rank = ALONE) -> Scores:
-    """One pass over a part, without augmentation; the ranks share its batches, and each gets the scores of all."""
+def evaluate(
+    job: Job,
+    module: Recognizer,
+    name: str,
+    rank: Rank = ALONE,
+    told: Mapping[str, Any] = MappingProxyType({}),
+) -> Scores:
+    """One pass over a part, without augmentation; the ranks share its batches, and each gets the scores of all.
+
+    `told` is what the network is told of decoding.
+    """
     part = job.prepared.parts[name]
+    module.decode(told)
     scoring = Scoring(name, part, job.prepared.units)
     trainer = make_trainer(job, [scoring], (), rank)
     trainer.validate(module, evaluation_loader(part, job.options.batch, rank), verbose=False)

@@ -1,5 +1,6 @@
 """The Lightning module: batch -> loss, and transcripts in evaluation. It knows nothing of augmentation."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -28,6 +29,8 @@ class Recognizer(L.LightningModule):
         super().__init__()
         self.network = network
         self.options = options
+        self.decoding: Mapping[str, Any] = {}  # what the network is told when it transcribes
+        self.language: nn.Module | None = None  # a part of that which goes where this module goes
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         with self.precision():
@@ -40,8 +43,13 @@ class Recognizer(L.LightningModule):
         network = answering(self.network)
         with self.precision():
             loss = network.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
-            written = network.transcribe(batch.features, batch.lengths)
+            written = network.transcribe(batch.features, batch.lengths, **self.decoding)
         return Evaluated(batch.ids, loss, int(batch.target_lengths.sum()), written)
+
+    def decode(self, told: Mapping[str, Any]) -> None:
+        """Tell the network this when it transcribes from now on."""
+        self.decoding = told
+        self.language = told["lm"] if isinstance(told.get("lm"), nn.Module) else None
 
     def precision(self) -> AbstractContextManager[object]:
         """In how many bits products are computed: not by Lightning, which lets no fused optimiser clip then."""

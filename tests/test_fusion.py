@@ -1,0 +1,78 @@
+"""Shallow fusion, against a search through all sentences."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from test_search import LONGEST, VOCAB, remembering, score_by_hand, sentences, start
+
+from models.bilstm import BiLSTMCTC
+from models.las import LAS
+from models.search import Step, fused, search
+
+
+class Saying:
+    """The toy model as a language model."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def start(self, batch: int):
+        return start([self.seed] * batch)
+
+    def __call__(self, last, state):
+        return remembering(last, state)
+
+
+SEED, WEIGHT = st.integers(0, 10**6), st.sampled_from([0.0, 0.35, 1.0, 3.0])
+
+
+def found(heard: int, said: int, weight: float, beam: int):
+    lm = Saying(said)
+    state = (*start([heard]), *lm.start(1))
+    return search(fused(remembering, 1, lm, weight), state, torch.tensor([LONGEST - 1]), beam)[0]
+
+
+def score(heard: int, said: int, weight: float, labels: tuple[int, ...]) -> float:
+    return score_by_hand(heard, labels) + weight * score_by_hand(said, labels)
+
+
+@given(SEED, SEED, WEIGHT)
+def test_a_wide_beam_finds_the_best_sentence_by_both_models(heard, said, weight):
+    got = found(heard, said, weight, 2 * VOCAB ** (LONGEST - 1))
+    best = max(sentences(LONGEST - 1), key=lambda labels: score(heard, said, weight, labels))
+    assert tuple(got.labels) == best
+    assert got.score == pytest.approx(score(heard, said, weight, best), abs=1e-4)
+
+
+@given(SEED, SEED, WEIGHT)
+def test_a_wider_beam_is_never_worse(heard, said, weight):
+    scores = [found(heard, said, weight, beam).score for beam in range(1, 7)]
+    assert all(a <= b + 1e-5 for a, b in pairwise(scores))
+
+
+class Insisting:
+    """A language model for which label 2 alone comes, up to three times."""
+
+    def start(self, batch: int):
+        return (torch.zeros(batch, dtype=torch.long),)
+
+    def __call__(self, last, state):
+        count = state[0] + (last != 0)
+        log_probs = torch.full((len(last), 5), -50.0)
+        log_probs[count < 3, 2] = 0.0
+        log_probs[count >= 3, 0] = 0.0
+        return Step(log_probs, (count,))
+
+
+@pytest.mark.parametrize(("kind", "beam"), [(LAS, 1), (LAS, 4), (BiLSTMCTC, 4)])
+def test_a_network_writes_what_the_language_model_insists_on(kind, beam):
+    torch.manual_seed(0)
+    network = kind(mel=8, vocab=5, width=8).eval()
+    features, lengths = torch.randn(2, 60, 8), torch.tensor([60, 48])
+    heard = network.transcribe(features, lengths, beam=beam)
+    assert heard == network.transcribe(features, lengths, beam=beam, lm=Insisting(), weight=0.0)
+    assert heard != [[2, 2, 2]] * 2
+    assert network.transcribe(features, lengths, beam=beam, lm=Insisting(), weight=100.0) == [[2, 2, 2]] * 2

@@ -11,7 +11,7 @@ from specaug.errors import UserError
 
 FORMATS = ("text", "markdown", "tsv", "csv", "latex")  # table.FORMATS, which is slow to import
 GROUPED = ("text", "markdown", "tsv", "csv")  # groups_table.FORMATS and plain_table.FORMATS
-BLOCKS = ("models", "pairs", "by", "words")  # what can be asked for instead of the table
+BLOCKS = ("models", "pairs", "by", "words", "published")  # what can be asked for instead of the table
 WORDS = 10
 
 
@@ -35,6 +35,7 @@ def add_tables(verbs: Any) -> None:
     verb.add_argument(
         "--pairs", choices=("all",), help="every policy against every other one instead of the baseline"
     )
+    verb.add_argument("--published", metavar="TABLE", help="beside the rows of a paper's table: table-2")
     example = "specaug keep runs/fsdd docs/results/fsdd"
     verb = add_verb(verbs, "keep", "copy what a table needs of finished runs", keep, example)
     verb.add_argument("runs", type=Path, metavar="RUNS")
@@ -60,6 +61,10 @@ def compare(arguments: argparse.Namespace) -> int:
 
 
 def _blocks(arguments: argparse.Namespace, asked: Sequence[str]) -> Iterator[str]:
+    if "published" in asked:
+        yield _published(arguments)
+    if asked == ["published"]:
+        return
     from specaug.study.comparing.gathered import gathered_from
     from specaug.study.comparing.pairs import paired
     from specaug.study.comparing.reading import read_runs
@@ -74,6 +79,22 @@ def _blocks(arguments: argparse.Namespace, asked: Sequence[str]) -> Iterator[str
     if arguments.by or arguments.words:
         report = groups_table.Report.of(gathered_from(found), arguments.by, arguments.words)
         yield groups_table.FORMATS[arguments.format](report)
+
+
+def _published(arguments: argparse.Namespace) -> str:
+    from specaug.study.laboratory import source
+    from specaug.study.published.beside import beside
+    from specaug.study.published.tables import table
+    from specaug.study.results import find_runs
+    from specaug.study.tables import plain_table
+
+    whole = table(arguments.published)
+    found = find_runs(arguments.runs).finished
+    if not found:
+        where = ", ".join(map(str, arguments.runs))
+        raise UserError(f"{where}: no finished run; expected folders with result.json")
+    told = beside(whole, whole.rows, found, source() / "experiments")
+    return plain_table.FORMATS[arguments.format](told)
 
 
 def keep(arguments: argparse.Namespace) -> int:

@@ -20,13 +20,13 @@ def init(target: Path) -> list[Path]:
     Raises UserError, before anything is written, naming the first file or folder that stands in the way; and where
     there is no space, after what was written is removed.
     """
-    source = _source()
-    files = [path.relative_to(source) for path in _files(source)]
+    origin = source()
+    files = [path.relative_to(origin) for path in _files(origin)]
     for file in files:
         _check_free(target, file)
     with space(target), ExitStack() as undo:
         for file in files:
-            _copy(source / file, target / file, undo)
+            _copy(origin / file, target / file, undo)
         undo.pop_all()
     return [target / file for file in files]
 
@@ -63,7 +63,7 @@ def on_path(folder: Path) -> Iterator[None]:
             sys.modules.update(aside)
 
 
-def _source() -> Path:
+def source() -> Path:
     """Where the laboratory's folders lie: inside an installed package, or beside it in a checkout."""
     for source in (PACKAGE / "_laboratory", PACKAGE.parent):
         if all((source / folder).is_dir() for folder in FOLDERS):

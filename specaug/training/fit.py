@@ -31,6 +31,7 @@ from specaug.training.callbacks import (
     Scores,
     Scoring,
 )
+from specaug.training.checkpoints import weights_of
 from specaug.training.contract import answering
 from specaug.training.data import Share, Utterances, evaluation_loader, steps_of, training_loader
 from specaug.training.ddp import Logged, Telling, spread
@@ -164,6 +165,8 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
         rank,
     )
     last = job.folder / LAST
+    if last.is_file():
+        weights_of(last, job.network)  # or Lightning would stop with a page of names
     try:
         trainer.fit(
             module,

@@ -1,13 +1,11 @@
 """The network of a finished run, from its checkpoint, and when it heard the words of a transcript."""
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from specaug.errors import UserError
 from specaug.speech.manifest import Utterance
@@ -18,10 +16,9 @@ from specaug.study.laboratory import on_path
 from specaug.study.networks import build
 from specaug.study.recipe import Recipe
 from specaug.training.align import Span, word_spans
+from specaug.training.checkpoints import weights_of
 from specaug.training.contract import Emitting
 from specaug.training.files import BEST, LAST
-
-STATE, PREFIX = "state_dict", "network."  # as Lightning's module names them
 
 
 @dataclass(frozen=True)
@@ -75,18 +72,6 @@ def listener(folder: Path, recipe: Recipe, laboratory: Path) -> Listener:
         raise UserError(
             f"network {recipe.network.path} has no method 'emissions'; a CTC network may have one"
         )
-    restore(network, path)
+    network.load_state_dict(weights_of(path, network))
     network.eval()
     return Listener(network, recipe.features, alphabet)
-
-
-def restore(network: nn.Module, path: Path) -> None:
-    """Give the network the weights of a checkpoint; raises UserError where they are damaged or another's."""
-    try:
-        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")[STATE]
-        network.load_state_dict(
-            {name.removeprefix(PREFIX): value for name, value in state.items() if name.startswith(PREFIX)}
-        )
-    except (OSError, EOFError, pickle.UnpicklingError, KeyError, TypeError, RuntimeError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path}: not the weights of this run's network ({first})") from None

@@ -1,0 +1,31 @@
+"""The rows of a published table, with their recipes and what of them is done."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from specaug.study.load import load
+from specaug.study.places import Places
+from specaug.study.published.tables import Row, Table
+from specaug.study.run import Run
+from specaug.study.tables.plain_table import Plain
+
+COLUMNS = ("row", "name", "recipe", "runs", "finished", "published")
+
+
+def listing(
+    name: str, table: Table, rows: Sequence[Row], experiments: Path, places: Places, overrides: Sequence[str]
+) -> Plain:
+    """A line a row: how many runs its recipe has, and how many of them are finished."""
+    lines = []
+    for row in rows:
+        recipe = load(experiments / row.recipe, overrides)
+        runs = [Run(f"{name}/{Path(row.recipe).stem}", run, places) for run in recipe.runs()]
+        done = sum(run.finished for run in runs)
+        cells = " ".join(cell.told for cell in table.cells(row))
+        place = str(table.rows.index(row) + 1)
+        lines.append((place, row.row, f"experiments/{row.recipe}", str(len(runs)), str(done), cells))
+    parts = ", ".join(table.parts)
+    remark = (
+        f"published: WER in percent on {parts}, without a language model, then with one where it is given."
+    )
+    return Plain(f"{table.paper}: {table.about}", [COLUMNS, *lines], 3, [remark])

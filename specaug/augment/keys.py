@@ -14,6 +14,7 @@ CELLS, PATCHES = (
     1 << 31,
     1 << 30,
 )  # regions of the block number: of cells (noise) and of patches; others are below
+HIDDEN = 1 << 29  # a third, of the patches that a network is to predict
 
 
 def make_keys(seed: int, epoch: int, utterances: Sequence[str]) -> Int[Tensor, "batch 5"]:

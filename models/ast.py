@@ -1,0 +1,260 @@
+"""The spectrogram transformer: AST (Gong et al. 2021) as MaskSpec and SSAST pretrain it, and a CTC network of it.
+
+A spectrogram is cut into patches, in rows along time and columns along frequency; each is a token.
+"""
+
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from models.ctc import CTC, valid
+
+# width, depth and heads of the papers' sizes (Gong et al. 2022); MaskSpec's encoder is "base"
+SIZES = {"tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12)}
+
+Frames = TypeVar("Frames", int, Tensor)  # of one utterance, or of each
+
+
+class Cut(NamedTuple):
+    """Patches of t frames by f of `mel` channels, one every `down` frames and `across` channels.
+
+    The rows of an utterance are the fewest that reach its last frame; the last one may reach into the padding, whose
+    cells are 0. Channels that overlapping patches leave over at the top, fewer than a stride, are not seen.
+    """
+
+    mel: int
+    t: int
+    f: int
+    down: int
+    across: int
+
+    @property
+    def columns(self) -> int:
+        """Patches side by side in frequency."""
+        return 1 + (self.mel - self.f) // self.across
+
+    def rows(self, frames: Frames) -> Frames:
+        """Patches one after the other in time, for utterances of so many frames."""
+        return (frames > 0) + -(-(frames - self.t) * (frames > self.t) // self.down)
+
+    def whole(self, frames: Frames) -> Frames:
+        """Those of the rows that lie inside the utterance."""
+        return (1 + (frames - self.t) // self.down) * (frames >= self.t)
+
+    def among(self, rows: Int[Tensor, " batch"], time: int) -> Bool[Tensor, "batch row column"]:
+        """True at the first rows of each utterance, of features of `time` frames."""
+        return valid(rows, self.rows(time))[:, :, None].expand(-1, -1, self.columns)
+
+    def patches(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch row column cell"]:
+        """The cells of each patch, frame by frame."""
+        time = features.shape[1]
+        speech = features.masked_fill(~valid(lengths, time)[:, :, None], 0.0)
+        rows = self.rows(time)
+        padded = F.pad(speech, (0, 0, 0, max(0, rows - 1) * self.down + self.t - time))
+        return padded.unfold(1, self.t, self.down).unfold(2, self.f, self.across)[:, :rows].flatten(3)
+
+
+def cut(mel: int, t: int, f: int, stride_t: int | None, stride_f: int | None) -> Cut:
+    """Patches side by side where no stride is given. Raises ValueError where they do not fill the spectrogram."""
+    down, across = t if stride_t is None else stride_t, f if stride_f is None else stride_f
+    for name, size, stride, of in (("t", t, down, "frames"), ("f", f, across, "mel channels")):
+        if size < 1:
+            raise ValueError(f"{name} is {size}; expected 1 or more {of}")
+        if not 1 <= stride <= size:
+            raise ValueError(
+                f"stride_{name} is {stride}; expected 1 to {size} {of}, so that patches leave no gaps"
+            )
+    if mel < f or (across == f and mel % f):
+        raise ValueError(f"mel is {mel}; expected a multiple of the patch's f ({f})")
+    return Cut(mel, t, f, down, across)
+
+
+class AST(nn.Module):
+    """Patches, a linear layer, learned positions, and blocks of attention and feed-forward with layer norm before each.
+
+    AST's class tokens are left out (D85). Positions are learned for `frames` frames (D84). A stride smaller than the
+    patch makes patches overlap. Weights of a network of other strides, frames or channels load into this one: their
+    positions are fitted.
+    """
+
+    def __init__(
+        self,
+        mel: int,
+        width: int = 192,
+        depth: int = 12,
+        heads: int = 3,
+        t: int = 16,
+        f: int = 16,
+        stride_t: int | None = None,
+        stride_f: int | None = None,
+        frames: int = 1024,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if frames < 1:
+            raise ValueError(f"frames is {frames}; expected 1 or more")
+        self.width = width
+        self.body = Body(width, depth, heads, dropout)
+        self.cut = cut(mel, t, f, stride_t, stride_f)
+        self.embedding = nn.Linear(t * f, width)
+        self.positions = Positions(self.cut.rows(frames), self.cut.columns, width)
+
+    def forward(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> tuple[Float[Tensor, "batch row column width"], Int[Tensor, " batch"]]:
+        """The state of each patch, and the rows of each utterance."""
+        rows = self.cut.rows(lengths)
+        tokens = self.embedding(self.cut.patches(features, lengths))
+        tokens = tokens + self.positions(rows, tokens.shape[1])
+        there = self.cut.among(rows, features.shape[1])
+        return self.body(tokens.flatten(1, 2), there.flatten(1)).view_as(tokens), rows
+
+
+class ASTCTC(CTC):
+    """The spectrogram transformer with an output for each row of patches: for every t frames, or every `stride_t`.
+
+    The default patches are the frame patches that SSAST finds best for speech, 2 frames by all channels; f makes lower
+    ones, of which the output is the mean. About 1.9 million parameters with the default sizes; those of the paper are
+    in `SIZES`.
+    """
+
+    def __init__(
+        self,
+        mel: int,
+        vocab: int,
+        width: int = 192,
+        depth: int = 4,
+        heads: int = 3,
+        t: int = 2,
+        f: int | None = None,
+        stride_t: int | None = None,
+        stride_f: int | None = None,
+        frames: int = 1024,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.encoder = AST(
+            mel, width, depth, heads, t, mel if f is None else f, stride_t, stride_f, frames, dropout
+        )
+        self.output = nn.Linear(width, vocab)
+
+    def forward(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> tuple[Float[Tensor, "batch frames vocab"], Int[Tensor, " batch"]]:
+        states, rows = self.encoder(features, lengths)
+        return self.output(states.mean(dim=2)).log_softmax(dim=-1), rows
+
+    def frames_out(self, frames: int) -> int:
+        """Frames of output for an utterance of `frames` frames."""
+        return self.encoder.cut.rows(frames)
+
+
+class Positions(nn.Module):
+    """A learned vector for each place of a grid of patches."""
+
+    def __init__(self, rows: int, columns: int, width: int) -> None:
+        super().__init__()
+        self.grid = nn.Parameter(torch.empty(rows, columns, width))
+        nn.init.trunc_normal_(self.grid, std=0.02)
+        self.register_load_state_dict_pre_hook(refit)  # type: ignore[no-untyped-call]
+
+    def forward(self, rows: Int[Tensor, " batch"], most: int) -> Float[Tensor, "batch {most} column width"]:
+        """Of `most` rows the vectors; those of an utterance that has more rows than are known are stretched over it.
+
+        What an utterance gets does not depend on those beside it.
+        """
+        known = len(self.grid)
+        if most <= known:
+            return self.grid[:most].expand(len(rows), -1, -1, -1)
+        pace = ((known - 1) / (rows - 1).clamp(min=1)).clamp(max=1.0)
+        place = torch.arange(most, device=rows.device) * pace[:, None]
+        return between(self.grid, place.clamp(max=known - 1))
+
+
+def between(
+    grid: Float[Tensor, "row column width"], place: Float[Tensor, "*where"]
+) -> Float[Tensor, "*where column width"]:
+    """The rows of a grid at places that lie between two of them: a mean of both, by nearness."""
+    low = place.long()
+    weight = (place - low).to(grid.dtype)[..., None, None]
+    return grid[low].lerp(grid[(low + 1).clamp(max=len(grid) - 1)], weight)
+
+
+def fitted(
+    grid: Float[Tensor, "row column width"], rows: int, columns: int
+) -> Float[Tensor, "{rows} {columns} width"]:
+    """A grid of positions for other patches: interpolated in time, ends on ends; in frequency cut, the lowest stay.
+
+    Where there are too few in frequency, as overlapping patches have it, they are interpolated as well.
+    """
+    if rows != len(grid):
+        grid = between(grid, torch.linspace(0, len(grid) - 1, rows, device=grid.device))
+    if columns > grid.shape[1]:
+        places = torch.linspace(0, grid.shape[1] - 1, columns, device=grid.device)
+        grid = between(grid.transpose(0, 1), places).transpose(0, 1)
+    return grid[:, :columns]
+
+
+def refit(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Before weights are loaded: fit the positions in `state` to those of the module."""
+    assert isinstance(module, Positions)
+    grid = state.get(f"{prefix}grid")
+    if grid is not None and grid.ndim == 3:
+        state[f"{prefix}grid"] = fitted(grid, *module.grid.shape[:2])
+
+
+class Body(nn.Module):
+    """Blocks of a transformer, and layer norm: a state for each token. Tokens that are not there are not attended to."""
+
+    def __init__(self, width: int, depth: int, heads: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        if heads < 1:
+            raise ValueError(f"heads is {heads}; expected 1 or more")
+        if width < 1 or width % heads:
+            raise ValueError(f"width is {width}; expected a multiple of heads ({heads})")
+        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(
+        self, tokens: Float[Tensor, "batch token width"], there: Bool[Tensor, "batch token"]
+    ) -> Float[Tensor, "batch token width"]:
+        for block in self.blocks:
+            tokens = block(tokens, there)
+        states: Tensor = self.norm(tokens)
+        return states
+
+
+class Block(nn.Module):
+    """x + attention, + feed-forward (Vaswani et al. 2017), layer norm before each (Dosovitskiy et al. 2021)."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.inputs = nn.Linear(width, 3 * width)
+        self.output = nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, 4 * width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(4 * width, width),
+            nn.Dropout(dropout),
+        )
+
+    def forward(
+        self, hidden: Float[Tensor, "batch token width"], there: Bool[Tensor, "batch token"]
+    ) -> Float[Tensor, "batch token width"]:
+        batch, tokens, width = hidden.shape
+        split = self.inputs(self.norm(hidden)).view(batch, tokens, 3, self.heads, width // self.heads)
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=there[:, None, None, :])
+        hidden = hidden + self.dropout(self.output(seen.transpose(1, 2).reshape(batch, tokens, width)))
+        states: Tensor = hidden + self.feed_forward(hidden)
+        return states

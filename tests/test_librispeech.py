@@ -158,9 +158,61 @@ def test_a_test_part_may_not_take_the_name_of_train(data, tmp_path):
         librispeech(LibriSpeech(test=("train",)), data, tmp_path / "cache")
 
 
-def test_a_missing_tree_names_the_folder_looked_in(tmp_path):
-    with pytest.raises(UserError, match=f"^{tmp_path}/LibriSpeech: no such folder"):
-        librispeech(LibriSpeech(), tmp_path, tmp_path / "cache")
+def test_a_missing_tree_names_the_folder_looked_in_and_how_to_fetch_what_it_should_hold(tmp_path):
+    options = LibriSpeech(dev=("dev-clean", "mine"), test=("test-other",))
+    with pytest.raises(UserError, match=f"^{tmp_path}/LibriSpeech: no such folder") as caught:
+        librispeech(options, tmp_path, tmp_path / "cache")
+    parts = "train-clean-100,dev-clean,test-other"
+    assert str(caught.value).endswith(
+        f"with `specaug data librispeech --download --parts {parts} --data {tmp_path}`"
+    )
+
+
+def test_a_missing_part_says_how_to_fetch_it_if_it_is_published(data, tmp_path):
+    with pytest.raises(UserError) as caught:
+        librispeech(LibriSpeech(test=("test-clean", "train-clean-460")), data, tmp_path / "cache")
+    assert "specaug data" not in str(caught.value)
+    with pytest.raises(UserError) as caught:
+        librispeech(LibriSpeech(train=("train-other-500",)), data, tmp_path / "cache")
+    fetch = f"specaug data librispeech --download --parts train-other-500 --data {data}"
+    assert str(caught.value).endswith(f"; fetch it with `{fetch}`")
+
+
+def halve(path: Path) -> None:
+    write_audio(path, np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32), RATE)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("harm", "what"),
+    [
+        pytest.param(halve, "is cut short: its header says 1.00 s", id="cut short"),
+        pytest.param(lambda path: path.write_bytes(b"<html>"), "cannot be read", id="no FLAC"),
+    ],
+)
+def test_a_broken_file_is_named_and_how_to_fetch_its_part_again(data, tmp_path, harm, what):
+    broken = first(data / "LibriSpeech", "*.flac")
+    harm(broken)
+    with pytest.raises(UserError) as caught:
+        librispeech(LibriSpeech(), data, tmp_path / "cache")
+    part = data / "LibriSpeech" / "train-clean-100"
+    assert str(caught.value).startswith(f"audio file {broken} {what}")
+    fetch = f"specaug data librispeech --download --parts train-clean-100 --data {data}"
+    assert str(caught.value).endswith(f"; delete {part}, then fetch it with `{fetch}`")
+
+
+def test_a_broken_file_of_a_part_of_ones_own_is_just_named(data, tmp_path):
+    mine = (data / "LibriSpeech" / "train-clean-100").rename(data / "LibriSpeech" / "mine")
+    broken = min(mine.rglob("*.flac"))
+    broken.write_bytes(b"")
+    with pytest.raises(UserError, match=rf"{broken} is empty \(0 bytes\)$"):
+        librispeech(LibriSpeech(train=("mine",)), data, tmp_path / "cache")
+
+
+def test_a_part_on_its_way_is_not_among_those_that_are_there(data, tmp_path):
+    (data / "LibriSpeech" / ".dev-clean.x1y2").mkdir()
+    with pytest.raises(UserError, match="found dev-clean, dev-other, test-clean, test-other, train-"):
+        librispeech(LibriSpeech(train=("train-other-500",)), data, tmp_path / "cache")
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,8 @@ SPOKEN = {
 }
 LIBRISPEECH = {"train": ("a",), "dev": ("b",), "test": ("c",)}
 MANIFESTS = {"train": "a", "dev": "b", "test": ("c",), "title": "d", "synthetic": True}
-CORPORA = dict(zip(get_args(CorpusOptions), (FSDD, SPOKEN, LIBRISPEECH, MANIFESTS), strict=True))
+SWITCHBOARD = {"dev": 7, "repeats": 7, "test": ("swbd",)}
+CORPORA = dict(zip(get_args(CorpusOptions), (FSDD, SPOKEN, LIBRISPEECH, MANIFESTS, SWITCHBOARD), strict=True))
 WIDE = PolicyChoice(name="LD", F=81)
 NAN, INF = float("nan"), float("inf")
 STUDY = ("policies", "seeds", "folds", "caption")  # which runs there are, and not what a run is

@@ -8,6 +8,10 @@ from typing import Any
 
 from specaug.cli.common import add_group, add_recipe, add_verb, places, refuse
 from specaug.errors import UserError
+from specaug.speech.corpora.options import LibriSpeech
+
+_READ = LibriSpeech()
+PARTS = [*_READ.train, *_READ.dev, *_READ.test]  # what a recipe reads that names no parts
 
 
 def add_data(verbs: Any) -> None:
@@ -18,6 +22,14 @@ def add_data(verbs: Any) -> None:
     verb.add_argument("--download", action="store_true", help="from its public repository, with git")
     verb.add_argument("--data", type=Path, metavar="DIR", help="into this folder (SPECAUG_DATA, else data/)")
     verb.add_argument("--source", metavar="URL", help="instead of the public repository")
+    example = "specaug data librispeech --download --parts train-clean-100,dev-clean"
+    verb = add_verb(kinds, "librispeech", "fetch parts of LibriSpeech", data_librispeech, example)
+    verb.add_argument("--download", action="store_true", help="from openslr.org; a broken download goes on")
+    verb.add_argument(
+        "--parts", default="", metavar="NAME,...", help=f"all (60 GB), or some ({','.join(PARTS)}: 8 GB)"
+    )
+    verb.add_argument("--data", type=Path, metavar="DIR", help="into this folder (SPECAUG_DATA, else data/)")
+    verb.add_argument("--source", default="", metavar="URL", help="a folder with the archives, instead")
     verb = add_verb(
         kinds, "make", "make the corpus and the features of a recipe", data_make, "specaug data make RECIPE"
     )
@@ -45,6 +57,27 @@ def data_fsdd(arguments: argparse.Namespace) -> int:
         raise UserError("data fsdd: expected --download, or the recordings in DIR/free-spoken-digit-dataset")
     sys.stdout.write(f"{fetch_fsdd(folder, arguments.source or FSDD)}\n")
     return 0
+
+
+def data_librispeech(arguments: argparse.Namespace) -> int:
+    """Fetch the parts that are not there, and name the folder of each."""
+    from specaug.speech.corpora.fetch_librispeech import fetch_librispeech, published
+    from specaug.study.places import space
+
+    folder = arguments.data or Path(os.environ.get("SPECAUG_DATA") or "data")
+    if not arguments.download:
+        raise UserError("data librispeech: expected --download, or the parts in DIR/LibriSpeech")
+    asked = [name.strip() for name in arguments.parts.split(",") if name.strip()] or PARTS
+    parts = tuple(published()) if asked == ["all"] else tuple(dict.fromkeys(asked))
+    with space(folder):
+        folders = fetch_librispeech(folder, parts, arguments.source, say=tell)
+    sys.stdout.write("".join(f"{path}\n" for path in folders))
+    return 0
+
+
+def tell(what: str) -> None:
+    """One line on standard error."""
+    sys.stderr.write(f"{what}\n")
 
 
 def data_make(arguments: argparse.Namespace) -> int:

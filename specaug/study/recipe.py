@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, Tag
 
 from specaug.augment.policy import written
-from specaug.speech.corpora.options import CorpusOptions, Fsdd, LibriSpeech, Manifests, Spoken
+from specaug.speech.corpora.options import CorpusOptions, Fsdd, LibriSpeech, Manifests, Spoken, Switchboard
 from specaug.speech.options import Features, Text
 from specaug.study.choice import PolicyChoice, check_scale, spelled
 from specaug.training.decoding import Decoding
@@ -41,11 +41,12 @@ AnyCorpus = Annotated[
     Annotated[Fsdd, Tag("fsdd")]
     | Annotated[Spoken, Tag("spoken")]
     | Annotated[LibriSpeech, Tag("librispeech")]
-    | Annotated[Manifests, Tag("manifests")],
+    | Annotated[Manifests, Tag("manifests")]
+    | Annotated[Switchboard, Tag("switchboard")],
     Discriminator(corpus_name),
     BeforeValidator(named),
 ]
-CORPORA = ("fsdd", "spoken", "librispeech", "manifests")
+CORPORA = ("fsdd", "spoken", "librispeech", "manifests", "switchboard")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,13 @@ line for each of them. No audio is copied: the manifests point into the tree.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from specaug.errors import UserError
 from specaug.speech.audio import seconds
+from specaug.speech.corpora.fetch_librispeech import command, published
 from specaug.speech.corpora.options import LibriSpeech
 from specaug.speech.corpus import DEV, TRAIN, Corpus, build_once, check_disjoint
 from specaug.speech.kinds import Tell
@@ -35,22 +36,45 @@ def librispeech(options: LibriSpeech, data: Path, cache: Path, progress: Tell = 
 
 def _check_parts(root: Path, options: LibriSpeech) -> None:
     """Raise UserError unless every part is named once and is a folder of `root`."""
+    names = [*options.train, *options.dev, *options.test]
     if not root.is_dir():
-        raise UserError(f"{root}: no such folder; give the folder it lies in with --data DIR or SPECAUG_DATA")
-    there = sorted(path.name for path in root.iterdir() if path.is_dir())
+        fetch = _fetch(names, root, ", or fetch the parts with ")
+        raise UserError(
+            f"{root}: no such folder; give the folder it lies in with --data DIR or SPECAUG_DATA{fetch}"
+        )
+    there = sorted(path.name for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
     for field in (TRAIN, DEV):
         if not getattr(options, field):
             raise UserError(
                 f"corpus.{field} is empty; expected parts of {root}: {', '.join(there) or 'none'}"
             )
-    names = [*options.train, *options.dev, *options.test]
     for name in names:
         if name not in there:
-            raise UserError(f"{root}: no part {name!r} there; found {', '.join(there) or 'none'}")
+            found = ", ".join(there) or "none"
+            raise UserError(
+                f"{root}: no part {name!r} there; found {found}{_fetch([name], root, '; fetch it with ')}"
+            )
         if names.count(name) > 1:
             raise UserError(f"corpus: part {name!r} is given {names.count(name)} times; expected once")
         if name in (TRAIN, DEV) and name in options.test:
             raise UserError(f"corpus.test: a test part cannot be called {name!r}")
+
+
+def _fetch(names: Sequence[str], root: Path, how: str) -> str:
+    """`how`, and what to type to fetch those of the parts that are published; nothing where none is."""
+    parts = [name for name in names if name in published()]
+    return f"{how}`{command(','.join(parts), root.parent)}`" if parts else ""
+
+
+def _length(path: Path) -> float:
+    """The seconds of a FLAC file of the tree. Raises UserError that says how its part is fetched again."""
+    try:
+        return seconds(path)
+    except UserError as error:
+        part = path.parents[2]
+        raise UserError(
+            f"{error}{_fetch([part.name], part.parent, f'; delete {part}, then fetch it with ')}"
+        ) from None
 
 
 def _listing(root: Path, options: LibriSpeech) -> str:
@@ -98,7 +122,7 @@ def _chapter(transcript: Path, genders: dict[str, str]) -> Iterator[Utterance]:
             id=name,
             text=text.strip().lower(),
             speaker=speaker,
-            duration=seconds(folder / f"{name}.flac"),
+            duration=_length(folder / f"{name}.flac"),
             audio=folder / f"{name}.flac",
             columns=columns,
             where=where,

@@ -65,7 +65,25 @@ class Manifests:
     synthetic: bool = False
 
 
-CorpusOptions = Fsdd | Spoken | LibriSpeech | Manifests
+@dataclass(frozen=True, kw_only=True)
+class Switchboard:
+    """Switchboard-1, tested on Hub5'00: telephone conversations, from LDC's folders in `switchboard/` of the data folder."""
+
+    name: Literal["switchboard"] = "switchboard"
+    dev: int = 40  # conversations that are held out, the first by number: Kaldi's 4,000 utterances, about
+    repeats: int = 300  # utterances of training with the same words, at most; 0: however many there are
+    test: tuple[Literal["swbd", "callhome"], ...] = ("swbd", "callhome")
+
+    def __post_init__(self) -> None:
+        if self.dev < 1:
+            raise ValueError(f"dev is {self.dev}; expected 1 conversation or more")
+        if self.repeats < 0:
+            raise ValueError(f"repeats is {self.repeats}; expected 0 (no bound) or more")
+        if len(set(self.test)) != len(self.test):
+            raise ValueError(f"test is {', '.join(self.test)}; expected each part once")
+
+
+CorpusOptions = Fsdd | Spoken | LibriSpeech | Manifests | Switchboard
 
 
 def content(options: CorpusOptions, version: int) -> str:

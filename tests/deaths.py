@@ -68,6 +68,20 @@ def in_epoch(strike: Callable[[], None]) -> None:
     before(Recognizer, "training_step", 8, strike)
 
 
+def in_pretraining(strike: Callable[[], None]) -> None:
+    """The same of a pretraining."""
+    from specaug.training.pretrain_module import Pretrainer
+
+    before(Pretrainer, "training_step", 8, strike)
+
+
+def before_pretrained(strike: Callable[[], None]) -> None:
+    """Between the encoder and the result."""
+    from specaug.study.pretraining import picture
+
+    before(picture, "save", 1, strike)
+
+
 def in_validation(strike: Callable[[], None]) -> None:
     """In the validation of the third epoch, which has one batch."""
     from specaug.training.callbacks import Scoring
@@ -126,5 +140,7 @@ POINTS = {
     "test": in_test,
     "result": before_result,
     "workers": in_workers,
+    "pretraining": in_pretraining,
+    "pretrained": before_pretrained,
     "never": lambda strike: None,
 }

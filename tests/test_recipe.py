@@ -39,7 +39,12 @@ OTHER = {  # a value of each field that is neither its default nor out of range
     },
     Features: {"mel": 64, "window": 0.03, "shift": 0.02, "lowest": 60.0},
     Text: {"alphabet": "abc", "pieces": 40, "on_bad_utterance": "skip"},
-    Network: {"path": "models.conformer.ConformerCTC", "arguments": {"width": 16}},
+    Network: {
+        "path": "models.conformer.ConformerCTC",
+        "arguments": {"width": 16},
+        "init": "a",
+        "freeze": "encoder",
+    },
     Training: {
         "batch": 8,
         "peak": 0.5,

@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from specaug.augment.hiding import check_hiding
 from specaug.augment.keys import HIDDEN, random_words
 from specaug.augment.lengths import require_lengths
-from specaug.augment.operation import floor_of, is_number
+from specaug.augment.operation import floor_of
 from specaug.augment.patch_grid import PatchGrid
 from specaug.augment.philox import below
 
@@ -33,16 +34,7 @@ class PatchHiding:
             raise ValueError(
                 f"grid is {self.grid}; expected patches that do not overlap where some are hidden"
             )
-        if (self.share is None) == (self.number is None):
-            raise ValueError(f"share is {self.share}, number {self.number}; expected one of the two")
-        if self.share is not None and not (is_number(self.share) and 0 < self.share < 1):
-            raise ValueError(
-                f"share is {self.share}; expected more than 0 and less than 1, or nothing is to learn"
-            )
-        if self.number is not None and self.number < 1:
-            raise ValueError(f"number is {self.number}; expected 1 patch or more")
-        if not 1 <= self.c_low <= self.c_high:
-            raise ValueError(f"c_low is {self.c_low}, c_high {self.c_high}; expected 1 <= c_low <= c_high")
+        check_hiding(self.share, self.number, self.c_low, self.c_high)
 
     def count(self, frames: int, mel: int) -> int:
         """How many patches of an utterance are hidden.

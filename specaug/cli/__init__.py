@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from specaug.cli import dashboard, data, plan, report, reproduce, runs, show, sweep, tables, triage
+from specaug.cli import dashboard, data, plan, pretrain, report, reproduce, runs, show, sweep, tables, triage
 from specaug.cli.common import add_verb, complain
 from specaug.errors import Diverged, UserError
 
@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   specaug train experiments/fsdd.yaml policy=LD --print-config
   specaug sweep sweeps/spoken-widths.yaml --workers 2        search mask widths and counts
   specaug reproduce table-2 --list                           the paper's rows, their recipes, what is done
+  specaug pretrain experiments/pretraining/fsdd.yaml         masked spectrograms; for network.init of the others
   specaug compare runs/fsdd --by speaker --words             by how much, how sure, and for whom
   specaug report runs/fsdd                                   the same as a page, with every utterance
   specaug plan --effect 0.5 --runs runs/fsdd                 the seeds that it takes to see half a point
@@ -79,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     runs.add_ablate(verbs)
     sweep.add_sweep(verbs)
     reproduce.add_reproduce(verbs)
+    pretrain.add_pretrain(verbs)
     tables.add_tables(verbs)
     report.add_report(verbs)
     plan.add_plan(verbs)

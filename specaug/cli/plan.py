@@ -1,4 +1,4 @@
-"""`specaug plan`: how many seeds show a difference of a given size."""
+"""`specaug plan`: how many seeds show a difference of a given size, or what a recipe costs (cost.py)."""
 
 import argparse
 import sys
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from specaug.cli.common import add_verb
+from specaug.cli.common import add_data, add_verb
+from specaug.cli.cost import chosen, cost
 from specaug.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,11 +40,16 @@ def add_plan(verbs: Any) -> None:
         (
             "specaug plan --effect 0.5 --runs runs/fsdd --policy LD",
             "specaug plan --effect 0.5 --seed-sd 0.3 --speaker-sd 1 --residual-sd 1 --speakers 40",
+            "specaug plan experiments/librispeech-100-conformer.yaml --gpus 8xH100 training.batch=128",
         )
     )
-    what = "how many seeds show a true difference of a given size"
+    what = "how many seeds show a true difference of a given size, or what training a recipe costs"
     verb = add_verb(verbs, "plan", what, plan, example)
-    verb.add_argument("--effect", type=float, required=True, metavar="POINTS", help="the difference, in WER")
+    verb.add_argument("recipe", nargs="?", type=Path, metavar="RECIPE", help="plan its cost, and not seeds")
+    verb.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="training.batch=8 seeds=0,1")
+    verb.add_argument("--gpus", metavar="NxKIND", help="of a RECIPE's cost: 8xH100 (else this machine)")
+    add_data(verb)
+    verb.add_argument("--effect", type=float, metavar="POINTS", help="the difference, in WER")
     verb.add_argument("--power", type=float, default=0.8, help="the share of comparisons that see it (0.8)")
     pairs = "policies compared with the baseline, for Holm (those in RUNS, else 1)"
     verb.add_argument("--pairs", type=int, metavar="N", help=pairs)
@@ -60,9 +66,11 @@ def add_plan(verbs: Any) -> None:
 
 
 def plan(arguments: argparse.Namespace) -> int:
-    """Print the table of seeds and what they show."""
+    """Print the table of seeds and what they show; with a recipe what it costs."""
     from specaug.study.tables.text_table import aligned, printable
 
+    if chosen(arguments, ("gpus", "data")):
+        return cost(arguments)
     _check(arguments)
     setting = _setting(arguments)
     rows, remarks = _rows(arguments, setting), _remarks(arguments, setting)

@@ -56,6 +56,7 @@ class Expected:
     alphabet: str | None = None  # None: any character
     outputs: Callable[[int], int] = same  # frames that a network puts out for so many frames of features
     encode: Callable[[str], Sequence[int]] | None = None  # the labels of a transcript; None: one a character
+    fault: Callable[[int], str] | None = None  # of so many frames; where given, transcripts are not looked at
 
 
 Read = Callable[[Utterance], Reading]
@@ -121,6 +122,10 @@ def problems_of(utterance: Utterance, reading: Reading, expected: Expected) -> I
     where, text = _place(utterance), utterance.text
     if reading.fault is not None:
         yield Problem(where, reading.fault)
+    if expected.fault is not None:
+        if reading.fault is None and (what := expected.fault(reading.frames)):
+            yield Problem(where, what)
+        return
     if not text.strip():
         yield Problem(where, "the transcript is empty; expected text")
     strange = "" if expected.alphabet is None else foreign(text, expected.alphabet)

@@ -85,11 +85,7 @@ def prepare(
     `outputs` tells how many frames the network makes of so many frames of features. Raises UserError at the
     first bad utterance, or, where the recipe says `skip`, leaves those out and lists them in `skipped`.
     """
-    everything = [u for utterances in corpus.parts.values() for u in utterances]
-    name = fingerprint(everything)
-    facts = [VERSION, name, asdict(features), [written_at(u) for u in everything]]
-    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
-    folder = cache / f"features-{digest}"
+    everything, name, folder = placed(corpus, features, cache)
     stop = text.on_bad_utterance == "error"
     units = units_of(text, [u.text for u in corpus.parts[TRAIN]], cache)
     expected = Expected(
@@ -108,6 +104,15 @@ def prepare(
     good, skipped = screen_corpus(corpus, expected, text.on_bad_utterance, lambda u: store.readings[u.id])
     parts = {part: store.part(utterances, units) for part, utterances in good.parts.items()}
     return Prepared(good, name, parts, skipped, units)
+
+
+def placed(corpus: Corpus, features: Features, cache: Path) -> tuple[list[Utterance], str, Path]:
+    """All utterances of a corpus, their fingerprint, and the folder of their features."""
+    everything = [u for utterances in corpus.parts.values() for u in utterances]
+    name = fingerprint(everything)
+    facts = [VERSION, name, asdict(features), [written_at(u) for u in everything]]
+    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+    return everything, name, cache / f"features-{digest}"
 
 
 def written_at(utterance: Utterance) -> int:

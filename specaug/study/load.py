@@ -3,8 +3,9 @@
 import dataclasses
 import types
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -23,13 +24,20 @@ SHAPES = {
 EXTENDS = "extends"
 DEEPEST = 8  # parents of a recipe; more are a circle
 
+Kind = TypeVar("Kind")  # of recipe
+
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in `path` with `key=value` overrides; raises UserError naming the file and the key."""
+    return load_as(Recipe, path, overrides)
+
+
+def load_as(kind: type[Kind], path: Path, overrides: Sequence[str] = ()) -> Kind:
+    """A recipe of another kind, read in the same way."""
     raw = read(path)
     for override in overrides:
         put(raw, override)
-    return validated(raw, str(path))
+    return validated_as(kind, raw, str(path))
 
 
 def read(path: Path, depth: int = 0) -> dict[str, Any]:
@@ -96,10 +104,23 @@ def put(raw: dict[str, Any], override: str) -> None:
 
 def validated(raw: dict[str, Any], where: str) -> Recipe:
     """The recipe that a mapping spells; raises UserError at its first mistake."""
+    return validated_as(Recipe, raw, where)
+
+
+def validated_as(kind: type[Kind], raw: dict[str, Any], where: str) -> Kind:
+    """The same for a recipe of another kind."""
     try:
-        return ADAPTER.validate_python(raw)
+        recipe: Kind = adapter(cast(Any, kind)).validate_python(raw)
     except ValidationError as error:
-        raise UserError(f"{where}: {message(error)}") from None
+        raise UserError(f"{where}: {message(error, kind)}") from None
+    return recipe
+
+
+@cache
+def adapter(kind: Any) -> Any:
+    """What makes such a recipe of a mapping, and refuses unknown keys."""
+    strict(kind)
+    return TypeAdapter(kind)
 
 
 def message(error: ValidationError, kind: type = Recipe) -> str:
@@ -169,5 +190,3 @@ def strict(kind: type) -> None:
 
 UNSAID: tuple[Any, ...] = (None, "", (), Strength())  # values of a policy that its name alone implies
 LISTS = tuple(f.name for f in dataclasses.fields(Recipe) if str(f.type).startswith("tuple"))
-strict(Recipe)
-ADAPTER = TypeAdapter(Recipe)

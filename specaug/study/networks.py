@@ -20,6 +20,11 @@ EXPECTED = {
     "str": "text",
     "bool": "true or false",
 }
+SIGNS = {  # what the code of such a class says, as a syntax tree is printed, and what it does not say
+    "network": (("arg='vocab'",), ()),
+    "encoder": (("arg='mel'", "arg='t'"), ("arg='vocab'",)),
+    "objective": (("arg='encoder'", "arg='hidden'"), ("NotImplementedError",)),
+}
 
 
 def build(network: Network, mel: int, vocab: int, laboratory: Path) -> nn.Module:
@@ -30,36 +35,38 @@ def build(network: Network, mel: int, vocab: int, laboratory: Path) -> nn.Module
     return constructed(network, ("loss", "transcribe"), laboratory, mel=mel, vocab=vocab)
 
 
-def constructed(network: Network, calls: Sequence[str], laboratory: Path, **sizes: int) -> nn.Module:
-    """A network that answers `calls`, of given sizes and its own arguments; raises as `build` does."""
-    kind = find_class(network.path, laboratory)
-    check_arguments(network, kind)
+def constructed(
+    network: Network, calls: Sequence[str], laboratory: Path, what: str = "network", **given: Any
+) -> nn.Module:
+    """A network, or another of SIGNS, that answers `calls`, of what is given and its own arguments; raises as `build`."""
+    kind = find_class(network.path, laboratory, what)
+    check_arguments(network, kind, what)
     try:
-        built = kind(**sizes, **network.arguments)
+        built = kind(**given, **network.arguments)
     except ValueError as error:  # as a network refuses a value
-        raise UserError(f"network {network.path}: {error}") from None
+        raise UserError(f"{what} {network.path}: {error}") from None
     except Exception as error:  # noqa: BLE001 (whatever the code of a network may raise)
-        raise UserError(f"network {network.path}: {told(error, network.path, laboratory)}") from None
+        raise UserError(f"{what} {network.path}: {told(error, network.path, laboratory)}") from None
     for call in calls:
         if not callable(getattr(built, call, None)):
-            raise UserError(f"network {network.path} has no method {call!r}; expected {' and '.join(calls)}")
+            raise UserError(f"{what} {network.path} has no method {call!r}; expected {' and '.join(calls)}")
     return cast(nn.Module, built)
 
 
-def check_arguments(network: Network, kind: Any) -> None:
+def check_arguments(network: Network, kind: Any, what: str = "network") -> None:
     """Raise UserError where an argument is unknown, or of another type than the network's code says."""
     known = {
         name: parameter.annotation
         for name, parameter in inspect.signature(kind).parameters.items()
-        if name not in ("mel", "vocab")
+        if name not in ("mel", "vocab", "encoder")
     }
     for name, value in network.arguments.items():
         if name not in known:
-            raise UserError(f"network {network.path}: unknown argument {name!r}{hint(name, known)}")
+            raise UserError(f"{what} {network.path}: unknown argument {name!r}{hint(name, known)}")
         wanted, given = getattr(known[name], "__name__", str(known[name])), type(value).__name__
         if wanted in EXPECTED and given != wanted and (wanted, given) != ("float", "int"):
             raise UserError(
-                f"network {network.path}: argument {name} is {value!r}; expected {EXPECTED[wanted]}"
+                f"{what} {network.path}: argument {name} is {value!r}; expected {EXPECTED[wanted]}"
             )
 
 
@@ -75,7 +82,7 @@ def told(error: Exception, path: str, laboratory: Path) -> str:
     return f"{''.join(at)}{type(error).__name__}: {text}"
 
 
-def find_class(path: str, laboratory: Path) -> Any:
+def find_class(path: str, laboratory: Path, what: str = "network") -> Any:
     """The class at a dotted path."""
     module, _, name = path.rpartition(".")
     try:
@@ -83,20 +90,23 @@ def find_class(path: str, laboratory: Path) -> Any:
     except Exception as error:  # noqa: BLE001 (whatever the code of a network may raise)
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if not missing or not f"{module}.".startswith(f"{missing}."):
-            raise UserError(f"network {path}: {told(error, path, laboratory)}") from None
+            raise UserError(f"{what} {path}: {told(error, path, laboratory)}") from None
         found = None
     if not inspect.isclass(found) or not issubclass(found, nn.Module):
-        raise UserError(f"unknown network {path!r}{hint(path, known_networks(laboratory))}")
+        raise UserError(f"unknown {what} {path!r}{hint(path, known_networks(laboratory, what))}")
     return found
 
 
-def known_networks(laboratory: Path) -> list[str]:
-    """The classes in the laboratory's `models/` that take `mel` and `vocab`, by dotted path."""
+def known_networks(laboratory: Path, what: str = "network") -> list[str]:
+    """The classes in the laboratory's `models/` that take `mel` and `vocab`, or are another of SIGNS, by dotted path."""
+    says, says_not = SIGNS[what]
     return [
         f"models.{file.stem}.{node.name}"
         for file in sorted((laboratory / "models").glob("*.py"))
         for node in statements(file)
-        if isinstance(node, ast.ClassDef) and "arg='vocab'" in ast.dump(node)
+        if isinstance(node, ast.ClassDef)
+        and all(sign in ast.dump(node) for sign in says)
+        and not any(sign in ast.dump(node) for sign in says_not)
     ]
 
 

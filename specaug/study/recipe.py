@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
@@ -24,6 +24,8 @@ class Network:
 
     path: str = "models.bilstm.BiLSTMCTC"
     arguments: Mapping[str, int | float | str | bool] = field(default_factory=dict)
+    init: str = ""  # encoder.safetensors of a pretraining: a path that is relative to the laboratory
+    freeze: Literal["none", "encoder"] = "none"  # what is not trained
 
 
 def named(value: Any) -> Any:
@@ -133,7 +135,7 @@ def fits(choice: PolicyChoice, mel: int) -> None:
 SINGLE: dict[str, Any] = {"policies": (), "seeds": (), "folds": (), "caption": ""}
 
 
-def run_id(run: Recipe) -> str:
+def run_id(run: Any) -> str:
     """Twelve hex digits of everything that a run depends on, defaults written out.
 
     To hash only what differs from the defaults would give an old name to a new run whenever a default changes.

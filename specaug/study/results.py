@@ -28,6 +28,7 @@ from specaug.study.rows import OWN, characters, parsed
 Counts = NDArray[np.int64]
 
 RESULT, RECIPE, HYPOTHESES = "result.json", "recipe.yaml", "hypotheses.jsonl"
+PRETRAINING = "pretraining"  # the folder of runs that recognise nothing, and so cannot be compared
 OPEN: dict[str, Callable[..., Any]] = {"": Path.open, ".xz": lzma.open, ".gz": gzip.open}
 
 
@@ -145,7 +146,7 @@ def find_runs(paths: Iterable[Path]) -> Runs:
 
 def _run_folders(path: Path) -> Iterator[Path]:
     for folder, below, files in os.walk(path):
-        below.sort()
+        below[:] = sorted(name for name in below if name != PRETRAINING)
         if RESULT in files or RECIPE in files:
             below.clear()  # a run holds no other run, and its checkpoints and logs may be many files
             yield Path(folder)

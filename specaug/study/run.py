@@ -25,6 +25,7 @@ from specaug.speech.scoring import Errors
 from specaug.study.attempts import LOCK, begin, settle
 from specaug.study.choice import SYMBOLS
 from specaug.study.corpora import open_corpus
+from specaug.study.cost.memory import parameters_of, require_room, require_weights
 from specaug.study.decoders import decoders, require_decodings
 from specaug.study.expected import expected
 from specaug.study.laboratory import on_path
@@ -34,6 +35,7 @@ from specaug.study.mirror import Mirror
 from specaug.study.networks import build, outputs_of
 from specaug.study.origin import FINGERPRINT, left_out, same_data
 from specaug.study.places import Places, replaced, space, writable
+from specaug.study.pretraining.start import same_start, start_from, start_of
 from specaug.study.recipe import Recipe, run_id
 from specaug.study.results import HYPOTHESES, RECIPE, RESULT
 from specaug.training.callbacks import Progress, Scores
@@ -83,8 +85,8 @@ class Run:
 
 
 @lru_cache(maxsize=8)
-def finished_before(experiment: Path) -> dict[str, Path]:
-    """The finished runs of an experiment by the id that their recipes have today.
+def finished_before(experiment: Path, read: Callable[[Path], Any] = load) -> dict[str, Path]:
+    """The finished runs of an experiment by the id that their recipes have today, as `read` reads them.
 
     A recipe that has gained a key hashes to another id; read with today's defaults it is the run that it was.
     """
@@ -92,7 +94,7 @@ def finished_before(experiment: Path) -> dict[str, Path]:
     for path in sorted(experiment.glob(f"*/{RECIPE}")):
         if (path.parent / RESULT).is_file():
             with contextlib.suppress(UserError):  # a recipe that today's version cannot read is no run of it
-                found[run_id(load(path).run())] = path.parent
+                found[run_id(read(path).run())] = path.parent
     return found
 
 
@@ -103,9 +105,11 @@ def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, 
     """
     recipe, places = run.recipe, run.places
     enough(recipe.training.devices)
+    require_weights(recipe, places.laboratory)
     torch.set_num_threads(1)  # the order of a sum depends on the number of threads, and so do the bits
     torch.manual_seed(recipe.seed)
     network = build(recipe.network, recipe.features.mel, recipe.text.labels, places.laboratory)
+    start_from(recipe.network, network, places.laboratory)
     require_smoothing(network, recipe.training.label_smoothing)
     require_decodings(recipe, network)
     corpus = open_corpus(recipe.corpus, places, loading)
@@ -118,6 +122,7 @@ def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, 
         loading,
     )
     train = data.parts[TRAIN]
+    require_room(network, train, recipe.training)
     dry_run(network, train, recipe.training.at_once(max(train.frames)))
     return network, data, decoders(recipe, data, places, loading)
 
@@ -176,6 +181,7 @@ def trained(
 ) -> Outcome:
     """Train in a folder that nobody else is at."""
     recipe = run.recipe
+    same_start(folder, recipe.network, run.places.laboratory)
     replaced(folder / RECIPE, as_yaml(recipe))
     replaced(folder / FINGERPRINT, data.fingerprint)
     with Mirror(run.experiment, recipe, run.id, folder, data, logs) as mirror:
@@ -220,7 +226,7 @@ def write(
             "synthetic": corpus.synthetic,
             "fingerprint": data.fingerprint,
         },
-        "network": {**asdict(recipe.network), "parameters": sum(p.numel() for p in network.parameters())},
+        "network": {**asdict(recipe.network), **start_of(folder), "parameters": parameters_of(network)},
         "alphabet": recipe.text.alphabet,
         "parts": {part: summary(scores) for part, scores in outcome.parts.items()},
         "decodings": {label: dict(told) for label, told in outcome.decoded.items()},

@@ -3,18 +3,27 @@
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import rich.progress
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-if TYPE_CHECKING:  # both import Lightning, and the screen is wanted before that
-    from specaug.study.run import Run
+if TYPE_CHECKING:  # it imports Lightning, and the screen is wanted before that
     from specaug.training.callbacks import Progress
 
 EARLY = 0.005  # the share of the work before which nothing can be said of the rest
 EVERY = 10.0  # seconds between two lines where there is no terminal
+
+
+@runtime_checkable  # tests check it wherever it stands in a signature
+class Run(Protocol):
+    """What is under way, of any kind."""
+
+    @property
+    def name(self) -> str:
+        """Its name for people."""
+        ...
 
 
 class Screen:
@@ -60,7 +69,7 @@ class Screen:
         if not self.console.is_terminal and (done >= total or self._due()):
             self.say(f"{what}: {done} of {total}")
 
-    def progress(self, run: "Run", at: "Progress") -> None:
+    def progress(self, run: Run, at: "Progress") -> None:
         """A run under way."""
         wer = "" if at.wer is None else f", dev WER {100 * at.wer:.1f} %"
         what = f"{run.name}: epoch {at.epoch} of {at.epochs}, loss {at.loss:.3f}{wer}"
@@ -70,7 +79,7 @@ class Screen:
         if not self.console.is_terminal and self._due():
             self.say(f"[{self.done} of {self.runs} runs done, {self._left()} left] {what}")
 
-    def ended(self, run: "Run", failed: object) -> None:
+    def ended(self, run: Run, failed: object) -> None:
         """A run that is finished, or failed."""
         self.done += 1
         self.shares.pop(run.name, None)

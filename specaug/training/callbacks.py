@@ -132,13 +132,18 @@ def of_all_ranks(mine: list[Evaluated]) -> list[Evaluated]:
 
 
 class Curves(L.Callback):
-    """One row an epoch: to `curves.csv` in the run folder first, then to the loggers."""
+    """One row an epoch: to `curves.csv` in the run folder first, then to the loggers.
 
-    COLUMNS = ("epoch", "step", "learning_rate", "train/loss", "dev/loss", "dev/wer", "dev/cer", "strength")
+    `dev` names what is measured on dev; with an `augment` its strength is told as well.
+    """
 
-    def __init__(self, folder: Path, augment: Augment) -> None:
+    def __init__(
+        self, folder: Path, augment: Augment | None = None, dev: Sequence[str] = ("loss", "wer", "cer")
+    ) -> None:
         self.path = folder / CURVES
         self.augment = augment
+        always = ("epoch", "step", "learning_rate", "train/loss")
+        self.columns = (*always, *(f"dev/{name}" for name in dev), *(["strength"] if augment else []))
         self.total = torch.zeros((), dtype=torch.float64)
         self.batches = 0
         self.loss = 0.0  # of the epoch, of all ranks
@@ -151,7 +156,7 @@ class Curves(L.Callback):
         rows = [row for row in read_curves(self.path) if int(row["epoch"]) <= trainer.current_epoch]
         partial = self.path.with_suffix(".partial")
         with partial.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.COLUMNS)
+            writer = csv.DictWriter(file, self.columns)
             writer.writeheader()
             writer.writerows(rows)
         partial.replace(self.path)
@@ -170,7 +175,7 @@ class Curves(L.Callback):
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Keep what was measured on dev in this epoch."""
         metrics = trainer.callback_metrics
-        self.measured = {key: float(metrics[key]) for key in self.COLUMNS if key in metrics}
+        self.measured = {key: float(metrics[key]) for key in self.columns if key in metrics}
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the row; of several ranks the first one does."""
@@ -184,10 +189,10 @@ class Curves(L.Callback):
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "train/loss": self.loss,
             **self.measured,
-            "strength": self.augment.share,
+            **({"strength": self.augment.share} if self.augment else {}),
         }
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.DictWriter(file, self.COLUMNS).writerow(row)
+            csv.DictWriter(file, self.columns).writerow(row)
             file.flush()
             os.fsync(file.fileno())
         for logger in trainer.loggers:
@@ -206,19 +211,21 @@ class Checkpoints(L.Callback):
     """`last.ckpt` after every epoch, and `best.ckpt` where no WER on dev was lower; each renamed into place.
 
     Of equals the later is the better: it has seen more of the schedule. Only rank 0 writes; the others wait, so that
-    they find what it wrote.
+    they find what it wrote. Another metric than the WER may be `watched`, of which the highest is best where the `sign`
+    is -1.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, watched: str = "dev/wer", sign: int = 1) -> None:
         self.folder = folder
+        self.watched, self.sign = watched, sign
         self.best = math.inf
         self.improved = False
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """See whether this is the best so far."""
-        wer = float(trainer.callback_metrics["dev/wer"])
-        self.improved = wer <= self.best
-        self.best = min(wer, self.best)
+        value = self.sign * float(trainer.callback_metrics[self.watched])
+        self.improved = value <= self.best
+        self.best = min(value, self.best)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save: the best first, so that a run killed in between finds it again."""
@@ -237,7 +244,7 @@ class Checkpoints(L.Callback):
         partial.replace(self.folder / LAST)
 
     def state_dict(self) -> dict[str, Any]:
-        """The best WER so far."""
+        """The best so far."""
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

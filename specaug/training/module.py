@@ -22,13 +22,36 @@ class Evaluated(NamedTuple):
     transcripts: list[list[int]]
 
 
-class Recognizer(L.LightningModule):
-    """Any network that answers `loss` and `transcribe`, trained with AdamW on the schedule of a recipe."""
+class Trained(L.LightningModule):
+    """Any network, trained with AdamW on the schedule of a recipe."""
 
     def __init__(self, network: nn.Module, options: Training) -> None:
         super().__init__()
         self.network = network
         self.options = options
+
+    def precision(self) -> AbstractContextManager[object]:
+        """In how many bits products are computed: not by Lightning, which lets no fused optimiser clip then."""
+        half = self.options.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+
+    def configure_optimizers(self) -> Any:
+        options = self.options
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=options.peak, weight_decay=options.weight_decay, fused=True
+        )
+        # the rate of step n, counted from 1, is the schedule's at n: the first step must not be lost at rate 0
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda done: options.schedule.factor(done + 1)
+        )
+        return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
+
+
+class Recognizer(Trained):
+    """Any network that answers `loss` and `transcribe`."""
+
+    def __init__(self, network: nn.Module, options: Training) -> None:
+        super().__init__(network, options)
         self.decoding: Mapping[str, Any] = {}  # what the network is told when it transcribes
         self.language: nn.Module | None = None  # a part of that which goes where this module goes
 
@@ -50,19 +73,3 @@ class Recognizer(L.LightningModule):
         """Tell the network this when it transcribes from now on."""
         self.decoding = told
         self.language = told["lm"] if isinstance(told.get("lm"), nn.Module) else None
-
-    def precision(self) -> AbstractContextManager[object]:
-        """In how many bits products are computed: not by Lightning, which lets no fused optimiser clip then."""
-        half = self.options.precision == "bf16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
-
-    def configure_optimizers(self) -> Any:
-        options = self.options
-        optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=options.peak, weight_decay=options.weight_decay, fused=True
-        )
-        # the rate of step n, counted from 1, is the schedule's at n: the first step must not be lost at rate 0
-        scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda done: options.schedule.factor(done + 1)
-        )
-        return [optimizer], [{"scheduler": scheduler, "interval": "step"}]

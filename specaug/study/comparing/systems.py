@@ -73,13 +73,14 @@ def systems(results: Sequence[Result]) -> list[tuple[System, list[Result]]]:
 
 def settings_of(result: Result) -> Settings:
     """How a run was trained, by the recipe in its folder. Raises UserError where that cannot be."""
-    told = {key: result.recipe[key] for key in ("training", "features") if key in result.recipe}
+    told = {key: result.recipe[key] for key in ("training", "features", "network") if key in result.recipe}
     recipe = validated(told, str(result.folder / RECIPE))
     training = asdict(recipe.training)
     schedule = training.pop("schedule")
     if recipe.training.report == "last":
         del training["evaluate_every"]  # what is tested does not depend on it
-    return {**schedule, **training, **asdict(recipe.features)}
+    start = {"init": recipe.network.init or "none", "freeze": recipe.network.freeze}
+    return {**schedule, **training, **asdict(recipe.features), **start}
 
 
 def _place(settings: Settings, runs: Sequence[Result]) -> tuple[object, ...]:

@@ -1,0 +1,129 @@
+"""Whether a recipe costs what `specaug plan` says: the plan of one run, then that run, on this machine.
+
+    python benchmarks/cost.py [RECIPE] [KEY=VALUE ...] [--data DIR] [--minutes 0.5]
+
+RECIPE is experiments/demo.yaml where none is given. The run trains for some epochs, `--minutes` by the plan, in a folder
+that is removed afterwards; the corpus and its features are made first, and do not count. Printed, tab-separated: what
+a step takes by the plan and in the run, from the end of its first step to the end of the last epoch without the
+passes over dev, and their ratio, which is meant to lie between 0.8 and 1.2; then the same for the passes over dev.
+"""
+
+import argparse
+import math
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import lightning as L
+
+from specaug.study.cost.plan import Plan, planned
+from specaug.study.laboratory import find, on_path
+from specaug.study.load import load
+from specaug.study.places import Places
+from specaug.study.recipe import Recipe
+from specaug.study.run import Run, prepared_run
+from specaug.training import fit
+from specaug.training.fit import Job
+from specaug.training.schedule import Schedule
+
+DEMO = Path(__file__).resolve().parent.parent / "experiments" / "demo.yaml"
+
+
+class Clock(L.Callback):
+    """Seconds and steps of training, and seconds of the passes over dev; the first step warms up."""
+
+    def __init__(self) -> None:
+        self.steps, self.training, self.dev, self.passes = 0, 0.0, 0.0, 0
+        self.since = self.paused = math.nan
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: object) -> None:
+        """A step, or a share of one."""
+        if math.isnan(self.since):
+            self.since, self.first = time.perf_counter(), trainer.global_step
+        self.steps = trainer.global_step - self.first
+        self.training = time.perf_counter() - self.since - self.dev
+
+    def on_validation_start(self, *_: object) -> None:
+        """A pass over dev begins."""
+        self.paused = time.perf_counter()
+
+    def on_validation_end(self, *_: object) -> None:
+        """It is over."""
+        self.dev += time.perf_counter() - self.paused
+        self.passes += 1
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Seconds by the plan, and in the run."""
+
+    what: str
+    planned: float
+    measured: float
+
+    @property
+    def ratio(self) -> float:
+        """Planned over measured."""
+        return self.planned / self.measured
+
+
+def compared(path: Path, overrides: Sequence[str], data: Path | None, seconds: float) -> list[Compared]:
+    """Plan one run, train it for some `seconds`, and hold the two against each other."""
+    places = Places.of(find(path), data)
+    recipe = single(load(path, overrides))
+    with on_path(places.laboratory):
+        network, prepared, _ = prepared_run(Run("cost", recipe.run(), places))
+    plan = planned(recipe, places)
+    clock = Clock()
+    steps = max(2, min(plan.steps, round(seconds / plan.step)))
+    options = replace(recipe.training, schedule=Schedule(s_r=1, s_i=1, s_f=steps), evaluate_every=1)
+    with tempfile.TemporaryDirectory() as folder, on_path(places.laboratory):
+        policy = recipe.policy.policy()
+        job = Job(network, prepared, policy, recipe.seed, options, Path(folder))
+        timed_by(clock, job)
+    return rows(plan, clock)
+
+
+def timed_by(clock: Clock, job: Job) -> None:
+    """Train a job with a clock beside its callbacks."""
+    make = fit.make_trainer
+    fit.make_trainer = lambda job, callbacks, *rest: make(job, [*callbacks, clock], *rest)
+    try:
+        fit.train(job)
+    finally:
+        fit.make_trainer = make
+
+
+def rows(plan: Plan, clock: Clock) -> list[Compared]:
+    """What there is to print."""
+    dev = plan.pass_over(plan.lengths.of_dev())
+    return [
+        Compared("a step", plan.step, clock.training / clock.steps),
+        Compared("a pass over dev", dev, clock.dev / max(1, clock.passes)),
+    ]
+
+
+def single(recipe: Recipe) -> Recipe:
+    """The recipe with one run: the policy with the most to do, the first seed."""
+    return replace(recipe, policy=recipe.policies[-1], seed=recipe.seeds[0], decodings=())
+
+
+def main() -> None:
+    """Print the table."""
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("recipe", nargs="?", type=Path, default=DEMO, metavar="RECIPE")
+    options.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
+    options.add_argument("--data", type=Path, metavar="DIR")
+    options.add_argument("--minutes", type=float, default=0.5)
+    given = options.parse_args()
+    print("what", "planned (s)", "measured (s)", "ratio", sep="\t")
+    for row in compared(given.recipe, given.overrides, given.data, 60 * given.minutes):
+        print(row.what, f"{row.planned:.4f}", f"{row.measured:.4f}", f"{row.ratio:.2f}", sep="\t")
+
+
+if __name__ == "__main__":
+    main()

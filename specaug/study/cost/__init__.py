@@ -1,0 +1,1 @@
+"""What training a recipe costs, told before it begins: time, memory, space on disk."""

@@ -1,0 +1,1 @@
+"""Masked-spectrogram pretraining: its recipes and its runs, and what ordinary runs take from them."""

@@ -1,0 +1,92 @@
+"""The encoder's weights as a file: `encoder.safetensors`, with the resolved recipe in its header."""
+
+import hashlib
+import inspect
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from specaug.errors import UserError
+from specaug.study.load import plain
+from specaug.study.pretraining.recipe import Pretraining
+
+KEPT = "encoder.safetensors"
+HEADER = (
+    "recipe"  # one key alone: safetensors writes several in any order, and the file's hash would be another
+)
+PLAIN = (int, float, str, bool)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What such a file holds."""
+
+    weights: Mapping[str, Tensor]
+    shape: Mapping[
+        str, int
+    ]  # mel, and those of t, f, width and heads that its recipe says; empty without one
+    digest: str  # SHA-256 of the file
+
+
+def keep(encoder: nn.Module, recipe: Pretraining, path: Path) -> None:
+    """Write the weights under a temporary name, and rename the file: it is whole or it is not there."""
+    weights = {
+        name: tensor.detach().cpu().contiguous().clone() for name, tensor in encoder.state_dict().items()
+    }
+    header = json.dumps(plain(written_out(recipe, encoder)), sort_keys=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            file.write(save(weights, {HEADER: header}))
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def written_out(recipe: Pretraining, encoder: nn.Module) -> Pretraining:
+    """The recipe with the encoder's own defaults beside the arguments that it gives."""
+    parameters = inspect.signature(type(encoder)).parameters.values()
+    usual = {p.name: p.default for p in parameters if isinstance(p.default, PLAIN)}
+    arguments = {**usual, **recipe.network.arguments}
+    return replace(recipe, network=replace(recipe.network, arguments=arguments))
+
+
+def opened(path: Path) -> Kept:
+    """What the file holds. Raises UserError where it cannot be read, or is none of these."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"network.init: {path}: {error.strerror}; expected the {KEPT} of a pretraining"
+        ) from None
+    try:
+        weights = load(content)
+    except SafetensorError as error:
+        first = (str(error).splitlines() or [""])[0]
+        raise UserError(
+            f"network.init: {path}: no safetensors ({first}); expected the {KEPT} of a pretraining"
+        ) from None
+    return Kept(weights, shape_of(content), hashlib.sha256(content).hexdigest())
+
+
+def shape_of(content: bytes) -> dict[str, int]:
+    """The encoder's sizes, as the recipe in the header says them; nothing where it is another's file."""
+    size = int.from_bytes(content[:8], "little")
+    header: Any = json.loads(content[8 : 8 + size]).get("__metadata__", {}).get(HEADER, "{}")
+    try:
+        recipe = json.loads(header)
+        given = {"mel": recipe["features"]["mel"], **recipe["network"]["arguments"]}
+    except (ValueError, LookupError, TypeError):
+        return {}
+    return {
+        name: given[name] for name in ("mel", "t", "f", "width", "heads") if isinstance(given.get(name), int)
+    }

@@ -1,0 +1,232 @@
+"""One run of pretraining: from a recipe to a folder with its result and its encoder."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+from torch import nn
+
+from specaug.augment.patch_grid import PatchGrid
+from specaug.augment.patch_grid_masks import PatchHiding
+from specaug.augment.policy import NONE
+from specaug.errors import UserError
+from specaug.speech.corpus import DEV, TRAIN
+from specaug.speech.kinds import Tell
+from specaug.speech.prepare import Prepared
+from specaug.study.attempts import LOCK
+from specaug.study.corpora import open_corpus
+from specaug.study.laboratory import on_path
+from specaug.study.load import as_yaml, load_as
+from specaug.study.loggers import OFFLINE, Logs
+from specaug.study.networks import constructed
+from specaug.study.origin import FINGERPRINT, left_out, same_data
+from specaug.study.places import Places, replaced, space, writable
+from specaug.study.pretraining import picture
+from specaug.study.pretraining.data import unlabelled
+from specaug.study.pretraining.kept import KEPT, keep
+from specaug.study.pretraining.mirror import PretrainMirror, ShownPretraining
+from specaug.study.pretraining.recipe import Pretraining
+from specaug.study.recipe import Network, run_id
+from specaug.study.results import PRETRAINING, RECIPE, RESULT
+from specaug.study.run import commit, finished_before
+from specaug.training.callbacks import Progress
+from specaug.training.pretrain import Pretrained, PretrainJob, dry_run, pretrain
+from specaug.training.pretrain_contract import answering
+
+PACKAGES = ("torch", "lightning", "numpy", "safetensors", "specaug")
+READ = partial(load_as, Pretraining)
+
+
+@dataclass(frozen=True)
+class PretrainRun:
+    """A run of a pretraining, and where it lies: apart from the runs that recognise something."""
+
+    experiment: str
+    recipe: Pretraining
+    places: Places
+
+    @property
+    def id(self) -> str:
+        """The hash of the resolved recipe."""
+        return run_id(self.recipe)
+
+    @property
+    def name(self) -> str:
+        """Fold, where there is one, and seed, as a name for people."""
+        fold = getattr(self.recipe.corpus, "fold", None)
+        return f"{'' if fold is None else f'fold {fold}, '}seed {self.recipe.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder, or where an older version finished the run."""
+        slug = self.name.replace(", ", "-").replace(" ", "-")
+        there = self.places.runs / PRETRAINING / self.experiment / f"{slug}-{self.id}"
+        return there if there.is_dir() else finished_before(there.parent, READ).get(self.id, there)
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a result."""
+        return (self.folder / RESULT).is_file()
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A run before its first step: all that can be wrong was looked at."""
+
+    network: nn.Module  # the objective around the encoder
+    data: Prepared
+    hiding: PatchHiding
+    measures: list[str]  # on dev
+
+
+def ready(run: PretrainRun, loading: Tell = lambda *_: None) -> Ready:
+    """The run's network with its initial weights, which depend on the seed alone, and its data."""
+    recipe, places = run.recipe, run.places
+    torch.set_num_threads(1)  # the order of a sum depends on the number of threads, and so do the bits
+    torch.manual_seed(recipe.seed)
+    network = built(recipe, places.laboratory)
+    hiding = hiding_of(recipe, answering(network).encoder)
+    corpus = open_corpus(recipe.corpus, places, loading)
+    data = unlabelled(corpus, recipe, hiding, writable(places.cache), loading)
+    train = data.parts[TRAIN]
+    measures = dry_run(network, train, recipe.training.at_once(max(train.frames)), hiding)
+    if recipe.choose not in measures:
+        raise UserError(
+            f"choose is {recipe.choose}; expected {' or '.join(measures)}: {recipe.objective.path} tells no other"
+        )
+    return Ready(network, data, hiding, measures)
+
+
+def built(recipe: Pretraining, laboratory: Path) -> nn.Module:
+    """The objective around its encoder. Raises UserError where a path, an argument or a patch does not fit."""
+    inner = Network(path=recipe.network.path, arguments=recipe.network.arguments)
+    encoder = constructed(inner, ("forward",), laboratory, "encoder", mel=recipe.features.mel)
+    if not hasattr(encoder, "cut"):
+        raise UserError(
+            f"encoder {inner.path} has no attribute 'cut'; expected what says how large a patch is"
+        )
+    outer = Network(path=recipe.objective.path, arguments=recipe.objective.arguments)
+    calls = ("loss", "reconstruction")
+    network = constructed(outer, calls, laboratory, "objective", encoder=encoder)
+    if getattr(network, "encoder", None) is not encoder:
+        raise UserError(
+            f"objective {outer.path} has no attribute 'encoder'; expected the encoder that it is given"
+        )
+    return network
+
+
+def hiding_of(recipe: Pretraining, encoder: nn.Module) -> PatchHiding:
+    """What is hidden, in the encoder's own patches."""
+    cut: Any = encoder.cut
+    grid = PatchGrid(t=cut.t, f=cut.f, stride_t=cut.down, stride_f=cut.across)
+    try:
+        return PatchHiding(grid=grid, **asdict(recipe.hidden))
+    except ValueError as error:
+        raise UserError(f"hidden: {error}") from None
+
+
+def execute(
+    run: PretrainRun,
+    logs: Logs = OFFLINE,
+    loading: Tell = lambda *_: None,
+    training: Callable[[Progress], None] = lambda progress: None,
+    say: Callable[[str], None] = lambda what: None,
+) -> Path:
+    """The folder of the finished run: from disk where it is there, else trained, or continued.
+
+    `say` is told what is skipped. Raises UserError for a mistake in the recipe or the data, before training starts.
+    """
+    if run.finished:
+        return run.folder
+    started = time.monotonic()
+    writable(run.places.runs)
+    with on_path(run.places.laboratory):
+        with space(run.places.cache):
+            prepared = ready(run, loading)
+        same_data([run.folder], prepared.data)
+        if prepared.data.skipped:
+            say(left_out(prepared.data))
+        folder = writable(run.folder)
+        try:
+            with FileLock(folder / LOCK, timeout=0), space(folder):
+                if not run.finished:  # another process may have been first
+                    outcome = trained(run, folder, prepared, logs, training)
+                    write(run, folder, prepared, outcome, time.monotonic() - started)
+        except Timeout:
+            raise UserError(f"{folder}: another process is at this run; expected it to be free") from None
+    return run.folder
+
+
+def trained(
+    run: PretrainRun, folder: Path, prepared: Ready, logs: Logs, report: Callable[[Progress], None]
+) -> Pretrained:
+    """Train in a folder that nobody else is at."""
+    recipe = run.recipe
+    replaced(folder / RECIPE, as_yaml(recipe))
+    replaced(folder / FINGERPRINT, prepared.data.fingerprint)
+    title = f"{PRETRAINING}-{run.experiment}"  # a project of its own
+    shown = ShownPretraining(title, recipe, run.id, folder, prepared.data, prepared.hiding)
+    with PretrainMirror(shown, logs) as mirror:
+        return pretrain(
+            PretrainJob(
+                network=prepared.network,
+                prepared=prepared.data,
+                policy=NONE,
+                seed=recipe.seed,
+                options=recipe.training,
+                folder=folder,
+                loggers=mirror.loggers,
+                report=report,
+                hiding=prepared.hiding,
+                measures=prepared.measures,
+                choose=recipe.choose,
+            )
+        )
+
+
+def write(run: PretrainRun, folder: Path, prepared: Ready, outcome: Pretrained, seconds: float) -> None:
+    """Write the encoder and the picture, then the result: a folder with a result is a finished run."""
+    recipe, data, network = run.recipe, prepared.data, prepared.network
+    encoder = answering(network).encoder
+    keep(encoder, recipe, folder / KEPT)
+    title = f"{run.experiment}, {run.name}: {recipe.objective.path}, utterances of {DEV}"
+    picture.save(network, data.parts[DEV], prepared.hiding, recipe.features.shift, title, folder)
+    result: dict[str, Any] = {
+        "run": run.id,
+        "experiment": run.experiment,
+        "seed": recipe.seed,
+        "fold": getattr(recipe.corpus, "fold", 0),
+        "corpus": {
+            "name": data.corpus.name,
+            "title": data.corpus.title,
+            "synthetic": data.corpus.synthetic,
+            "fingerprint": data.fingerprint,
+            "utterances": {name: len(part.ids) for name, part in data.parts.items()},
+        },
+        "network": {**asdict(recipe.network), "parameters": parameters(encoder)},
+        "objective": {**asdict(recipe.objective), "parameters": parameters(network)},
+        "hidden": asdict(recipe.hidden),
+        "choose": recipe.choose,
+        "kept": recipe.training.report,
+        "final": dict(outcome.final),
+        "best": dict(outcome.best),
+        "epochs": outcome.epochs,
+        "steps": outcome.steps,
+        "wall_seconds": round(seconds, 1),
+        "skipped": [str(problem) for problem in data.skipped],
+        "versions": {name: version(name) for name in PACKAGES},
+        "commit": commit(run.places.laboratory),
+    }
+    replaced(folder / RESULT, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+
+
+def parameters(network: nn.Module) -> int:
+    """How many numbers are trained."""
+    return sum(p.numel() for p in network.parameters())

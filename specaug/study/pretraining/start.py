@@ -1,0 +1,93 @@
+"""What ordinary runs take from a pretraining: `network.init` and `network.freeze` (decisions D92, D93)."""
+
+import copy
+from pathlib import Path
+
+from torch import nn
+
+from specaug.errors import UserError
+from specaug.study.places import replaced
+from specaug.study.pretraining.kept import Kept, opened
+from specaug.study.recipe import Network
+from specaug.training.checkpoints import differing
+from specaug.training.files import LAST
+
+STARTED = "init.sha256"  # the file beside the recipe that says which weights a run was begun with
+WORDS = {
+    "mel": "mel channels",
+    "t": "frames of a patch (t)",
+    "f": "channels of a patch (f)",
+    "width": "width",
+    "heads": "heads",
+}
+
+
+def start_from(options: Network, network: nn.Module, laboratory: Path) -> None:
+    """Load the encoder's weights into a network that is built, and freeze it, where the recipe says so.
+
+    A frozen encoder has no gradients, and is in evaluation mode: no dropout. Lightning leaves that as it is.
+    Raises UserError, before anything is loaded, where the file is none, or of another encoder, and says what differs.
+    """
+    if not options.init and options.freeze == "none":
+        return
+    encoder = getattr(network, "encoder", None)
+    if not isinstance(encoder, nn.Module):
+        key, value = ("init", options.init) if options.init else ("freeze", options.freeze)
+        raise UserError(
+            f"network.{key} is {value}; expected a network that has an encoder, and {options.path} has none"
+        )
+    if options.init:
+        fill(encoder, opened(laboratory / options.init), laboratory / options.init)
+    if options.freeze == "encoder":
+        encoder.requires_grad_(False).eval()
+
+
+def fill(encoder: nn.Module, kept: Kept, path: Path) -> None:
+    """Load the weights, or none of them."""
+    wanted = sizes(encoder)
+    others = [
+        f"{WORDS[name]} {held}, expected {wanted[name]}"
+        for name, held in kept.shape.items()
+        if wanted.get(name, held) != held
+    ]
+    trial = copy.deepcopy(encoder)  # an encoder may fit what it is given, as the positions of AST are
+    try:
+        trial.load_state_dict(dict(kept.weights))
+    except RuntimeError:
+        others = others or [differing(encoder.state_dict(), kept.weights)]
+    if others:
+        raise UserError(f"network.init: {path}: of another encoder: {'; '.join(others)}")
+    encoder.load_state_dict(trial.state_dict())
+
+
+def sizes(encoder: nn.Module) -> dict[str, int]:
+    """The sizes of an encoder that it tells."""
+    cut = getattr(encoder, "cut", None)
+    told = {name: getattr(cut, name, None) for name in ("mel", "t", "f")}
+    told["width"] = getattr(encoder, "width", None)
+    heads = {module.heads for module in encoder.modules() if hasattr(module, "heads")}
+    told["heads"] = heads.pop() if len(heads) == 1 else None
+    return {name: size for name, size in told.items() if isinstance(size, int)}
+
+
+def same_start(folder: Path, options: Network, laboratory: Path) -> None:
+    """Write beside the recipe which weights a run starts from.
+
+    Raises UserError where a checkpoint is there that was begun with others: the file has changed since.
+    """
+    if not options.init:
+        return
+    path, file = laboratory / options.init, folder / STARTED
+    digest = opened(path).digest
+    if (folder / LAST).is_file() and file.is_file() and file.read_text(encoding="utf-8") != digest:
+        raise UserError(
+            f"{folder}: begun with other weights than {path} holds now; expected the same, or the folder deleted, "
+            "to train anew"
+        )
+    replaced(file, digest)
+
+
+def start_of(folder: Path) -> dict[str, str]:
+    """What a result says of that; nothing where a run started from chance."""
+    file = folder / STARTED
+    return {"init_sha256": file.read_text(encoding="utf-8")} if file.is_file() else {}

@@ -1,0 +1,344 @@
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from conftest import lay_out
+from pretexts import small
+from safetensors.torch import load_file, save_file
+from standins import MEL, Plan
+from torch import nn
+
+from models.ast import AST, ASTCTC
+from models.bilstm import BiLSTMCTC
+from specaug import cli
+from specaug.errors import UserError
+from specaug.speech.options import Features
+from specaug.study.comparing.systems import systems
+from specaug.study.load import load
+from specaug.study.places import Places
+from specaug.study.pretraining.kept import keep, opened
+from specaug.study.pretraining.recipe import Encoder, Pretraining
+from specaug.study.pretraining.start import same_start, start_from, start_of
+from specaug.study.recipe import Network
+from specaug.study.results import read_result
+from specaug.study.run import Run
+from specaug.training.fit import train
+
+SIZES = {"width": 12, "depth": 2, "heads": 2, "t": 2, "f": 16, "frames": 64}
+
+
+def network(mel: int = MEL, seed: int = 1, **changes: Any) -> ASTCTC:
+    torch.manual_seed(seed)
+    return ASTCTC(mel, 6, **{**SIZES, **changes})
+
+
+def kept(path: Path, mel: int = MEL, **changes: Any) -> Path:
+    """An encoder as a pretraining leaves it."""
+    torch.manual_seed(7)
+    encoder = AST(mel, **{**SIZES, **changes})
+    recipe = Pretraining(features=Features(mel=mel), network=Encoder(arguments={**SIZES, **changes}))
+    keep(encoder, recipe, path)
+    return path
+
+
+def begun(built: nn.Module, path: Path, **options: Any) -> nn.Module:
+    start_from(Network(path="models.ast.ASTCTC", init=path.name, **options), built, path.parent)
+    return built
+
+
+def state(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def alike(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return set(one) == set(other) and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_encoder_starts_with_the_weights_of_the_file_and_the_rest_with_its_own(tmp_path):
+    path, fresh = kept(tmp_path / "encoder.safetensors"), network()
+    built = begun(network(), path)
+    assert alike(state(built.encoder), load_file(path))
+    assert not alike(state(built.encoder), state(fresh.encoder))
+    assert alike(state(built.output), state(fresh.output))
+    assert all(p.requires_grad for p in built.parameters())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"frames": 100}, id="more frames"),
+        pytest.param({"stride_t": 1}, id="overlapping patches"),
+        pytest.param({"dropout": 0.3}, id="dropout"),
+    ],
+)
+def test_positions_are_fitted_and_what_has_no_weights_may_differ(tmp_path, changes):
+    path = kept(tmp_path / "encoder.safetensors")
+    built, before = network(**changes), load_file(path)
+    begun(built, path)
+    by_hand = AST(MEL, **{**SIZES, **changes})
+    by_hand.load_state_dict(before)
+    assert alike(state(built.encoder), state(by_hand))
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "differs"),
+    [
+        pytest.param({"t": 4}, {}, "frames of a patch (t) 4, expected 2", id="t"),
+        pytest.param({"f": 8}, {}, "channels of a patch (f) 8, expected 16", id="f"),
+        pytest.param(
+            {"t": 4, "f": 8, "width": 8},
+            {},
+            "frames of a patch (t) 4, expected 2; channels of a patch (f) 8, expected 16; width 8, expected 12",
+            id="patch and width",
+        ),
+        pytest.param(
+            {"mel": 32}, {"mel": 16}, "mel channels 32, expected 16", id="mel count, though patches are alike"
+        ),
+        pytest.param({"heads": 3}, {}, "heads 3, expected 2", id="heads, which no weight tells"),
+        pytest.param({"depth": 1}, {}, "it has no body.blocks.1.norm.weight", id="too shallow"),
+        pytest.param(
+            {"depth": 3},
+            {},
+            "it has body.blocks.2.feed_forward.0.bias, which the network has not",
+            id="too deep",
+        ),
+    ],
+)
+def test_weights_of_another_encoder_are_refused_with_what_differs_and_nothing_is_loaded(
+    tmp_path, file, changes, differs
+):
+    path, built = kept(tmp_path / "encoder.safetensors", **file), network(**changes)
+    before = state(built)
+    with pytest.raises(UserError) as caught:
+        begun(built, path)
+    assert str(caught.value) == f"network.init: {path}: of another encoder: {differs}"
+    assert alike(state(built), before)
+
+
+def test_without_a_recipe_in_the_file_the_shapes_of_the_weights_tell(tmp_path):
+    path = tmp_path / "mine.safetensors"
+    save_file(load_file(kept(tmp_path / "encoder.safetensors", t=4)), path)
+    with pytest.raises(
+        UserError, match=r"of another encoder: embedding\.weight is 12 x 64; expected 12 x 32"
+    ):
+        begun(network(), path)
+    save_file(load_file(kept(tmp_path / "encoder.safetensors")), path)
+    assert alike(state(begun(network(), path).encoder), load_file(path))
+
+
+@pytest.mark.parametrize("header", ["[]", "{", '{"features": 3}', "null", '{"network": {"arguments": []}}'])
+def test_a_header_of_another_kind_says_nothing(tmp_path, header):
+    path = tmp_path / "mine.safetensors"
+    save_file(load_file(kept(tmp_path / "encoder.safetensors")), path, {"recipe": header})
+    assert opened(path).shape == {}
+    begun(network(), path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"some text, long enough for a header", id="text"),
+        pytest.param(b"\x80\x02}q\x00.", id="a pickle"),
+        pytest.param(b"\x02\0\0\0\0\0\0\0[]", id="a list"),
+    ],
+)
+def test_a_file_that_is_no_safetensors_is_refused(tmp_path, content):
+    path, built = tmp_path / "encoder.safetensors", network()
+    path.write_bytes(content)
+    before = state(built)
+    with pytest.raises(
+        UserError, match=f"^network.init: {path}: no safetensors .*; expected the encoder.safe"
+    ):
+        begun(built, path)
+    assert alike(state(built), before)
+
+
+def test_a_file_that_is_cut_short_is_refused(tmp_path):
+    path = kept(tmp_path / "encoder.safetensors")
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(UserError, match="no safetensors"):
+        begun(network(), path)
+
+
+def test_a_checkpoint_of_a_run_is_no_safetensors_either(tmp_path):
+    path = tmp_path / "last.ckpt"
+    torch.save({"state_dict": small().state_dict()}, path)
+    with pytest.raises(UserError, match="no safetensors"):
+        begun(network(), path)
+
+
+@pytest.mark.parametrize(("path", "what"), [("gone.safetensors", "No such file"), (".", "Is a directory")])
+def test_a_file_that_is_not_there_is_told(tmp_path, path, what):
+    with pytest.raises(UserError, match=f"^network.init: .*: {what}.*; expected the encoder.safetensors of"):
+        start_from(Network(init=path), network(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"init": "a"}, "network.init is a; expected a network that has an encoder, and mine.LSTM has none"),
+        (
+            {"freeze": "encoder"},
+            "network.freeze is encoder; expected a network that has an encoder, and mine",
+        ),
+    ],
+)
+def test_a_network_without_an_encoder_is_refused(tmp_path, options, message):
+    with pytest.raises(UserError) as caught:
+        start_from(Network(path="mine.LSTM", **options), BiLSTMCTC(MEL, 6, width=4, depth=1), tmp_path)
+    assert str(caught.value).startswith(message)
+
+
+def test_without_init_and_freeze_nothing_is_asked_of_a_network(tmp_path):
+    start_from(Network(), BiLSTMCTC(MEL, 6, width=4, depth=1), tmp_path)
+
+
+def test_what_the_recipe_leaves_to_the_encoders_defaults_is_known_of_the_file(tmp_path):
+    recipe = Pretraining(features=Features(mel=32), network=Encoder(arguments={"depth": 1}))
+    keep(AST(32, depth=1), recipe, tmp_path / "a")
+    assert opened(tmp_path / "a").shape == {"mel": 32, "t": 16, "f": 16, "width": 192, "heads": 3}
+
+
+def test_the_file_has_the_same_bytes_whenever_it_is_written(tmp_path):
+    one, other = (kept(tmp_path / name).read_bytes() for name in ("a", "b"))
+    assert one == other
+    assert opened(tmp_path / "a").digest == hashlib.sha256(one).hexdigest()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]  # nothing is left beside them
+
+
+def test_a_frozen_encoder_stays_as_it_is_to_the_bit_without_gradient_or_dropout(tone_corpus, tmp_path):
+    path = kept(tmp_path / "encoder.safetensors")
+    built = begun(network(dropout=0.5), path, freeze="encoder")
+    modes: list[tuple[bool, bool]] = []
+    built.encoder.register_forward_pre_hook(lambda inner, _: modes.append((built.training, inner.training)))
+    before, output = state(built.encoder), state(built.output)
+    dropouts = [module for module in built.encoder.modules() if isinstance(module, nn.Dropout)]
+    train(Plan(folder=tmp_path / "run", prepared=tone_corpus, network=built).job())
+    assert {mode for mode in modes if mode[0]} == {
+        (True, False)
+    }  # in training, after each evaluation as well
+    assert len([mode for mode in modes if mode[0]]) == 12
+    assert dropouts
+    assert alike(state(built.encoder), before)
+    assert not alike(state(built.output), output)
+    assert all(p.grad is None for p in built.encoder.parameters())
+
+
+def test_without_freeze_the_encoder_is_trained(tone_corpus, tmp_path):
+    built = begun(network(), kept(tmp_path / "encoder.safetensors"))
+    before = state(built.encoder)
+    train(Plan(folder=tmp_path / "run", prepared=tone_corpus, network=built).job())
+    assert not alike(state(built.encoder), before)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory) -> Path:
+    """A laboratory with an encoder in it, of 32 channels."""
+    folder = lay_out(tmp_path_factory.mktemp("begun") / "laboratory")
+    kept(folder / "encoder.safetensors", mel=32, f=32)
+    return folder
+
+
+def command(lab: Path, runs: Path, *overrides: str) -> list[str]:
+    network = "network={path: models.ast.ASTCTC, arguments: {width: 12, depth: 2, heads: 2, frames: 64}}"
+    recipe = str(lab / "experiments" / "tiny.yaml")
+    return ["train", recipe, network, *overrides, "--runs", str(runs), "--logger", "none"]
+
+
+def result_of(runs: Path) -> tuple[Path, dict[str, Any]]:
+    (folder,) = runs.glob("tiny/*")
+    return folder, json.loads((folder / "result.json").read_text())
+
+
+def encoder_of(checkpoint: Path) -> dict[str, torch.Tensor]:
+    weights = torch.load(checkpoint, weights_only=True)["state_dict"]
+    prefix = "network.encoder."
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+
+
+def run(lab: Path, runs: Path, *overrides: str) -> Path:
+    """The runs folder of a finished run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_MODE", "disabled")
+        assert cli.main(command(lab, runs, *overrides)) == 0
+    return runs
+
+
+@pytest.fixture(scope="module")
+def frozen(lab, tmp_path_factory) -> Path:
+    start = ("network.init=encoder.safetensors", "network.freeze=encoder")
+    return run(lab, tmp_path_factory.mktemp("frozen"), *start)
+
+
+@pytest.fixture(scope="module")
+def plain(lab, tmp_path_factory) -> Path:
+    return run(lab, tmp_path_factory.mktemp("plain"))
+
+
+def test_a_recipe_that_says_so_starts_from_the_encoder_and_its_result_says_which(lab, frozen):
+    folder, result = result_of(frozen)
+    file = lab / "encoder.safetensors"
+    assert result["network"]["init"] == "encoder.safetensors"
+    assert result["network"]["freeze"] == "encoder"
+    assert result["network"]["init_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert alike(encoder_of(folder / "last.ckpt"), load_file(file))
+
+
+def test_a_recipe_without_it_has_no_such_field(plain):
+    folder, result = result_of(plain)
+    assert "init_sha256" not in result["network"]
+    assert not (folder / "init.sha256").exists()
+
+
+def test_runs_with_and_without_pretraining_are_two_systems_of_one_comparison(frozen, plain):
+    found = systems([read_result(result_of(runs)[0]) for runs in (frozen, plain)])
+    told = [system.told for system, _ in found]
+    assert len(told) == 2
+    assert {word for words in told for word in words.split()} in (
+        {"init=none", "init=encoder.safetensors"},
+        {"freeze=none", "freeze=encoder"},  # either tells them apart
+    )
+
+
+def test_what_is_wrong_with_the_file_is_one_line_before_anything_is_written(lab, tmp_path, capsys):
+    (lab / "text.safetensors").write_text("no weights")
+    assert cli.main(command(lab, tmp_path / "runs", "network.init=text.safetensors")) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"specaug: network.init: {lab / 'text.safetensors'}: no safetensors (")
+    assert not list((tmp_path / "runs").glob("tiny/*"))
+
+
+def test_a_run_does_not_go_on_from_a_checkpoint_that_was_begun_with_other_weights(tmp_path):
+    path, folder, options = kept(tmp_path / "a"), tmp_path / "run", Network(init="a")
+    folder.mkdir()
+    same_start(folder, options, tmp_path)
+    before = start_of(folder)
+    assert before == {"init_sha256": opened(path).digest}
+    kept(tmp_path / "a", frames=100)
+    same_start(folder, options, tmp_path)  # nothing was trained yet
+    assert start_of(folder) != before
+    (folder / "last.ckpt").touch()
+    same_start(folder, options, tmp_path)
+    kept(tmp_path / "a")
+    with pytest.raises(UserError, match=f"^{folder}: begun with other weights than {path} holds now"):
+        same_start(folder, options, tmp_path)
+
+
+def test_a_run_that_was_finished_before_there_was_such_a_key_is_found_again(lab, plain, tmp_path):
+    shutil.copytree(plain, tmp_path / "runs")
+    folder, result = result_of(tmp_path / "runs")
+    recipe = (folder / "recipe.yaml").read_text()
+    keys = ("  init", "  freeze")
+    older = "".join(line for line in recipe.splitlines(keepends=True) if line.split(":")[0] not in keys)
+    assert len(older.splitlines()) == len(recipe.splitlines()) - 2
+    (folder / "recipe.yaml").write_text(older)
+    folder.rename(folder.with_name("None-seed-0-0123456789ab"))
+    words = command(lab, tmp_path / "runs")
+    again = Run("tiny", load(Path(words[1]), words[2:3]).run(), Places.of(lab, runs=tmp_path / "runs"))
+    assert again.folder.name == "None-seed-0-0123456789ab"
+    assert again.id == result["run"]

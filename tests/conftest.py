@@ -117,6 +117,14 @@ def laboratory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return lay_out(tmp_path / "laboratory")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _hints_of_today() -> None:
+    """beartype remembers hints by how they print, and a laboratory's `models` print as another's before them."""
+    from beartype._cache.cacheclear import clear_caches
+
+    clear_caches()
+
+
 @pytest.fixture(scope="session")
 def tone_corpus(tmp_path_factory: pytest.TempPathFactory) -> object:
     """A corpus of tones (Prepared), five utterances to train on."""

@@ -178,7 +178,7 @@ def test_a_network_that_cannot_be_built_says_why(root, recipe, override, message
 
 
 def test_an_objective_that_does_not_hold_its_encoder_is_refused(tmp_path, root, recipe):
-    (tmp_path / "mine.py").write_text(
+    (tmp_path / "loose_objective.py").write_text(
         "from torch import nn\n"
         "class Loose(nn.Module):\n"
         "    def __init__(self, encoder): super().__init__()\n"
@@ -187,5 +187,7 @@ def test_an_objective_that_does_not_hold_its_encoder_is_refused(tmp_path, root, 
     )
     with on_path(root), pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(tmp_path)
-        with pytest.raises(UserError, match=r"objective mine\.Loose has no attribute 'encoder'; expected"):
-            built(recipe("{}", "objective.path=mine.Loose"), root)
+        with pytest.raises(
+            UserError, match=r"objective loose_objective\.Loose has no attribute 'encoder'; expected"
+        ):
+            built(recipe("{}", "objective.path=loose_objective.Loose"), root)

@@ -119,7 +119,7 @@ def laboratory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def _hints_of_today() -> None:
-    """beartype remembers hints by how they print, and a laboratory's `models` print as another's before them."""
+    """Hints are remembered by how they print (beartype), and a laboratory's `models` print as another's before them."""
     from beartype._cache.cacheclear import clear_caches
 
     clear_caches()

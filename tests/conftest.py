@@ -117,12 +117,22 @@ def laboratory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return lay_out(tmp_path / "laboratory")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _hints_of_today() -> None:
-    """Hints are remembered by how they print (beartype), and a laboratory's `models` print as another's before them."""
+@pytest.fixture(scope="session", autouse=True)
+def _hints_of_today() -> Iterator[None]:
+    """Hints are remembered by how they print (beartype), and one laboratory's `models` print as another's before them."""
     from beartype._cache.cacheclear import clear_caches
 
-    clear_caches()
+    from specaug.study import laboratory
+
+    forget = laboratory._forget_models
+
+    def forget_all() -> None:
+        forget()
+        clear_caches()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(laboratory, "_forget_models", forget_all)
+        yield
 
 
 @pytest.fixture(scope="session")

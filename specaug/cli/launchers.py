@@ -58,6 +58,18 @@ def url(arguments: argparse.Namespace, at: Any, study: str) -> str:
     return str(arguments.storage or os.environ.get(STORAGE) or default_storage(at.runs / study))
 
 
+def launched(arguments: argparse.Namespace, name: str, recipe: Any, at: Any, logs: Any, screen: Any) -> Any:
+    """Every run of a recipe, made by the launcher that is meant, and those that failed."""
+    if arguments.storage or arguments.launcher != "local":
+        from specaug.study.sweep.conduct import runs_through_a_study
+
+        devices = recipe.training.devices
+        return runs_through_a_study(name, recipe, desk(arguments, at, name, screen, devices))
+    from specaug.study.ablation import run_all
+
+    return run_all(name, recipe, at, arguments.workers, logs, screen)
+
+
 def desk(arguments: argparse.Namespace, at: Any, study: str, screen: Any, devices: int) -> Any:
     """What a study's launcher needs to know; each run trains in so many processes, `devices`."""
     from specaug.study.sweep.conduct import Desk

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from specaug.cli.common import add_folders, add_logger, add_verb, chosen, complain
-from specaug.cli.launchers import add_launcher, add_storage, agree, desk
+from specaug.cli.launchers import add_launcher, add_storage, agree, launched
 
 
 def add_reproduce(verbs: Any) -> None:
@@ -75,15 +75,7 @@ def trained(arguments: argparse.Namespace, recipe_file: Path, at: Any) -> int:
     logs = chosen(arguments)
     with Screen(0) as screen:
         screen.say(f"{recipe_file}: checking the recipe and the data")
-        if arguments.storage or arguments.launcher != "local":
-            from specaug.study.sweep.conduct import runs_through_a_study
-
-            devices = recipe.training.devices
-            _, failures = runs_through_a_study(name, recipe, desk(arguments, at, name, screen, devices))
-        else:
-            from specaug.study.ablation import run_all
-
-            _, failures = run_all(name, recipe, at, arguments.workers, logs, screen)
+        _, failures = launched(arguments, name, recipe, at, logs, screen)
     for one in failures:
         complain(f"{one.run.name} failed: {one.why}", 1)
     return len(failures)

@@ -6,7 +6,7 @@ import textwrap
 from typing import Any
 
 from specaug.cli.common import WIDTH, add_recipe, add_verb, chosen, complain, places, refuse, show
-from specaug.cli.launchers import add_launcher, add_storage, agree, desk
+from specaug.cli.launchers import add_launcher, add_storage, agree, launched
 from specaug.cli.report import PAGE, paged
 
 RUN = {"policy": "policies=LB,LD or policies='[{name: LD, F: 15}]'", "seed": "seeds=0,1"}  # in an ablation
@@ -73,15 +73,8 @@ def ablate(arguments: argparse.Namespace) -> int:
     with Screen(0) as screen:
         screen.say(f"{arguments.recipe}: checking the recipe and the data")
         at = places(arguments)
-        name, devices = arguments.recipe.stem, recipe.training.devices
-        if arguments.storage or arguments.launcher != "local":
-            from specaug.study.sweep.conduct import runs_through_a_study
-
-            runs, failures = runs_through_a_study(name, recipe, desk(arguments, at, name, screen, devices))
-        else:
-            from specaug.study.ablation import run_all
-
-            runs, failures = run_all(name, recipe, at, arguments.workers, logs, screen)
+        name = arguments.recipe.stem
+        runs, failures = launched(arguments, name, recipe, at, logs, screen)
     for failed in failures:
         complain(f"{failed.run.name} failed: {failed.why}", 1)
     if finished := [run.folder for run in runs if run.finished]:

@@ -102,7 +102,10 @@ def prepare(
     build_store(folder, everything, features, problem if stop else (lambda *_: None), progress)
     store = Store.open(folder, features.mel)
     good, skipped = screen_corpus(corpus, expected, text.on_bad_utterance, lambda u: store.readings[u.id])
-    parts = {part: store.part(utterances, units) for part, utterances in good.parts.items()}
+    parts = {
+        part: store.part(utterances, lambda u: units.encode(u.text))
+        for part, utterances in good.parts.items()
+    }
     return Prepared(good, name, parts, skipped, units)
 
 
@@ -145,11 +148,11 @@ class Store:
         rows = np.memmap(folder / DATA, np.float32, "c", shape=(total, mel)) if total else empty
         return Store(rows, readings, starts)
 
-    def part(self, utterances: Sequence[Utterance], units: Units) -> Part:
-        """The utterances of one part, with their labels."""
+    def part(self, utterances: Sequence[Utterance], labels: Callable[[Utterance], list[int]]) -> Part:
+        """The utterances of one part, with the labels of each."""
         return Part(
             utterances=utterances,
-            labels=[units.encode(u.text) for u in utterances],
+            labels=[labels(u) for u in utterances],
             frames=[self.readings[u.id].frames for u in utterances],
             starts=[self.starts[u.id] for u in utterances],
             rows=self.rows,

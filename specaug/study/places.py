@@ -48,12 +48,12 @@ def writable(folder: Path) -> Path:
     return folder
 
 
-def replaced(path: Path, text: str) -> None:
-    """Write a file under a temporary name, and rename it: it is whole or it is not there."""
+def replaced(path: Path, content: str | bytes) -> None:
+    """Write a file, text as UTF-8, under a temporary name, and rename it: it is whole or it is not there."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with partial.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

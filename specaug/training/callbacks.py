@@ -75,15 +75,11 @@ class Scores:
         return add(t.characters for t in self.transcripts)
 
 
-class Scoring(L.Callback):
-    """Turns what the passes over a part give into `scores`, and logs WER, CER and loss under the part's name."""
+class Passes(L.Callback):
+    """Keeps what the batches of a pass over a part give, until the next pass begins."""
 
-    def __init__(self, name: str, part: Part, units: Units) -> None:
-        self.name = name
-        self.references = {u.id: u.text for u in part.utterances}
-        self.units = units
-        self.passes: list[Evaluated] = []
-        self.scores: Scores | None = None
+    def __init__(self) -> None:
+        self.passes: list[Any] = []
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Forget the pass before."""
@@ -100,6 +96,17 @@ class Scoring(L.Callback):
     ) -> None:
         """Keep what the batch gave."""
         self.passes.append(outputs)
+
+
+class Scoring(Passes):
+    """Turns what the passes over a part give into `scores`, and logs WER, CER and loss under the part's name."""
+
+    def __init__(self, name: str, part: Part, units: Units) -> None:
+        super().__init__()
+        self.name = name
+        self.references = {u.id: u.text for u in part.utterances}
+        self.units = units
+        self.scores: Scores | None = None
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Score the part."""

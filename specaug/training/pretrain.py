@@ -4,7 +4,6 @@ import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import lightning as L
 import torch
@@ -14,14 +13,22 @@ from specaug.augment.patch_grid_masks import PatchHiding
 from specaug.errors import UserError
 from specaug.speech.corpus import DEV, TRAIN
 from specaug.speech.prepare import Part
-from specaug.training.callbacks import Checkpoints, Curves, LastEvaluated, Report, Reseed, read_curves
+from specaug.training.callbacks import (
+    Checkpoints,
+    Curves,
+    LastEvaluated,
+    Passes,
+    Report,
+    Reseed,
+    read_curves,
+)
 from specaug.training.checkpoints import weights_of
 from specaug.training.data import evaluation_loader, training_loader
 from specaug.training.files import CURVES, LAST
 from specaug.training.finite import Finite
 from specaug.training.fit import MISTAKES, Job, longest, make_trainer, quieten, tested
 from specaug.training.pretrain_contract import answering
-from specaug.training.pretrain_module import FIXED, Judged, Pretrainer, hidden_of
+from specaug.training.pretrain_module import FIXED, Pretrainer, hidden_of
 
 HIGHEST = ("retrieval",)  # of these measures on dev the highest is best, of any other the lowest
 
@@ -97,27 +104,8 @@ def sign_of(measure: str) -> int:
     return -1 if measure in HIGHEST else 1
 
 
-class Judging(L.Callback):
+class Judging(Passes):
     """Logs the measures of a pass over dev under `dev/`, each a mean over all hidden patches."""
-
-    def __init__(self) -> None:
-        self.passes: list[Judged] = []
-
-    def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Forget the pass before."""
-        self.passes = []
-
-    def on_validation_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        """Keep what the batch gave."""
-        self.passes.append(outputs)
 
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Log the means."""

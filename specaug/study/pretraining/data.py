@@ -1,6 +1,5 @@
 """What pretraining takes of a corpus: the features of `train` and `dev`, of every utterance that its masks fit."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from specaug.speech.check import Expected, Problem, Reading, problems_of, screen
 from specaug.speech.corpus import DEV, TRAIN, Corpus
 from specaug.speech.kinds import Tell
 from specaug.speech.manifest import Utterance
-from specaug.speech.prepare import Part, Prepared, Store, build_store, placed
+from specaug.speech.prepare import Prepared, Store, build_store, placed
 from specaug.speech.text import Alphabet
 from specaug.study.pretraining.recipe import Pretraining
 
@@ -35,20 +34,12 @@ def unlabelled(
     build_store(folder, everything, recipe.features, problem, progress)
     store = Store.open(folder, recipe.features.mel)
     good, skipped = screen_corpus(used, expected, recipe.on_bad_utterance, lambda u: store.readings[u.id])
-    parts = {part: hidden_in(utterances, store, hiding) for part, utterances in good.parts.items()}
+
+    def hidden(u: Utterance) -> list[int]:
+        return [0] * hiding.count(store.readings[u.id].frames, recipe.features.mel)
+
+    parts = {part: store.part(utterances, hidden) for part, utterances in good.parts.items()}
     return Prepared(good, name, parts, skipped, Alphabet(""))
-
-
-def hidden_in(utterances: Sequence[Utterance], store: Store, hiding: PatchHiding) -> Part:
-    """The utterances of one part, each labelled with as many zeros as patches of it are hidden."""
-    frames = [store.readings[u.id].frames for u in utterances]
-    return Part(
-        utterances=utterances,
-        labels=[[0] * hiding.count(count, store.rows.shape[1]) for count in frames],
-        frames=frames,
-        starts=[store.starts[u.id] for u in utterances],
-        rows=store.rows,
-    )
 
 
 def fault(hiding: PatchHiding, mel: int, frames: int) -> str:

@@ -3,7 +3,6 @@
 import hashlib
 import inspect
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from specaug.errors import UserError
 from specaug.study.load import plain
+from specaug.study.places import replaced
 from specaug.study.pretraining.recipe import Pretraining
 
 KEPT = "encoder.safetensors"
@@ -41,15 +41,7 @@ def keep(encoder: nn.Module, recipe: Pretraining, path: Path) -> None:
         name: tensor.detach().cpu().contiguous().clone() for name, tensor in encoder.state_dict().items()
     }
     header = json.dumps(plain(written_out(recipe, encoder)), sort_keys=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            file.write(save(weights, {HEADER: header}))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    replaced(path, save(weights, {HEADER: header}))
 
 
 def written_out(recipe: Pretraining, encoder: nn.Module) -> Pretraining:

@@ -22,6 +22,7 @@ from specaug.speech.kinds import Tell
 from specaug.speech.prepare import Prepared
 from specaug.study.attempts import LOCK
 from specaug.study.corpora import open_corpus
+from specaug.study.cost.memory import parameters_of
 from specaug.study.laboratory import on_path
 from specaug.study.load import as_yaml, load_as
 from specaug.study.loggers import OFFLINE, Logs
@@ -210,8 +211,8 @@ def write(run: PretrainRun, folder: Path, prepared: Ready, outcome: Pretrained, 
             "fingerprint": data.fingerprint,
             "utterances": {name: len(part.ids) for name, part in data.parts.items()},
         },
-        "network": {**asdict(recipe.network), "parameters": parameters(encoder)},
-        "objective": {**asdict(recipe.objective), "parameters": parameters(network)},
+        "network": {**asdict(recipe.network), "parameters": parameters_of(encoder)},
+        "objective": {**asdict(recipe.objective), "parameters": parameters_of(network)},
         "hidden": asdict(recipe.hidden),
         "choose": recipe.choose,
         "kept": recipe.training.report,
@@ -225,8 +226,3 @@ def write(run: PretrainRun, folder: Path, prepared: Ready, outcome: Pretrained, 
         "commit": commit(run.places.laboratory),
     }
     replaced(folder / RESULT, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-
-
-def parameters(network: nn.Module) -> int:
-    """How many numbers are trained."""
-    return sum(p.numel() for p in network.parameters())

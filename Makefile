@@ -5,6 +5,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 TESTS = test
 MUTANTS =
+# A process for each core, up to four; the tests of a file stay together.
+PYTEST = $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 TRANSFORM = $(patsubst %,tests/test_%.py,apply apply_order apply_refuses augment coverage draws fills keys masks \
 	operations_laws patches ranks shares spec_sub spec_swap splice_out filter_augment strength transform \
 	transform_copies warp)
@@ -40,13 +42,13 @@ demo: $(STAMP)  ## a small ablation from end to end, on a laptop
 	$(BIN)/specaug ablate experiments/demo.yaml
 
 test: $(STAMP)  ## the fast tests, at most five minutes
-	$(BIN)/python -m pytest -m 'not slow and not gpu'
+	$(PYTEST) -m 'not slow and not gpu'
 
 slow: $(STAMP)  ## the tests over 5 s
-	$(BIN)/python -m pytest -m 'slow and not gpu'
+	$(PYTEST) -m 'slow and not gpu'
 
 plain: $(STAMP)  ## the tests of the transform in plain torch, as where numba is not installed
-	SPECAUG_ENGINE=plain $(BIN)/python -m pytest -m 'not slow and not gpu' $(TRANSFORM)
+	SPECAUG_ENGINE=plain $(PYTEST) -m 'not slow and not gpu' $(TRANSFORM)
 
 gpu: $(STAMP)  ## the tests that need CUDA
 	$(BIN)/python -m pytest -m gpu

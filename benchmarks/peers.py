@@ -1,10 +1,10 @@
 """Training speed beside what people write with SpeechBrain, and with Lightning and torchaudio.
 
     python benchmarks/peers.py --data DIR                      # both networks, one thread, each in a process of its own
-    python benchmarks/peers.py --data DIR --rounds 3 --threads 2 --networks BiLSTMCTC
+    python benchmarks/peers.py --data DIR --rounds 9 --threads 2 --networks BiLSTMCTC
 
-The corpus is FSDD's strings of 3-7 digits (train of fold 0), the same recordings for all. The variants take turns; in
-each round a process of its own trains one epoch to warm up and then so many that are timed:
+The corpus is FSDD's strings of 3-7 digits (train of fold 0), the same recordings for all. Each variant trains in a
+process of its own, and they take turns: one epoch each in every round, while the others wait; the first warms up:
 
     bare         cached features, batches of like length, masks of LD, a loop without Lightning
     ours         the same through this harness, callbacks and all
@@ -26,6 +26,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -35,33 +36,34 @@ from torch import Tensor, nn
 ROOT = Path(__file__).resolve().parent.parent
 VARIANTS = ("bare", "ours", "speechbrain", "lightning")
 NETWORKS = ("BiLSTMCTC", "ConformerCTC")
-BATCH, RATE = 16, 8000
+BATCH, RATE, EPOCHS = 16, 8000, 1000  # no turn comes so late
+Round = dict[str, dict[str, float]]  # of each variant, what it tells of its epoch
 COLUMNS = ("network", "variant", "speech s/s", "ms/step", "x bare", "padding", "MB")
 
 
 class Clock:
-    """Adds up the time, the speech and the steps of all epochs but the first."""
-
-    def __init__(self) -> None:
-        self.epoch = -1
-        self.seconds = self.speech = self.frames = self.padded = 0.0
-        self.steps = 0
+    """Times the epochs of a process that is given turns: told to stop at the end of each, it tells what it did in it."""
 
     def begin(self) -> None:
-        """An epoch begins."""
-        self.epoch += 1
+        """An epoch begins, when it is its turn."""
+        if not sys.stdin.readline():
+            os._exit(0)
+        self.frames = self.padded = 0.0
+        self.steps = 0
         self.started = time.perf_counter()
 
     def step(self, frames: Tensor) -> None:
         """A batch of so many frames of 10 ms was trained on."""
-        if self.epoch:
-            self.steps += 1
-            self.speech += float(frames.sum()) / 100
-            self.padded += len(frames) * float(frames.max()) / 100
+        self.steps += 1
+        self.frames += float(frames.sum())
+        self.padded += len(frames) * float(frames.max())
 
     def end(self) -> None:
         """It is over."""
-        self.seconds += (time.perf_counter() - self.started) if self.epoch else 0.0
+        seconds = time.perf_counter() - self.started
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        told = {"ms": 1000 * seconds / self.steps, "speed": self.frames / 100 / seconds}
+        print(json.dumps({**told, "padding": 1 - self.frames / self.padded, "MB": memory}), flush=True)
 
 
 def network(name: str, unpacked: bool) -> nn.Module:
@@ -106,7 +108,7 @@ def settings() -> Any:
     return Training(batch=BATCH)
 
 
-def masked_loop(net: nn.Module, part: Any, clock: Clock, epochs: int) -> None:
+def masked_loop(net: nn.Module, part: Any, clock: Clock) -> None:
     """The bare loop, with masks."""
     from specaug import LD, apply, draw, make_keys
     from specaug.training.data import training_loader
@@ -114,7 +116,7 @@ def masked_loop(net: nn.Module, part: Any, clock: Clock, epochs: int) -> None:
     options, policy = settings(), LD.scaled(time=0.25)
     optimizer = torch.optim.AdamW(net.parameters(), lr=options.peak, fused=True)
     loader = training_loader(part, BATCH, 0)
-    for epoch in range(epochs + 1):
+    for epoch in range(EPOCHS):
         loader.sampler.set_epoch(epoch)
         clock.begin()
         for batch in loader:
@@ -129,7 +131,7 @@ def masked_loop(net: nn.Module, part: Any, clock: Clock, epochs: int) -> None:
         clock.end()
 
 
-def harness(net: nn.Module, part: Any, clock: Clock, epochs: int) -> None:
+def harness(net: nn.Module, part: Any, clock: Clock) -> None:
     """Ours, callbacks and all."""
     import lightning as L
 
@@ -144,14 +146,14 @@ def harness(net: nn.Module, part: Any, clock: Clock, epochs: int) -> None:
     augment = Augment(LD.scaled(time=0.25))
     with tempfile.TemporaryDirectory() as folder:
         callbacks = [Reseed(0), augment, timer(clock), Curves(Path(folder), augment), Report(lambda _: None)]
-        trainer = L.Trainer(**quiet(epochs, folder), callbacks=callbacks, gradient_clip_val=1.0)
+        trainer = L.Trainer(**quiet(folder), callbacks=callbacks, gradient_clip_val=1.0)
         trainer.fit(Recognizer(net, settings()), training_loader(part, BATCH, 0))
 
 
-def quiet(epochs: int, folder: str) -> dict[str, Any]:
-    """A trainer of so many epochs and one that warms up, which writes nothing."""
+def quiet(folder: str) -> dict[str, Any]:
+    """A trainer that writes nothing."""
     return {
-        "max_epochs": epochs + 1,
+        "max_epochs": EPOCHS,
         "accelerator": "cpu",
         "logger": False,
         "enable_checkpointing": False,
@@ -178,7 +180,7 @@ def timer(clock: Clock) -> Any:
     return Timer()
 
 
-def plain_lightning(net: nn.Module, part: Any, clock: Clock, epochs: int) -> None:
+def plain_lightning(net: nn.Module, part: Any, clock: Clock) -> None:
     """What is written with Lightning and torchaudio."""
     import lightning as L
     import torchaudio
@@ -223,11 +225,11 @@ def plain_lightning(net: nn.Module, part: Any, clock: Clock, epochs: int) -> Non
 
     loader = DataLoader(Items(), batch_size=BATCH, shuffle=True, collate_fn=together)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = L.Trainer(**quiet(epochs, folder), callbacks=[timer(clock)], gradient_clip_val=1.0)
+        trainer = L.Trainer(**quiet(folder), callbacks=[timer(clock)], gradient_clip_val=1.0)
         trainer.fit(Module(), loader)
 
 
-def brain(net: nn.Module, part: Any, clock: Clock, epochs: int) -> None:
+def brain(net: nn.Module, part: Any, clock: Clock) -> None:
     """What is written with SpeechBrain."""
     import speechbrain as sb
     from speechbrain.augment.augmenter import Augmenter
@@ -287,10 +289,10 @@ def brain(net: nn.Module, part: Any, clock: Clock, epochs: int) -> None:
         {"network": net}, lambda weights: torch.optim.AdamW(weights, lr=1e-3), hparams, {"device": "cpu"}
     )
     ordered = items.filtered_sorted(sort_key="duration")
-    loop.fit(range(epochs + 1), ordered, train_loader_kwargs={"batch_size": BATCH}, progressbar=False)
+    loop.fit(range(EPOCHS), ordered, train_loader_kwargs={"batch_size": BATCH}, progressbar=False)
 
 
-TRAINERS: dict[str, Callable[[nn.Module, Any, Clock, int], None]] = {
+TRAINERS: dict[str, Callable[[nn.Module, Any, Clock], None]] = {
     "bare": masked_loop,
     "ours": harness,
     "speechbrain": brain,
@@ -298,17 +300,11 @@ TRAINERS: dict[str, Callable[[nn.Module, Any, Clock, int], None]] = {
 }
 
 
-def measure(variant: str, name: str, data: Path, epochs: int, threads: int) -> dict[str, float]:
-    """One variant in this process."""
+def train(variant: str, name: str, data: Path, threads: int) -> None:
+    """One variant in this process, while it is given turns."""
     torch.set_num_threads(threads)
-    part, clock = prepared(data).parts["train"], Clock()
-    TRAINERS[variant](network(name, unpacked=variant in ("speechbrain", "lightning")), part, clock, epochs)
-    return {
-        "speed": clock.speech / clock.seconds,
-        "ms": 1000 * clock.seconds / clock.steps,
-        "padding": 1 - clock.speech / clock.padded,
-        "MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
+    part = prepared(data).parts["train"]
+    TRAINERS[variant](network(name, unpacked=variant in ("speechbrain", "lightning")), part, Clock())
 
 
 def main() -> None:
@@ -319,37 +315,58 @@ def main() -> None:
     options.add_argument("--data", type=Path, default=Path(os.environ.get("SPECAUG_DATA") or ROOT / "data"))
     options.add_argument("--networks", default=",".join(NETWORKS))
     options.add_argument("--variants", default=",".join(VARIANTS))
-    options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--epochs", type=int, default=1, help="that are timed, of each round")
+    options.add_argument("--rounds", type=int, default=7)
     options.add_argument("--threads", type=int, default=1)
-    options.add_argument("--one", action="store_true", help="measure the first of both here, and print it")
+    options.add_argument(
+        "--one", action="store_true", help="train the first of both here, an epoch for each line read"
+    )
     given = options.parse_args()
     networks, variants = given.networks.split(","), given.variants.split(",")
     if given.one:
-        print(json.dumps(measure(variants[0], networks[0], given.data, given.epochs, given.threads)))
+        train(variants[0], networks[0], given.data, given.threads)
         return
     print("\t".join(COLUMNS), flush=True)
     for name in networks:
-        rounds: list[dict[str, dict[str, float]]] = []
-        for number in range(given.rounds):
-            order = variants if number % 2 == 0 else variants[::-1]
-            rounds.append({variant: apart(variant, name, given) for variant in order})
+        rounds = in_turns(name, variants, given)
         for variant in variants:
             print("\t".join(row(name, variant, rounds)), flush=True)
 
 
-def apart(variant: str, name: str, given: argparse.Namespace) -> dict[str, float]:
-    """One variant in a process of its own."""
-    words = ["--one", "--variants", variant, "--networks", name, "--data", str(given.data)]
-    words += ["--epochs", str(given.epochs), "--threads", str(given.threads)]
-    done = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{variant}: {done.stderr.strip().splitlines()[-1]}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+def in_turns(name: str, variants: list[str], given: argparse.Namespace) -> list[Round]:
+    """What each variant tells of its epoch in each round."""
+    with ExitStack() as stack:
+        team = {one: stack.enter_context(apart(one, name, given)) for one in variants}
+        found = []
+        for number in range(given.rounds + 1):
+            order = variants if number % 2 == 0 else variants[::-1]
+            found.append({variant: turn(team[variant]) for variant in order})
+        for process in team.values():
+            process.kill()
+    return found[1:]
 
 
-def row(name: str, variant: str, rounds: list[dict[str, dict[str, float]]]) -> list[str]:
+def apart(variant: str, name: str, given: argparse.Namespace) -> subprocess.Popen[str]:
+    """One variant in a process of its own, which waits for its first turn."""
+    words = ["--one", "--variants", variant, "--networks", name]
+    words += ["--data", str(given.data), "--threads", str(given.threads)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, __file__, *words], text=True, **pipes)
+
+
+def turn(process: subprocess.Popen[str]) -> dict[str, float]:
+    """What a variant tells of its next epoch."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    for line in process.stdout:
+        if line.startswith("{"):
+            found: dict[str, float] = json.loads(line)
+            return found
+    raise SystemExit(f"{process.args!r} ended with {process.wait()}; its error is above")
+
+
+def row(name: str, variant: str, rounds: list[Round]) -> list[str]:
     """The medians of a variant, and of its time through the bare loop's in the same round."""
     middle = {key: statistics.median(one[variant][key] for one in rounds) for key in rounds[0][variant]}
     ratios = [one[variant]["ms"] / one["bare"]["ms"] for one in rounds if "bare" in one]

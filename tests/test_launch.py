@@ -1,10 +1,12 @@
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from specaug.errors import UserError
 from specaug.study.sweep import launch
-from specaug.study.sweep.launch import local
+from specaug.study.sweep.launch import heeding, local
 
 KILLED_ONCE = """import os, pathlib, signal, sys
 print("hired", flush=True)
@@ -78,3 +80,28 @@ def test_a_worker_has_one_thread_and_a_session_of_its_own_and_nothing_of_this_pr
     program(ALONE)
     local([], 1, tmp_path)
     assert words(tmp_path) == ["1 None True"]
+
+
+class Finalised:
+    """Something during whose finalisation Ctrl-C is pressed, once."""
+
+    pressed = False
+
+    def __del__(self) -> None:
+        if not Finalised.pressed:
+            Finalised.pressed = True
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_ctrl_c_that_python_drops_is_heard_at_the_next_look(monkeypatch):
+    monkeypatch.setattr(Finalised, "pressed", False)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with heeding(lambda: Finalised() and None) as look, pytest.raises(KeyboardInterrupt):
+            look()
+        with heeding(lambda: None) as look:
+            look()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)

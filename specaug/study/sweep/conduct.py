@@ -16,6 +16,7 @@ from specaug.study.recipe import Recipe
 from specaug.study.run import Run, check
 from specaug.study.screen import Screen
 from specaug.study.sweep.book import Plan, listing, opened
+from specaug.study.sweep.launch import heeding
 from specaug.study.sweep.objective import POLICY, Search, runs_of
 from specaug.study.sweep.options import Sweep
 from specaug.study.sweep.progress import Follower, Standing, standing
@@ -110,8 +111,8 @@ def begun(plan: Plan, desk: Desk) -> optuna.Study:
 def worked_at(study: optuna.Study, plan: Plan, desk: Desk) -> Standing:
     """Where a study stands when its workers have left: all slots finished or given up, or told to stop."""
     command = ["sweep", "worker", plan.name, *desk.options]
-    with told(desk.url):
-        desk.launch(command, desk.places.runs / plan.name / "workers", Follower(study, desk.screen, desk.url))
+    with told(desk.url), heeding(Follower(study, desk.screen, desk.url)) as look:
+        desk.launch(command, desk.places.runs / plan.name / "workers", look)
     with reaching(desk.url):
         now = standing(study)
     if unfinished(now):

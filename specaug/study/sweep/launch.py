@@ -4,10 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 from specaug.study.sweep.patience import Patience
@@ -86,6 +89,35 @@ def dismiss(team: Sequence[Hired]) -> None:
         except subprocess.TimeoutExpired:
             worker.process.kill()
             worker.process.wait()
+
+
+@contextmanager
+def heeding(look: Callable[[], None]) -> Iterator[Callable[[], None]]:
+    """`look`, which also raises the KeyboardInterrupt of a Ctrl-C that was lost.
+
+    Python drops what is raised while an object is finalised, and the storage's connections are finalised all the time.
+    """
+    heard: list[int] = []
+
+    def hear(sign: int, frame: FrameType | None) -> None:
+        heard.append(sign)
+        signal.default_int_handler(sign, frame)
+
+    def looked() -> None:
+        look()
+        if heard:
+            heard.clear()
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield look
+        return
+    signal.signal(signal.SIGINT, hear)
+    try:
+        yield looked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def put_back(process: subprocess.Popen[bytes]) -> None:

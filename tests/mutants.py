@@ -3,9 +3,9 @@
 An edit is made in a copy of the checkout; the checkout itself is never touched.
 """
 
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -13,10 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDED = ("specaug", "models", "experiments", "sweeps", "tests", "docs", "benchmarks", "examples")
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["torch", "numba", "lightning", "optuna"])
 FAILED, PASSED = 1, 0  # pytest's exit status; any other means that the tests did not run
 
 
@@ -49,8 +52,8 @@ def copy_checkout(target: Path) -> None:
             shutil.copy(path, target)
 
 
-def run_tests(copy: Path, tests: str) -> subprocess.CompletedProcess[str]:
-    """Run one test file inside `copy`, stopping at the first failure."""
+def run_tests(copy: Path, tests: str) -> tuple[int, str]:
+    """Run one test file inside `copy`, stopping at the first failure: pytest's exit status, and the last that it said."""
     engine = "" if "fused" in tests or "engines" in tests else "plain"  # or torch's code is passed by
     environment = {
         "SPECAUG_DATA": str(ROOT / "data"),
@@ -59,8 +62,25 @@ def run_tests(copy: Path, tests: str) -> subprocess.CompletedProcess[str]:
         "PYTHONPATH": str(copy),
         "PYTHONDONTWRITEBYTECODE": "1",  # an edit of the same length in the same second looks unchanged
     }
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not gpu", tests]
-    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    early = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of what is imported before pytest starts
+    words = ["-x", "-q", "-p", "no:cacheprovider", *early, "-m", "not gpu", tests]
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as said:
+        process = SERVER.Process(target=live, args=(copy, environment, words, said.name))
+        process.start()
+        process.join()
+        return process.exitcode or 0, said.read().strip()[-500:]
+
+
+def live(copy: Path, environment: dict[str, str], words: list[str], said: str) -> None:
+    """What the process of one edit does; what is slow to import and not ours has been imported before it was forked."""
+    out = os.open(said, os.O_WRONLY)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    os.chdir(copy)
+    os.environ.update(environment)
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(copy))
+    os._exit(pytest.main(words))
 
 
 def trial(mutant: Mutant | None, tests: str) -> str:
@@ -73,12 +93,12 @@ def trial(mutant: Mutant | None, tests: str) -> str:
             if text.count(mutant.old) != 1:
                 return f"the text occurs {text.count(mutant.old)} times; expected once"
             path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
-        done = run_tests(Path(folder), tests)
-    if done.returncode == (FAILED if mutant else PASSED):
+        status, said = run_tests(Path(folder), tests)
+    if status == (FAILED if mutant else PASSED):
         return ""
-    if mutant and done.returncode == PASSED:
+    if mutant and status == PASSED:
         return "SURVIVED"
-    return f"pytest left with {done.returncode}: {(done.stdout + done.stderr).strip()[-500:]}"
+    return f"pytest left with {status}: {said}"
 
 
 def main(arguments: Sequence[str]) -> int:

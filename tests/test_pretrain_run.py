@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,13 +21,17 @@ from test_cli import WATCH
 
 from specaug import cli
 from specaug.errors import UserError
+from specaug.study.cost.machines import Machine
+from specaug.study.cost.memory import needed_by
+from specaug.study.laboratory import on_path
 from specaug.study.load import load_as
 from specaug.study.places import Places
 from specaug.study.pretraining.recipe import Pretraining
-from specaug.study.pretraining.run import PretrainRun, execute
+from specaug.study.pretraining.run import PretrainRun, execute, ready
 from specaug.study.recipe import run_id
 from specaug.study.results import find_runs
 from specaug.training.callbacks import read_curves
+from specaug.training.pretrain_module import pretext_loss
 
 FAST = {"WANDB_MODE": "disabled"}
 
@@ -47,6 +52,21 @@ def lab(tmp_path_factory) -> Path:
     folder = lay_out(tmp_path_factory.mktemp("pretrained") / "laboratory")
     recipe_in(folder)
     return folder
+
+
+def test_a_batch_that_cannot_fit_is_told_before_pretraining(lab, tmp_path, monkeypatch):
+    recipe = load_as(Pretraining, lab / "experiments" / "pretraining" / "tiny.yaml", ["training.batch=6"])
+    run = PretrainRun("tiny", recipe, Places.of(lab, None, tmp_path / "runs"))
+    with on_path(lab):
+        made = ready(run)
+    loss = partial(pretext_loss, made.hiding)
+    need = needed_by(made.network, made.data.parts["train"], recipe.training, loss)
+    assert need.each > 0
+    small = Machine("a stand-in", 1, need.of(3) / 0.9, False)
+    monkeypatch.setattr("specaug.study.cost.memory.here", lambda: small)
+    with on_path(lab), pytest.raises(UserError, match=r"training.batch is 6: .* at most training.batch=3"):
+        ready(run)
+    assert not run.folder.exists()
 
 
 @pytest.fixture(autouse=True)

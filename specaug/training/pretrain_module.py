@@ -47,6 +47,13 @@ class Pretrainer(Trained):
         return Judged(int(batch.target_lengths.sum()), {"loss": loss, **parts})
 
 
+def pretext_loss(hiding: PatchHiding, network: nn.Module, batch: Batch, half: bool) -> Tensor:
+    """The loss of a batch under the masks of evaluation, with products in half the bits where that is asked for."""
+    hidden = hidden_of(hiding, batch, *FIXED)
+    with torch.autocast(batch.features.device.type, torch.bfloat16, enabled=half):
+        return answering(network).loss(batch.features, batch.lengths, hidden)[0]
+
+
 def hidden_of(
     hiding: PatchHiding, batch: Batch, seed: int, epoch: int
 ) -> Bool[torch.Tensor, "batch row column"]:

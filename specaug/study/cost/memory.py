@@ -1,14 +1,15 @@
 """What training needs of memory, and whether a machine has it (decisions D75, D76)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from specaug.errors import UserError
+from specaug.speech.batching import Batch
 from specaug.speech.prepare import Part
 from specaug.study.cost.counting import loss_of, saved
 from specaug.study.cost.laws import Number
@@ -18,6 +19,8 @@ from specaug.study.recipe import Recipe
 from specaug.training.data import Share, Utterances
 from specaug.training.fit import MISTAKES
 from specaug.training.options import Training
+
+Loss = Callable[[nn.Module, Batch, bool], Tensor]
 
 WEIGHT, GRADIENT, MOMENTS = 4, 4, 8  # bytes a parameter: float32, and Adam's two moments in float32
 
@@ -74,35 +77,40 @@ def require_weights(recipe: Recipe, laboratory: Path, machine: Machine | None = 
         raise UserError(f"network {recipe.network.path}: {what}; {expected(machine, room)}")
 
 
-def require_room(network: nn.Module, part: Part, options: Training, machine: Machine | None = None) -> None:
+def require_room(
+    network: nn.Module, part: Part, options: Training, machine: Machine | None = None, loss: Loss = loss_of
+) -> None:
     """Raise UserError where the longest utterances that are worked on together do not fit; one and two are tried.
 
-    Says what is needed and what there is, the largest batch that fits, and in how many shares this one would.
+    Says what is needed and what there is, the largest batch that fits, and in how many shares this one would. `loss`
+    is told whether products are in half the bits.
     """
     machine, longest = machine or here(), max(part.frames)
     room, wanted = machine.room(options.devices), options.at_once(longest)
     try:
-        need = needed_by(network, part, options)
+        need = needed_by(network, part, options, loss)
     except MISTAKES:  # told by the dry run, which comes next
         return
     if need.of(wanted) > room:
         raise UserError(too_large(need, options, longest, machine))
 
 
-def needed_by(network: nn.Module, part: Part, options: Training) -> Need:
+def needed_by(network: nn.Module, part: Part, options: Training, loss: Loss = loss_of) -> Need:
     """What a network needs for the longest utterance of a part. Its forward pass runs; the network stays as it is."""
     place = max(range(len(part.frames)), key=lambda place: part.frames[place])
-    one, two = (activations(network, part, [place] * count, options) for count in (1, 2))
+    one, two = (activations(network, part, [place] * count, options, loss) for count in (1, 2))
     return Need(parameters_of(network) * states(options), max(0.0, 2 * one - two), two - one)
 
 
-def activations(network: nn.Module, part: Part, places: Sequence[int], options: Training) -> float:
+def activations(
+    network: nn.Module, part: Part, places: Sequence[int], options: Training, loss: Loss
+) -> float:
     """The bytes that the backward pass of a batch waits for."""
     buffers = [(buffer, buffer.clone()) for buffer in network.buffers()]
     batch = Utterances(part)[Share([*places])]
     try:
         with torch.random.fork_rng(devices=[]), saved(network) as watch:
-            loss_of(network, batch, options.precision == "bf16")
+            loss(network, batch, options.precision == "bf16")
     finally:
         for buffer, before in buffers:  # running means of a batch normalisation
             buffer.copy_(before)

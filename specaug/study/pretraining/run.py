@@ -22,7 +22,7 @@ from specaug.speech.kinds import Tell
 from specaug.speech.prepare import Prepared
 from specaug.study.attempts import LOCK
 from specaug.study.corpora import open_corpus
-from specaug.study.cost.memory import parameters_of
+from specaug.study.cost.memory import parameters_of, require_room
 from specaug.study.laboratory import on_path
 from specaug.study.load import as_yaml, load_as
 from specaug.study.loggers import OFFLINE, Logs
@@ -40,6 +40,7 @@ from specaug.study.run import commit, finished_before
 from specaug.training.callbacks import Progress
 from specaug.training.pretrain import Pretrained, PretrainJob, dry_run, pretrain
 from specaug.training.pretrain_contract import answering
+from specaug.training.pretrain_module import pretext_loss
 
 PACKAGES = ("torch", "lightning", "numpy", "safetensors", "specaug")
 READ = partial(load_as, Pretraining)
@@ -97,6 +98,7 @@ def ready(run: PretrainRun, loading: Tell = lambda *_: None) -> Ready:
     corpus = open_corpus(recipe.corpus, places, loading)
     data = unlabelled(corpus, recipe, hiding, writable(places.cache), loading)
     train = data.parts[TRAIN]
+    require_room(network, train, recipe.training, loss=partial(pretext_loss, hiding))
     measures = dry_run(network, train, recipe.training.at_once(max(train.frames)), hiding)
     if recipe.choose not in measures:
         raise UserError(

@@ -11,7 +11,7 @@ from specaug.speech.audio import read_audio, write_audio
 from specaug.speech.corpora.fsdd import fsdd
 from specaug.speech.corpora.options import Fsdd
 from specaug.speech.corpus import Corpus
-from specaug.speech.manifest import Utterance
+from specaug.speech.manifest import Utterance, fingerprint
 
 SPEAKERS = ["george", "jackson", "lucas", "nicolas", "theo", "yweweler"]
 WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -211,3 +211,83 @@ def test_the_fourth_speaker_can_be_of_dev_alone(numbered, tmp_path):
     assert len(apart) == 1
     assert speakers(corpus.parts["train"]) == speakers(usual.parts["train"]) - apart
     assert [u.text for u in corpus.parts["unseen"]] == [u.text for u in usual.parts["unseen"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "folder", "printed"),
+    [
+        (SMALL, "fsdd-aba679d60656", "e266b8594a06f57c"),
+        (replace(SMALL, fold=2, strings="mixed", dev_speaker=True), "fsdd-797b7f2f446e", "005155aa620d25c9"),
+    ],
+)
+def test_corpora_of_before_are_what_they_were(numbered, tmp_path, options, folder, printed):
+    """As they came out before there were single recordings and known speakers."""
+    corpus = fsdd(options, numbered, tmp_path)
+    assert (tmp_path / folder / "corpus.json").is_file()
+    assert fingerprint(u for us in corpus.parts.values() for u in us) == printed
+
+
+@pytest.fixture(scope="module")
+def singles(numbered: Path, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    return fsdd(Fsdd(strings="single", fold=1), numbered, tmp_path_factory.mktemp("singles"))
+
+
+def test_single_is_every_recording_on_its_own(singles):
+    assert {part: len(us) for part, us in singles.parts.items()} == {
+        "train": 1800,
+        "dev": 200,
+        "unseen": 1000,
+        "noisy": 1000,
+    }
+    for part, takes in (("train", range(5, 50)), ("dev", range(5)), ("unseen", range(50))):
+        unseen = ["lucas", "nicolas"]
+        them = unseen if part == "unseen" else [name for name in SPEAKERS if name not in unseen]
+        names = {name for u in singles.parts[part] for name in heard(u)}
+        assert names == {(digit, name, take) for digit in range(10) for name in them for take in takes}
+    assert singles.title == "FSDD, single digits: real speech"
+
+
+def test_a_single_recording_is_as_long_as_its_file_and_says_its_digit(singles):
+    for u in (u for part in ("train", "dev", "unseen") for u in singles.parts[part]):
+        ((digit, speaker, take),) = heard(u)
+        assert (u.text, u.speaker, dict(u.columns)) == (WORDS[digit], speaker, {"digit": digit})
+        assert u.duration == (40 + take) / 8000
+    assert singles.parts["train"][0].id == "fsdd-single-1-train-0_george_5"
+    pairs = list(zip(singles.parts["unseen"], singles.parts["noisy"], strict=True))
+    assert [(u.text, u.speaker, u.duration) for u, _ in pairs] == [
+        (u.text, u.speaker, u.duration) for _, u in pairs
+    ]
+    assert all(set(u.columns) == {"digit", "snr", "noise"} for _, u in pairs)
+    assert len({u.columns["snr"] for _, u in pairs}) > 500
+
+
+KNOWN = {"train": set(range(10, 50)), "dev": set(range(5, 10)), "test": set(range(5))}
+
+
+@pytest.mark.parametrize("strings", ["single", "short"])
+def test_known_speakers_are_all_in_every_part_and_no_recording_is_in_two(numbered, tmp_path, strings):
+    counts = {} if strings == "single" else {"train": 600, "dev": 120, "test": 120}
+    corpus = fsdd(Fsdd(strings=strings, speakers="known", **counts), numbered, tmp_path)
+    assert list(corpus.parts) == ["train", "dev", "test", "noisy"]
+    for part, takes in KNOWN.items():
+        assert {take for u in corpus.parts[part] for _, _, take in heard(u)} == takes
+        assert speakers(corpus.parts[part]) == set(SPEAKERS)
+    said = [[(u.text, u.speaker, u.duration) for u in corpus.parts[part]] for part in ("test", "noisy")]
+    assert said[0] == said[1]
+    sizes = [len(us) for us in corpus.parts.values()]
+    assert sizes == ([2400, 300, 300, 300] if strings == "single" else [600, 120, 120, 120])
+    assert "of known speakers" in corpus.title
+    assert all(u.id.startswith(f"fsdd-{strings}-known-{part}-") for part in KNOWN for u in corpus.parts[part])
+
+
+@pytest.mark.corpus
+def test_real_single_digits_are_the_data_sets_own_recordings(fsdd_source, tmp_path):
+    corpus = fsdd(Fsdd(strings="single", speakers="known"), fsdd_source, tmp_path)
+    source = fsdd_source / "free-spoken-digit-dataset" / "recordings"
+    for u in corpus.parts["test"][::37]:
+        wave, rate = soundfile.read(u.audio, dtype="int16")
+        recorded, _ = soundfile.read(source / f"{u.id.split('-')[-1]}.wav", dtype="int16")
+        assert rate == 8000
+        assert np.array_equal(wave, recorded)
+    lasting = [u.duration for us in corpus.parts.values() for u in us]
+    assert 0.1 < min(lasting) < max(lasting) < 3

@@ -1,4 +1,4 @@
-"""Small trees of the layouts of LibriSpeech and Switchboard, for tests of what reads them and of recipes that name them.
+"""Small trees of the layouts of LibriSpeech, Switchboard, Speech Commands and ESC-50, for tests of what reads them.
 
 Each word is a tone of its own, so that a network can be trained on them.
 """
@@ -171,3 +171,54 @@ def _hub5(root: Path) -> None:
     path = root / "LDC2002T43" / "2000_hub5_eng_eval_tr" / "reference" / "hub5e00.english.000405.stm"
     path.parent.mkdir(parents=True)
     path.write_text("".join(lines))
+
+
+KEYWORD_LIST = (
+    "backward bed bird cat dog down eight five follow forward four go happy house learn left marvin nine no off on one "
+    "right seven sheila six stop three tree two up visual wow yes zero"
+)
+KEYWORDS = KEYWORD_LIST.split()
+TALKERS = ("0a1b2c3d", "1b2c3d4e", "2c3d4e5f", "3d4e5f60")  # the third is of dev, the fourth of test
+
+
+def _tone(path: Path, hertz: float, rate: int, seconds: float) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    time = np.arange(round(seconds * rate)) / rate
+    soundfile.write(path, (0.3 * np.sin(2 * np.pi * hertz * time)).astype(np.float32), rate)
+
+
+def speech_commands_tree(folder: Path) -> Path:
+    """Lay out `folder/speech_commands_v0.02` and return it: of each word a recording by each of four speakers."""
+    root = folder / "speech_commands_v0.02"
+    for place, word in enumerate(KEYWORDS):
+        for speaker in TALKERS:
+            _tone(root / word / f"{speaker}_nohash_0.wav", 200 + 150 * place, 16000, 0.2)
+    for speaker, name in zip(TALKERS[2:], ("validation_list.txt", "testing_list.txt"), strict=True):
+        (root / name).write_text("".join(f"{word}/{speaker}_nohash_0.wav\n" for word in KEYWORDS))
+    _tone(root / "_background_noise_" / "pink_noise.wav", 100, 16000, 0.2)
+    (root / "README.md").write_text("Nothing.\n")
+    return root
+
+
+SOUNDS = {
+    "dog": True,
+    "vacuum_cleaner": False,
+    "chainsaw": True,
+    "mouse_click": False,
+}  # whether ESC-10 has it
+
+
+def esc50_tree(folder: Path) -> Path:
+    """Lay out `folder/ESC-50` and return it: four classes, in each of the five folds two clips of one source a class."""
+    root = folder / "ESC-50"
+    lines = ["filename,fold,target,category,esc10,src_file,take"]
+    for fold in range(1, 6):
+        for target, (category, of_ten) in enumerate(SOUNDS.items()):
+            source = 100000 + 10 * fold + target
+            for take in "AB":
+                name = f"{fold}-{source}-{take}-{target}.wav"
+                _tone(root / "audio" / name, 400 + 300 * target, 44100, 0.1)
+                lines.append(f"{name},{fold},{target},{category},{of_ten},{source},{take}")
+    (root / "meta").mkdir()
+    (root / "meta" / "esc50.csv").write_text("\n".join(lines) + "\n")
+    return root

@@ -9,7 +9,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Tag
 
 from specaug.augment.policy import written
-from specaug.speech.corpora.options import CorpusOptions, Fsdd, LibriSpeech, Manifests, Spoken, Switchboard
+from specaug.speech.corpora.options import (
+    CorpusOptions,
+    Esc50,
+    Folded,
+    Fsdd,
+    LibriSpeech,
+    Manifests,
+    SpeechCommands,
+    Spoken,
+    Switchboard,
+)
 from specaug.speech.options import Features, Text
 from specaug.study.choice import PolicyChoice, check_scale, spelled
 from specaug.training.decoding import Decoding
@@ -44,11 +54,13 @@ AnyCorpus = Annotated[
     | Annotated[Spoken, Tag("spoken")]
     | Annotated[LibriSpeech, Tag("librispeech")]
     | Annotated[Manifests, Tag("manifests")]
-    | Annotated[Switchboard, Tag("switchboard")],
+    | Annotated[Switchboard, Tag("switchboard")]
+    | Annotated[SpeechCommands, Tag("speech_commands")]
+    | Annotated[Esc50, Tag("esc50")],
     Discriminator(corpus_name),
     BeforeValidator(named),
 ]
-CORPORA = ("fsdd", "spoken", "librispeech", "manifests", "switchboard")
+CORPORA = ("fsdd", "spoken", "librispeech", "manifests", "switchboard", "speech_commands", "esc50")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +98,7 @@ class Recipe:
         each_once("folds", self.folds, self.folds)
         labels = [decoding.label for decoding in self.decodings]
         each_once("decodings", labels, labels)
-        if self.folds and not isinstance(self.corpus, Fsdd):
+        if self.folds and not isinstance(self.corpus, Folded):
             raise ValueError(f"folds are {self.folds}; the corpus {self.corpus.name} has none")
         for fold in self.folds:
             self._folded(fold)
@@ -105,7 +117,7 @@ class Recipe:
                     yield replace(self, corpus=self._folded(fold), seed=seed, policy=choice).run()
 
     def _folded(self, fold: int | None) -> CorpusOptions:
-        if fold is None or not isinstance(self.corpus, Fsdd):
+        if fold is None or not isinstance(self.corpus, Folded):
             return self.corpus
         return replace(self.corpus, fold=fold)
 

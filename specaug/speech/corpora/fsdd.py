@@ -1,14 +1,19 @@
-"""Connected digit strings from the Free Spoken Digit Dataset (Jackson et al.): real speech at 8 kHz.
+"""Digits from the Free Spoken Digit Dataset (Jackson et al.): real speech at 8 kHz.
 
 Six speakers, fifty recordings of each digit by each. A string joins recordings of one speaker with short
-pauses. The parts: `train` (four speakers, recordings 5-49), `dev` (the same speakers, recordings 0-4),
-`unseen` (the other two speakers) and `noisy` (the strings of `unseen` with noise of 5-20 dB). With `dev_speaker`
-the fourth training speaker is heard in `dev` alone, so that policies can be chosen for speakers nobody has heard.
+pauses; `single` is each recording on its own. The parts: `train` (four speakers, recordings 5-49), `dev` (the same
+speakers, recordings 0-4), `unseen` (the other two speakers) and `noisy` (what `unseen` says, with noise of 5-20 dB). With
+`dev_speaker` the fourth training speaker is heard in `dev` alone, so that policies can be chosen for speakers nobody has heard.
+
+With `speakers: known` all six train, and the recordings are split as the data set has it: 0-4 are `test` (and `noisy`), the
+rest is for training, of which 5-9 are `dev` here.
 """
 
 import hashlib
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +35,10 @@ SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 RECORDINGS = 50  # of each digit by each speaker
 HELD_OUT = 5  # the first recordings: never in train
+FIRST_KNOWN = 10  # where all speakers are known, the first recording of train: those before are test and dev
 PAUSE = (0.02, 0.20)  # seconds between two digits
 LENGTHS = {"short": (3, 7), "long": (15, 25), "mixed": (3, 25)}  # digits
+SINGLE, KNOWN, NOISY = "single", "known", "noisy"
 SNR = (5.0, 20.0)  # dB
 
 
@@ -51,32 +58,66 @@ def fsdd(options: Fsdd, data: Path, cache: Path, progress: Tell = lambda *_: Non
     return build_once(folder, lambda partial: _write(options, source, partial, progress))
 
 
+@dataclass(frozen=True)
+class Share:
+    """What a part is made of."""
+
+    count: int  # strings; single recordings are all taken
+    speakers: tuple[str, ...]
+    takes: range  # of each digit by each speaker
+    drawn_as: str = ""  # the part whose strings these are, where that is another
+
+
 def _write(options: Fsdd, source: Path, folder: Path, progress: Tell) -> Corpus:
     recordings = _read_recordings(source, progress)
-    unseen = SPEAKERS[2 * options.fold : 2 * options.fold + 2]
-    seen = tuple(speaker for speaker in SPEAKERS if speaker not in unseen)
-    train, dev, test = range(HELD_OUT, RECORDINGS), range(HELD_OUT), range(RECORDINGS)
-    trained, known = (seen[:-1], (seen[-1:], test)) if options.dev_speaker else (seen, (seen, dev))
-    plan = {
-        TRAIN: (options.train, trained, train),
-        DEV: (options.dev, *known),
-        "unseen": (options.test, unseen, test),
-        "noisy": (options.test, unseen, test),
-    }
+    plan = _known(options) if options.speakers == KNOWN else _disjoint(options)
     parts: dict[str, list[Utterance]] = {}
-    for part, (count, speakers, takes) in plan.items():
+    for part, share in plan.items():
         parts[part] = []
-        for number in range(count):
-            string = _draw_string(options, part, number, speakers[number % len(speakers)], takes)
+        for string in _strings(options, part, share):
             wave = string.spoken(recordings)
             path = folder / part / f"{string.id}.wav"
             write_audio(path, wave, RATE)
             parts[part].append(string.utterance(path, len(wave) / RATE))
         progress(f"fsdd {part}", len(parts), len(plan))
-    title = f"FSDD, strings of {'-'.join(map(str, LENGTHS[options.strings]))} digits: real speech"
-    corpus = Corpus("fsdd", title, False, parts)
-    check_disjoint(corpus, apart=(*corpus.tests, *([DEV] if options.dev_speaker else [])))
+    corpus = Corpus("fsdd", _title(options), False, parts)
+    apart = () if options.speakers == KNOWN else corpus.tests
+    check_disjoint(corpus, apart=(*apart, *([DEV] if options.dev_speaker else [])))
     return corpus
+
+
+def _disjoint(options: Fsdd) -> dict[str, Share]:
+    """The parts where two speakers are tested whom training never hears."""
+    unseen = SPEAKERS[2 * options.fold : 2 * options.fold + 2]
+    seen = tuple(speaker for speaker in SPEAKERS if speaker not in unseen)
+    train, dev, test = range(HELD_OUT, RECORDINGS), range(HELD_OUT), range(RECORDINGS)
+    trained, heard = (seen[:-1], (seen[-1:], test)) if options.dev_speaker else (seen, (seen, dev))
+    tested = Share(options.test, unseen, test, "unseen")
+    return {
+        TRAIN: Share(options.train, trained, train),
+        DEV: Share(options.dev, *heard),
+        "unseen": tested,
+        NOISY: tested,
+    }
+
+
+def _known(options: Fsdd) -> dict[str, Share]:
+    """The parts where all speakers train."""
+    tested = Share(options.test, SPEAKERS, range(HELD_OUT), "test")
+    return {
+        TRAIN: Share(options.train, SPEAKERS, range(FIRST_KNOWN, RECORDINGS)),
+        DEV: Share(options.dev, SPEAKERS, range(HELD_OUT, FIRST_KNOWN)),
+        "test": tested,
+        NOISY: tested,
+    }
+
+
+def _title(options: Fsdd) -> str:
+    if options.strings == SINGLE:
+        what = "single digits"
+    else:
+        what = f"strings of {'-'.join(map(str, LENGTHS[options.strings]))} digits"
+    return f"FSDD, {what}{' of known speakers' if options.speakers == KNOWN else ''}: real speech"
 
 
 @dataclass(frozen=True)
@@ -103,7 +144,8 @@ class DigitString:
 
     def utterance(self, path: Path, duration: float) -> Utterance:
         """The line of the manifest."""
-        columns: dict[str, Value] = {"digits": len(self.digits)}
+        single = len(self.digits) == 1  # no string is so short
+        columns: dict[str, Value] = {"digit": self.digits[0]} if single else {"digits": len(self.digits)}
         columns |= {} if self.snr is None else {"snr": round(self.snr, 2), "noise": self.noise}
         text = " ".join(DIGITS[digit] for digit in self.digits)
         return Utterance(
@@ -111,21 +153,40 @@ class DigitString:
         )
 
 
-def _draw_string(options: Fsdd, part: str, number: int, speaker: str, takes: range) -> DigitString:
-    """String `number` of a part; the strings of `noisy` are those of `unseen`."""
-    kind, fold = options.strings, options.fold
-    chance = generator("fsdd", VERSION, kind, fold, "unseen" if part == "noisy" else part, number)
+def _strings(options: Fsdd, part: str, share: Share) -> Iterator[DigitString]:
+    """The strings of a part, or its single recordings; `noisy` says what the clean test part says."""
+    if options.strings == SINGLE:
+        for speaker, digit, take in product(share.speakers, range(len(DIGITS)), share.takes):
+            name = f"fsdd-{SINGLE}-{_split(options)}-{part}-{digit}_{speaker}_{take}"
+            string = DigitString(name, speaker, [digit], [take], [0.0])
+            yield _noisy(string, generator(VERSION, name)) if part == NOISY else string
+    else:
+        for number in range(share.count):
+            yield _draw_string(options, part, share, number)
+
+
+def _draw_string(options: Fsdd, part: str, share: Share, number: int) -> DigitString:
+    """String `number` of a part; the speakers take turns."""
+    kind, split = options.strings, _split(options)
+    chance = generator("fsdd", VERSION, kind, split, share.drawn_as or part, number)
     count = int(chance.integers(LENGTHS[kind][0], LENGTHS[kind][1], endpoint=True))
     string = DigitString(
-        id=f"fsdd-{kind}-{fold}-{part}-{number:05d}",
-        speaker=speaker,
+        id=f"fsdd-{kind}-{split}-{part}-{number:05d}",
+        speaker=share.speakers[number % len(share.speakers)],
         digits=chance.integers(0, len(DIGITS), count).tolist(),
-        takes=chance.integers(takes.start, takes.stop, count).tolist(),
+        takes=chance.integers(share.takes.start, share.takes.stop, count).tolist(),
         pauses=chance.uniform(*PAUSE, count).tolist(),
     )
-    if part != "noisy":
-        return string
+    return _noisy(string, chance) if part == NOISY else string
+
+
+def _noisy(string: DigitString, chance: np.random.Generator) -> DigitString:
     return replace(string, snr=float(chance.uniform(*SNR)), noise=str(chance.choice(list(COLOURS))))
+
+
+def _split(options: Fsdd) -> int | str:
+    """Which recordings are in which part, as ids say it."""
+    return KNOWN if options.speakers == KNOWN else options.fold
 
 
 def _read_recordings(source: Path, progress: Tell) -> Recordings:

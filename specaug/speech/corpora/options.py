@@ -11,10 +11,12 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Fsdd:
-    """Connected digit strings from the Free Spoken Digit Dataset: real speech of six speakers."""
+    """Digits of the Free Spoken Digit Dataset, in strings or single: real speech of six speakers."""
 
     name: Literal["fsdd"] = "fsdd"
-    strings: Literal["short", "long", "mixed"] = "short"  # 3-7, 15-25 (mostly 8-12 seconds) or 3-25 digits
+    # 3-7, 15-25 (mostly 8-12 seconds) or 3-25 digits; single: each recording on its own, all of them
+    strings: Literal["short", "long", "mixed", "single"] = "short"
+    speakers: Literal["disjoint", "known"] = "disjoint"  # known: all six train, in the data set's own split
     fold: int = 0  # 0, 1 or 2: which two of the six speakers are unseen
     train: int = 1500  # strings
     dev: int = 200  # strings, of held-out recordings of the training speakers
@@ -24,9 +26,16 @@ class Fsdd:
     def __post_init__(self) -> None:
         if self.fold not in (0, 1, 2):
             raise ValueError(f"fold is {self.fold}; expected 0, 1 or 2")
+        if self.speakers == "known" and self.fold:
+            raise ValueError(f"fold is {self.fold}; expected 0, since speakers: known has no folds")
+        if self.speakers == "known" and self.dev_speaker:
+            raise ValueError("dev_speaker is true; expected false, since with speakers: known all six train")
         for name in ("train", "dev", "test"):
             if (count := getattr(self, name)) < 1:
                 raise ValueError(f"{name} is {count}; expected 1 string or more")
+            if self.strings == "single" and count != (usual := getattr(Fsdd, name)):
+                every = "since strings: single takes every recording"
+                raise ValueError(f"{name} is {count}; expected nothing (or {usual}), {every}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,12 +92,36 @@ class Switchboard:
             raise ValueError(f"test is {', '.join(self.test)}; expected each part once")
 
 
-CorpusOptions = Fsdd | Spoken | LibriSpeech | Manifests | Switchboard
+@dataclass(frozen=True, kw_only=True)
+class SpeechCommands:
+    """Speech Commands 0.02, single words, in `speech_commands_v0.02/` of the data folder."""
+
+    name: Literal["speech_commands"] = "speech_commands"
+    words: Literal["all", "ten"] = (
+        "all"  # 35 classes; ten: yes, no, up, down, ..., and `unknown` for all others
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Esc50:
+    """Environmental sounds of 50 classes, in `ESC-50/` of the data folder."""
+
+    name: Literal["esc50"] = "esc50"
+    fold: int = 0  # 0 to 4: fold 1 to 5 of the data set is tested, the next one is dev
+    only_10: bool = False  # the ten classes of ESC-10
+
+    def __post_init__(self) -> None:
+        if self.fold not in range(5):
+            raise ValueError(f"fold is {self.fold}; expected 0 to 4")
+
+
+CorpusOptions = Fsdd | Spoken | LibriSpeech | Manifests | Switchboard | SpeechCommands | Esc50
+Folded = Fsdd | Esc50  # those that have folds
 
 
 def content(options: CorpusOptions, version: int) -> str:
     """What a corpus is made from, as text; options that came later and say nothing new are left out."""
-    later = ("dev_speaker", "dev_voices")
+    later = ("dev_speaker", "dev_voices", "speakers")
     given: dict[str, Any] = {
         field.name: getattr(options, field.name)
         for field in fields(options)

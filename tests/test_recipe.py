@@ -38,7 +38,13 @@ OTHER = {  # a value of each field that is neither its default nor out of range
         "operations": ({"SpecSub": {}},),
     },
     Features: {"mel": 64, "window": 0.03, "shift": 0.02, "lowest": 60.0},
-    Text: {"alphabet": "abc", "pieces": 40, "on_bad_utterance": "skip"},
+    Text: {
+        "alphabet": "abc",
+        "pieces": 40,
+        "classes": "speaker",
+        "labelled": 0.1,
+        "on_bad_utterance": "skip",
+    },
     Network: {
         "path": "models.conformer.ConformerCTC",
         "arguments": {"width": 16},
@@ -70,7 +76,15 @@ OTHER = {  # a value of each field that is neither its default nor out of range
     },
     Schedule: {"s_r": 100, "s_noise": 10, "s_i": 1000, "s_f": 4000},
 }
-FSDD = {"strings": "long", "fold": 2, "train": 7, "dev": 7, "test": 7, "dev_speaker": True}
+FSDD = {
+    "strings": "long",
+    "fold": 2,
+    "train": 7,
+    "dev": 7,
+    "test": 7,
+    "dev_speaker": True,
+    "speakers": "known",
+}
 SPOKEN = {
     "vocabulary": "small",
     "voices": 3,
@@ -83,7 +97,9 @@ SPOKEN = {
 LIBRISPEECH = {"train": ("a",), "dev": ("b",), "test": ("c",)}
 MANIFESTS = {"train": "a", "dev": "b", "test": ("c",), "title": "d", "synthetic": True}
 SWITCHBOARD = {"dev": 7, "repeats": 7, "test": ("swbd",)}
-CORPORA = dict(zip(get_args(CorpusOptions), (FSDD, SPOKEN, LIBRISPEECH, MANIFESTS, SWITCHBOARD), strict=True))
+CLIPS = ({"words": "ten"}, {"fold": 2, "only_10": True})  # speech_commands, esc50
+OTHERS = (FSDD, SPOKEN, LIBRISPEECH, MANIFESTS, SWITCHBOARD, *CLIPS)
+CORPORA = dict(zip(get_args(CorpusOptions), OTHERS, strict=True))
 WIDE = PolicyChoice(name="LD", F=81)
 NAN, INF = float("nan"), float("inf")
 STUDY = ("policies", "seeds", "folds", "caption")  # which runs there are, and not what a run is

@@ -123,6 +123,10 @@ def remarks(plan: "Plan") -> list[str]:
         lines.append(f"measured here: {rate} in the passes of {len(plan.timed.shapes)} batches{cut}.")
     if plan.recipe.text.pieces:
         lines.append("word pieces of 4 characters are assumed.")
+    if plan.recipe.text.classes:
+        lines.append(
+            f"{plan.recipe.text.labels - 1} classes are assumed; training counts those of the corpus."
+        )
     more = ["beam searches and language models"] if plan.recipe.decodings else []
     if options.devices > 1:
         more.append("what processes tell each other")

@@ -214,7 +214,7 @@ def screen(
     Raises UserError where an id is repeated (before anything is read), sample rates are mixed, or no utterance
     is left; with `on_bad="error"`, at any problem.
     """
-    _refuse(repeated_ids(utterances))
+    refuse(repeated_ids(utterances))
     good, readings, problems = [], [], []
     for u in utterances:
         reading = read(u) if read else read_file(u, expected.features)
@@ -224,8 +224,8 @@ def screen(
             good.append(u)
             readings.append(reading)
     if on_bad == "error":
-        _refuse(problems)
-    _refuse(mixed_rates(good, readings))
+        refuse(problems)
+    refuse(mixed_rates(good, readings))
     if not good:
         raise _nothing_left("the corpus", utterances, problems)
     return good, problems
@@ -253,7 +253,7 @@ def test_ids(corpus: Corpus) -> frozenset[str]:
     return frozenset(u.id for part in corpus.tests for u in corpus.parts[part])
 
 
-def _refuse(problems: Iterable[Problem]) -> None:
+def refuse(problems: Iterable[Problem]) -> None:
     """Raise UserError with the first problem, where there is one, and the number of the others."""
     if found := list(problems):
         raise UserError(f"{found[0]}" + (f" (and {len(found) - 1} more)" if found[1:] else ""))

@@ -28,15 +28,29 @@ class Features:
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """The characters that a network writes, and what is done with an utterance that cannot be used."""
+    """What a network writes of which utterances, and what is done with one that cannot be used.
+
+    That is characters, or word pieces of them; or, with `classes`, one name: the value of that column of the manifest.
+    """
 
     alphabet: str = " 'abcdefghijklmnopqrstuvwxyz"
     pieces: int = (
         0  # word pieces made of these characters, trained on the training transcripts; 0: the characters
     )
+    classes: str | None = None  # a column (text, speaker, ...); alphabet and pieces then say nothing
+    labelled: float = 1.0  # the share of the training utterances whose transcripts, or classes, are used
     on_bad_utterance: Literal["error", "skip"] = "error"
 
     def __post_init__(self) -> None:
+        if self.classes is not None and not self.classes.strip():
+            raise ValueError(f"classes is {self.classes!r}; expected a column of the manifest")
+        if self.classes and self.pieces:
+            raise ValueError(
+                f"pieces is {self.pieces} and classes is {self.classes!r}; expected one of them: "
+                "a class is written whole"
+            )
+        if not 0 < self.labelled <= 1:
+            raise ValueError(f"labelled is {self.labelled}; expected a share above 0, at most 1")
         if len(set(self.alphabet)) != len(self.alphabet) or not self.alphabet:
             raise ValueError(f"alphabet is {self.alphabet!r}; expected characters, each of them once")
         if self.pieces < 0:
@@ -44,5 +58,8 @@ class Text:
 
     @property
     def labels(self) -> int:
-        """How many labels a network chooses from; label 0 is the blank of CTC, or the end."""
+        """How many labels a network chooses from; label 0 is the blank of CTC, or the end.
+
+        Of classes the corpus tells how many there are; until it is read they are taken to be as many as characters.
+        """
         return 1 + (self.pieces or len(self.alphabet))

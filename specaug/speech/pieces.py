@@ -55,7 +55,7 @@ class Pieces:
 
 
 def units_of(text: Text, transcripts: Sequence[str], cache: Path) -> Units:
-    """What a network writes, by the recipe and the training transcripts; pieces are trained once and kept in the cache.
+    """The characters or pieces of a recipe, by the training transcripts; pieces are trained once and kept in the cache.
 
     Raises UserError where there cannot be so many pieces.
     """

@@ -22,9 +22,11 @@ from specaug.speech.check import (
     problems_of,
     read_features,
     reading_of_features,
+    refuse,
     screen_corpus,
     test_ids,
 )
+from specaug.speech.classes import asked_of, classes_of
 from specaug.speech.corpus import TRAIN, Corpus
 from specaug.speech.features import log_mel, normalised
 from specaug.speech.kinds import Tell
@@ -83,21 +85,22 @@ def prepare(
     """Features from the cache (made there where they are missing) and labels, for each part.
 
     `outputs` tells how many frames the network makes of so many frames of features. Raises UserError at the
-    first bad utterance, or, where the recipe says `skip`, leaves those out and lists them in `skipped`.
+    first bad utterance, or, where the recipe says `skip`, leaves those out and lists them in `skipped`. The store holds
+    the whole corpus, whatever the recipe asks of it, so that all recipes with these features share it.
     """
     everything, name, folder = placed(corpus, features, cache)
     stop = text.on_bad_utterance == "error"
-    units = units_of(text, [u.text for u in corpus.parts[TRAIN]], cache)
-    expected = Expected(
-        features=features,
-        alphabet=text.alphabet,
-        outputs=outputs,
-        encode=units.encode if text.pieces else None,
-    )
+    corpus, unclassed = asked_of(corpus, text)
+    if stop:
+        refuse(unclassed)
+    units, expected = wanted(corpus, features, text, outputs, cache)
     test = test_ids(corpus)
+    used = {u.id: u for utterances in corpus.parts.values() for u in utterances}
 
     def problem(u: Utterance, reading: Reading) -> Problem | None:
-        return next(problems_of(u, reading, expected_of(u, expected, test)), None)
+        if (asked := used.get(u.id)) is None:
+            return None
+        return next(problems_of(asked, reading, expected_of(asked, expected, test)), None)
 
     build_store(folder, everything, features, problem if stop else (lambda *_: None), progress)
     store = Store.open(folder, features.mel)
@@ -106,7 +109,25 @@ def prepare(
         part: store.part(utterances, lambda u: units.encode(u.text))
         for part, utterances in good.parts.items()
     }
-    return Prepared(good, name, parts, skipped, units)
+    return Prepared(good, name, parts, [*unclassed, *skipped], units)
+
+
+def wanted(
+    corpus: Corpus, features: Features, text: Text, outputs: Callable[[int], int], cache: Path
+) -> tuple[Units, Expected]:
+    """What a network writes, and what utterances must fit; a class is one label, whatever its name is made of."""
+    if text.classes:
+        one = Expected(
+            features=features, fault=lambda frames: "" if outputs(frames) else "too short: no frame of output"
+        )
+        return classes_of(corpus, text.classes), one
+    units = units_of(text, [u.text for u in corpus.parts[TRAIN]], cache)
+    return units, Expected(
+        features=features,
+        alphabet=text.alphabet,
+        outputs=outputs,
+        encode=units.encode if text.pieces else None,
+    )
 
 
 def placed(corpus: Corpus, features: Features, cache: Path) -> tuple[list[Utterance], str, Path]:

@@ -12,7 +12,7 @@ from torch import nn
 
 from specaug.errors import UserError
 from specaug.study.nearest import hint
-from specaug.study.recipe import Network
+from specaug.study.recipe import Network, Recipe
 
 EXPECTED = {
     "int": "a whole number",
@@ -25,6 +25,12 @@ SIGNS = {  # what the code of such a class says, as a syntax tree is printed, an
     "encoder": (("arg='mel'", "arg='t'"), ("arg='vocab'",)),
     "objective": (("arg='encoder'", "arg='hidden'"), ("NotImplementedError",)),
 }
+
+
+def answering(recipe: Recipe, labels: int, laboratory: Path) -> nn.Module:
+    """The network of a recipe for so many labels; where they are classes it answers `scores` too. Raises as `build`."""
+    calls = ("loss", "transcribe", *(["scores"] if recipe.text.classes else []))
+    return constructed(recipe.network, calls, laboratory, mel=recipe.features.mel, vocab=labels)
 
 
 def build(network: Network, mel: int, vocab: int, laboratory: Path) -> nn.Module:

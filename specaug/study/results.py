@@ -20,50 +20,20 @@ from numpy.typing import NDArray
 
 from specaug.errors import UserError
 from specaug.speech.manifest import Value
+from specaug.speech.ranking import Floats, mean_average_precision
 from specaug.study.fields import Fields
 from specaug.study.load import read
+from specaug.study.parts import Masked as Masked
+from specaug.study.parts import Part, Score, masked_in, part_in
 from specaug.study.rows import KINDS as KINDS
-from specaug.study.rows import OWN, characters, parsed
+from specaug.study.rows import OWN, PRECISION, characters, parsed
 
 Counts = NDArray[np.int64]
 
 RESULT, RECIPE, HYPOTHESES = "result.json", "recipe.yaml", "hypotheses.jsonl"
+ROUNDING = 1e-9  # of a mean over utterances, in another order
 PRETRAINING = "pretraining"  # the folder of runs that recognise nothing, and so cannot be compared
 OPEN: dict[str, Callable[..., Any]] = {"": Path.open, ".xz": lzma.open, ".gz": gzip.open}
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """Error counts of one part, in words or in characters."""
-
-    substitutions: int
-    deletions: int
-    insertions: int
-    total: int  # words or characters of the references
-
-    @property
-    def errors(self) -> int:
-        """Substitutions, deletions and insertions together."""
-        return self.substitutions + self.deletions + self.insertions
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """How one part of the corpus was recognised."""
-
-    utterances: int
-    wer: Score
-    cer: Score
-    loss: float | None  # nats per label; None where it is not finite
-
-
-@dataclass(frozen=True, slots=True)
-class Masked:
-    """The shares of the training features that were masked, each in [0, 1]."""
-
-    cells: float
-    frames: float
-    channels: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +66,12 @@ class Result:
     recipe: Mapping[str, Any]  # as it lies beside the result
 
     @property
+    def classes(self) -> str | None:
+        """The column whose values were the classes; None where transcripts were written."""
+        told: Any = self.recipe.get("text")
+        return told.get("classes") if isinstance(told, dict) else None
+
+    @property
     def heading(self) -> str:
         """The corpus's title, which says "synthetic speech" where it is."""
         said = "synthetic speech" in self.title.lower() or not self.synthetic
@@ -115,6 +91,7 @@ class Utterances:
     substitutions: Counts
     deletions: Counts
     insertions: Counts
+    precision: Floats | None = None  # of each utterance's class at its rank, where there are classes
 
     @property
     def errors(self) -> Counts:
@@ -183,9 +160,9 @@ def read_result(folder: Path) -> Result:
         arguments=network.mapping("arguments"),
         parameters=network.count("parameters"),
         alphabet=facts.text("alphabet"),
-        parts={name: _part(parts.at(name)) for name in parts.facts},
-        masked=_masked(facts.at("masked")),
-        expected=None if facts.facts.get("expected") is None else _masked(facts.at("expected")),
+        parts={name: part_in(parts.at(name)) for name in parts.facts},
+        masked=masked_in(facts.at("masked")),
+        expected=None if facts.facts.get("expected") is None else masked_in(facts.at("expected")),
         epochs=facts.count("epochs"),
         steps=facts.count("steps"),
         wall_seconds=facts.number("wall_seconds"),
@@ -255,15 +232,30 @@ def _utterances(result: Result, part: str, rows: list[dict[str, Any]]) -> Uttera
         if counts.sum() != expected[name]:
             raise UserError(f"{where}: {counts.sum()} {name}; {RESULT} says {expected[name]}")
     _check_characters(where, told.cer, characters(rows))
-    further = dict.fromkeys(name for row in rows for name in row if name not in OWN)
+    own = OWN if told.map is None else (*OWN, PRECISION)  # in transcripts it is a column as any other
+    further = dict.fromkeys(name for row in rows for name in row if name not in own)
     return Utterances(
         ids=_column(rows, "id"),
         speakers=_column(rows, "speaker"),
         references=_column(rows, "reference"),
         hypotheses=_column(rows, "hypothesis"),
         columns={name: _column(rows, name) for name in further},
+        precision=None if told.map is None else _precision(where, told.map, rows),
         **got,
     )
+
+
+def _precision(where: str, told: float, rows: Sequence[Mapping[str, Any]]) -> Floats:
+    for row in rows:
+        value = row.get(PRECISION)
+        if not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise UserError(
+                f"{where}: precision of {row['id']!r} is {value!r:.80}; expected a share in [0, 1]"
+            )
+    found = _column(rows, PRECISION)
+    if abs((mean := mean_average_precision(found, _column(rows, "reference"))) - told) > ROUNDING:
+        raise UserError(f"{where}: the mean average precision is {mean:.6f}; {RESULT} says {told:.6f}")
+    return np.array(found, dtype=np.float64)
 
 
 def _check_characters(where: str, told: Score, counted: Mapping[str, int]) -> None:
@@ -275,22 +267,3 @@ def _check_characters(where: str, told: Score, counted: Mapping[str, int]) -> No
 
 def _column(rows: Sequence[Mapping[str, Any]], name: str) -> tuple[Any, ...]:
     return tuple(row.get(name) for row in rows)
-
-
-def _masked(facts: Fields) -> Masked:
-    return Masked(*map(facts.share, ("cells", "frames", "channels")))
-
-
-def _part(facts: Fields) -> Part:
-    wer, cer = _score(facts.at("wer"), "words"), _score(facts.at("cer"), "characters")
-    return Part(facts.count("utterances"), wer, cer, facts.number_or_none("loss"))
-
-
-def _score(facts: Fields, unit: str) -> Score:
-    substitutions, deletions, insertions = map(facts.count, KINDS)
-    score = Score(substitutions, deletions, insertions, facts.count(unit))
-    if not score.total:
-        raise facts.wrong(unit, "1 or more")
-    if facts.count("errors") != score.errors:
-        raise facts.wrong("errors", f"{score.errors}, the sum of the kinds")
-    return score

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import math
 import re
 import subprocess
 import time
@@ -18,11 +17,12 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from specaug.errors import UserError
+from specaug.speech.classes import labels_of
 from specaug.speech.corpus import TRAIN
 from specaug.speech.kinds import Tell
 from specaug.speech.prepare import Prepared, prepare
-from specaug.speech.scoring import Errors
 from specaug.study.attempts import LOCK, begin, settle
+from specaug.study.came_out import hypotheses, summary
 from specaug.study.choice import SYMBOLS
 from specaug.study.corpora import open_corpus
 from specaug.study.cost.memory import parameters_of, require_room, require_weights
@@ -32,13 +32,13 @@ from specaug.study.laboratory import on_path
 from specaug.study.load import as_yaml, load
 from specaug.study.loggers import OFFLINE, Logs
 from specaug.study.mirror import Mirror
-from specaug.study.networks import build, outputs_of
+from specaug.study.networks import answering, outputs_of
 from specaug.study.origin import FINGERPRINT, left_out, same_data
 from specaug.study.places import Places, replaced, space, writable
 from specaug.study.pretraining.start import same_start, start_from, start_of
 from specaug.study.recipe import Recipe, run_id
 from specaug.study.results import HYPOTHESES, RECIPE, RESULT
-from specaug.training.callbacks import Progress, Scores
+from specaug.training.callbacks import Progress
 from specaug.training.fit import Decoder, Job, Outcome, dry_run, train
 from specaug.training.ranks import enough
 from specaug.training.smoothing import require_smoothing
@@ -101,20 +101,22 @@ def finished_before(experiment: Path, read: Callable[[Path], Any] = load) -> dic
 def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, Prepared, list[Decoder]]:
     """The run's network with its initial weights, its data and its ways of decoding; all is checked on the way.
 
-    The weights depend on the seed alone, so that policies are compared from the same start.
+    The weights depend on the seed alone, so that policies are compared from the same start. Where the corpus says how
+    many labels there are it comes first.
     """
     recipe, places = run.recipe, run.places
     enough(recipe.training.devices)
     require_weights(recipe, places.laboratory)
+    corpus = open_corpus(recipe.corpus, places, loading) if recipe.text.classes else None
+    labels = recipe.text.labels if corpus is None else labels_of(corpus, recipe.text)
     torch.set_num_threads(1)  # the order of a sum depends on the number of threads, and so do the bits
     torch.manual_seed(recipe.seed)
-    network = build(recipe.network, recipe.features.mel, recipe.text.labels, places.laboratory)
+    network = answering(recipe, labels, places.laboratory)
     start_from(recipe.network, network, places.laboratory)
     require_smoothing(network, recipe.training.label_smoothing)
     require_decodings(recipe, network)
-    corpus = open_corpus(recipe.corpus, places, loading)
     data = prepare(
-        corpus,
+        corpus or open_corpus(recipe.corpus, places, loading),
         recipe.features,
         recipe.text,
         lambda frames: outputs_of(network, frames),
@@ -241,48 +243,6 @@ def write(
         "commit": commit(run.places.laboratory),
     }
     replaced(folder / RESULT, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-
-
-def hypotheses(part: str, scores: Scores, data: Prepared) -> list[dict[str, Any]]:
-    """A row for each utterance of a part: what was said, what was written, the errors, the groups."""
-    utterances = {u.id: u for u in data.parts[part.partition("+")[0]].utterances}
-    return [
-        {
-            **utterances[t.id].columns,  # first: a column that is called as one of ours gives way
-            "part": part,
-            "id": t.id,
-            "speaker": utterances[t.id].speaker,
-            "reference": t.reference,
-            "hypothesis": t.hypothesis,
-            "words": t.words.total,
-            "substitutions": t.words.substitutions,
-            "deletions": t.words.deletions,
-            "insertions": t.words.insertions,
-            "duration": round(utterances[t.id].duration, 3),
-        }
-        for t in scores.transcripts
-    ]
-
-
-def summary(scores: Scores) -> dict[str, Any]:
-    """The counts of a part, whose ratios anybody can make."""
-    return {
-        "utterances": len(scores.transcripts),
-        "wer": counts(scores.words, "words"),
-        "cer": counts(scores.characters, "characters"),
-        "loss": scores.loss if math.isfinite(scores.loss) else None,  # CTC has none for what is too short
-    }
-
-
-def counts(errors: Errors, unit: str) -> dict[str, int]:
-    """Errors as they stand in a result file."""
-    return {
-        "errors": errors.errors,
-        "substitutions": errors.substitutions,
-        "deletions": errors.deletions,
-        "insertions": errors.insertions,
-        unit: errors.total,
-    }
 
 
 def commit(folder: Path) -> str:

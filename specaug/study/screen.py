@@ -71,8 +71,7 @@ class Screen:
 
     def progress(self, run: Run, at: "Progress") -> None:
         """A run under way."""
-        wer = "" if at.wer is None else f", dev WER {100 * at.wer:.1f} %"
-        what = f"{run.name}: epoch {at.epoch} of {at.epochs}, loss {at.loss:.3f}{wer}"
+        what = f"{run.name}: epoch {at.epoch} of {at.epochs}, loss {at.loss:.3f}{at.dev}"
         self.shares[run.name] = at.step / max(1, at.steps)
         self._bar(run.name, what, self.shares[run.name])
         self._all()

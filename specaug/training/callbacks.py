@@ -14,12 +14,14 @@ import lightning as L
 import torch
 from torch import distributed
 
+from specaug.speech.classes import Classes
 from specaug.speech.prepare import Part
-from specaug.speech.scoring import Errors, add, character_errors, word_errors
+from specaug.speech.scoring import character_errors, word_errors
 from specaug.speech.text import Units
 from specaug.training.augment import Augment
 from specaug.training.files import BEST, CURVES, LAST
 from specaug.training.module import Evaluated
+from specaug.training.scores import Scores, Transcript, ranked
 from specaug.training.seeds import mixed
 
 
@@ -46,35 +48,6 @@ class LastEvaluated(L.Callback):
             trainer.check_val_every_n_epoch = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """What the network wrote for one utterance, and its errors."""
-
-    id: str
-    reference: str
-    hypothesis: str
-    words: Errors
-    characters: Errors
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """One pass over a part."""
-
-    transcripts: Sequence[Transcript]
-    loss: float  # nats per label
-
-    @property
-    def words(self) -> Errors:
-        """Word errors of all utterances."""
-        return add(t.words for t in self.transcripts)
-
-    @property
-    def characters(self) -> Errors:
-        """Character errors of all utterances."""
-        return add(t.characters for t in self.transcripts)
-
-
 class Passes(L.Callback):
     """Keeps what the batches of a pass over a part give, until the next pass begins."""
 
@@ -99,7 +72,7 @@ class Passes(L.Callback):
 
 
 class Scoring(Passes):
-    """Turns what the passes over a part give into `scores`, and logs WER, CER and loss under the part's name."""
+    """Turns what the passes over a part give into `scores`, and logs what is `measured` under the part's name."""
 
     def __init__(self, name: str, part: Part, units: Units) -> None:
         super().__init__()
@@ -108,19 +81,27 @@ class Scoring(Passes):
         self.units = units
         self.scores: Scores | None = None
 
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Loss, WER and CER; of classes also accuracy and mAP, as shares."""
+        return ("loss", "wer", "cer", *(("accuracy", "map") if isinstance(self.units, Classes) else ()))
+
     def on_validation_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Score the part."""
         passes = of_all_ranks(self.passes)
         labels = sum(p.labels for p in passes)
         loss = math.fsum(float(p.loss) * p.labels for p in passes) / max(1, labels)
         written = {name: ids for p in passes for name, ids in zip(p.ids, p.transcripts, strict=True)}
-        self.scores = Scores([self.transcript(name, written[name]) for name in sorted(written)], loss)
-        for key, value in (
-            ("wer", self.scores.words.rate),
-            ("cer", self.scores.characters.rate),
-            ("loss", loss),
-        ):
-            pl_module.log(f"{self.name}/{key}", value, logger=False)
+        transcripts = [self.transcript(name, written[name]) for name in sorted(written)]
+        if isinstance(self.units, Classes):
+            told = {name: row for p in passes for name, row in zip(p.ids, p.scores, strict=True)}
+            transcripts = ranked(transcripts, self.units, told)
+        self.scores = Scores(transcripts, loss)
+        wer, found = self.scores.words.rate, self.scores.map
+        values = {"loss": loss, "wer": wer, "cer": self.scores.characters.rate, "accuracy": 1 - wer}
+        values |= {} if found is None else {"map": found}
+        for key in self.measured:
+            pl_module.log(f"{self.name}/{key}", values[key], logger=False)
 
     def transcript(self, name: str, labels: Sequence[int]) -> Transcript:
         """One utterance, scored."""
@@ -269,6 +250,15 @@ class Progress:
     epochs: int
     loss: float  # of the last batch (of rank 0's share of it), nats per label
     wer: float | None  # on dev, the last measured
+    classes: bool = False  # then it is the share of the utterances that are given a wrong class
+
+    @property
+    def dev(self) -> str:
+        """What is said of that on a line; nothing before it is measured."""
+        if self.wer is None:
+            return ""
+        named = f"accuracy {100 * (1 - self.wer):.1f}" if self.classes else f"WER {100 * self.wer:.1f}"
+        return f", dev {named} %"
 
 
 class Report(L.Callback):
@@ -298,5 +288,6 @@ class Report(L.Callback):
                 epochs=int(trainer.max_epochs or 0),
                 loss=float(outputs["loss"]),
                 wer=None if wer is None else float(wer),
+                classes="dev/accuracy" in trainer.callback_metrics,
             )
         )

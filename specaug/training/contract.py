@@ -43,6 +43,22 @@ class Emitting(Protocol):
         ...
 
 
+@runtime_checkable
+class Classifying(Protocol):
+    """What a network of classes answers as well; it transcribes the class with the highest score."""
+
+    def scores(
+        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+    ) -> Float[Tensor, "batch classes"]:
+        """Log-probabilities of labels 1, 2, ...: label 0 is no class."""
+        ...
+
+
+def scoring(network: nn.Module) -> Classifying:
+    """The module of a run of classes, as the type checker should see it."""
+    return cast(Classifying, network)
+
+
 def answering(network: nn.Module) -> Network:
     """The module, as the type checker should see it."""
     return cast(Network, network)

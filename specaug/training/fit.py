@@ -28,7 +28,6 @@ from specaug.training.callbacks import (
     Progress,
     Report,
     Reseed,
-    Scores,
     Scoring,
 )
 from specaug.training.checkpoints import weights_of
@@ -41,6 +40,7 @@ from specaug.training.module import Recognizer
 from specaug.training.noise import WeightNoise
 from specaug.training.options import Training
 from specaug.training.ranks import ALONE, Rank, nothing, together
+from specaug.training.scores import Scores
 from specaug.training.smoothing import LabelSmoothing
 from specaug.training.strength import Strength
 
@@ -144,10 +144,10 @@ def as_rank(job: Job, rank: Rank) -> Outcome:
 def trained(job: Job, rank: Rank = ALONE) -> Outcome:
     """Train and test in this process, alone or as one of several ranks; only the first of them writes."""
     quieten()
-    module = Recognizer(job.network, job.options)
+    module = Recognizer(job.network, job.options, job.prepared.units)
     augment = Augment(job.policy, job.seed, strength=job.strength)
-    curves, checkpoints = Curves(job.folder, augment), Checkpoints(job.folder)
     scoring = Scoring(DEV, job.prepared.parts[DEV], job.prepared.units)
+    curves, checkpoints = Curves(job.folder, augment, scoring.measured), Checkpoints(job.folder)
     trainer = make_trainer(
         job,
         [

@@ -1,6 +1,6 @@
 """The Lightning module: batch -> loss, and transcripts in evaluation. It knows nothing of augmentation."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -9,17 +9,20 @@ import torch
 from torch import Tensor, nn
 
 from specaug.speech.batching import Batch
-from specaug.training.contract import answering
+from specaug.speech.classes import Classes
+from specaug.speech.text import Units
+from specaug.training.contract import answering, scoring
 from specaug.training.options import Training
 
 
 class Evaluated(NamedTuple):
-    """What one batch of evaluation gives: the loss per label, and the labels that the network wrote."""
+    """What one batch of evaluation gives: the loss per label, the labels that the network wrote, and its scores."""
 
     ids: list[str]
     loss: Tensor
     labels: int
     transcripts: list[list[int]]
+    scores: Sequence[Sequence[float]] = ()  # log-probabilities of the classes, where the labels are some
 
 
 class Trained(L.LightningModule):
@@ -48,10 +51,11 @@ class Trained(L.LightningModule):
 
 
 class Recognizer(Trained):
-    """Any network that answers `loss` and `transcribe`."""
+    """Any network that answers `loss` and `transcribe`; and `scores`, where its labels are classes."""
 
-    def __init__(self, network: nn.Module, options: Training) -> None:
+    def __init__(self, network: nn.Module, options: Training, units: Units | None = None) -> None:
         super().__init__(network, options)
+        self.classes = isinstance(units, Classes)
         self.decoding: Mapping[str, Any] = {}  # what the network is told when it transcribes
         self.language: nn.Module | None = None  # a part of that which goes where this module goes
 
@@ -67,7 +71,10 @@ class Recognizer(Trained):
         with self.precision():
             loss = network.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
             written = network.transcribe(batch.features, batch.lengths, **self.decoding)
-        return Evaluated(batch.ids, loss, int(batch.target_lengths.sum()), written)
+            scores = (
+                scoring(self.network).scores(batch.features, batch.lengths).tolist() if self.classes else []
+            )
+        return Evaluated(batch.ids, loss, int(batch.target_lengths.sum()), written, scores)
 
     def decode(self, told: Mapping[str, Any]) -> None:
         """Tell the network this when it transcribes from now on."""

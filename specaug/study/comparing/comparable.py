@@ -25,6 +25,7 @@ def check_comparable(results: Sequence[Result]) -> None:
     for result in results:
         same(first, result, "corpus", first.corpus, result.corpus)
         same(first, result, "corpus.synthetic", first.synthetic, result.synthetic)
+        same(first, result, "text.classes", first.classes, result.classes)
         same(first, result, "parts", sorted(first.parts), sorted(result.parts))
         same(first, result, "alphabet", first.alphabet, result.alphabet)
         named = meaning.setdefault(result.label, result)

@@ -7,7 +7,9 @@ from statistics import fmean
 
 import numpy as np
 
+from specaug.speech.ranking import weights
 from specaug.study.comparing.comparable import decoded
+from specaug.study.comparing.measures import MAP, WER, Measure, measures_of
 from specaug.study.comparing.pairing import Entry
 from specaug.study.comparing.reading import Reading, read_runs
 from specaug.study.comparing.systems import System
@@ -45,6 +47,20 @@ class PartScore:
         Difference | None
     )  # to the system's baseline, None for the baseline itself and where there is none
     cer: float | None = None  # character error rate, as a share of the characters
+    missed: Estimate | None = None  # one less the mean average precision, where there are classes
+    missed_difference: Difference | None = None
+
+    def counted(self, measure: Measure) -> tuple[Estimate, Difference | None]:
+        """The rate of errors that a measure is made of, and its difference; lower is better."""
+        if measure == MAP:
+            assert self.missed is not None  # or it is none of the comparison's measures
+            return self.missed, self.missed_difference
+        return self.wer, self.difference
+
+    def shown(self, measure: Measure) -> tuple[Estimate, Difference | None]:
+        """Both as they are printed."""
+        rate, difference = self.counted(measure)
+        return measure.rate(rate), None if difference is None else measure.difference(difference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,7 @@ class Comparison:
     notes: Sequence[str]
     unfinished: Sequence[Path]
     systems: Sequence[System] = ()
+    measures: Sequence[Measure] = (WER,)  # in which it is told, the first one first
 
 
 def compare(paths: Iterable[Path], baseline: str | None = None) -> Comparison:
@@ -86,7 +103,8 @@ def compare(paths: Iterable[Path], baseline: str | None = None) -> Comparison:
 def compared(found: Reading) -> Comparison:
     """The comparison of runs that are read."""
     entries = found.entries
-    tested = [_scored(part, entries, found.baseline) for part in parts_of(found)]
+    measures = measures_of(found.results)
+    tested = [_scored(part, entries, found.baseline, measures) for part in parts_of(found)]
     scores = [{facts.name: scored[i] for facts, scored in tested} for i in range(len(entries))]
     return Comparison(
         title=entries[0].results[0].heading,
@@ -96,6 +114,7 @@ def compared(found: Reading) -> Comparison:
         notes=found.notes,
         unfinished=found.unfinished,
         systems=list({entry.system.name: entry.system for entry in entries}.values()),
+        measures=measures,
     )
 
 
@@ -110,8 +129,10 @@ def parts_of(found: Reading) -> list[str]:
     return sorted(names, key=place)
 
 
-def on_part(part: str, entries: Sequence[Entry]) -> tuple[PartFacts, list[statistics.Runs]]:
-    """The part over all folds, and the errors in it of every entry."""
+def on_part(
+    part: str, entries: Sequence[Entry], measure: Measure = WER
+) -> tuple[PartFacts, list[statistics.Runs]]:
+    """The part over all folds, and what every entry has wrong in it, by the measure."""
     first = entries[0].read
     seed = min(entries[0].seeds)
     folds = [parts[part] for (s, _), parts in sorted(first.items()) if s == seed]
@@ -122,10 +143,15 @@ def on_part(part: str, entries: Sequence[Entry]) -> tuple[PartFacts, list[statis
     unit_of = unit_of if len(voices) > 1 else np.arange(len(words))
     decoding = decoded(part, entries[0].results[0].parts)[1]
     facts = PartFacts(part, len(words), int(words.sum()), units, unit, decoding)
+    if measure == MAP:
+        counted = np.concatenate([weights(u.references) for u in folds])
+        return facts, [_missed(entry, part, unit_of, counted) for entry in entries]
     return facts, [_runs(entry, part, unit_of, words) for entry in entries]
 
 
-def _scored(part: str, entries: Sequence[Entry], baseline: str) -> tuple[PartFacts, list[PartScore]]:
+def _scored(
+    part: str, entries: Sequence[Entry], baseline: str, measures: Sequence[Measure]
+) -> tuple[PartFacts, list[PartScore]]:
     """The part, and the score of every entry on it."""
     names = [(entry.system.name, entry.label) for entry in entries]
     key = {name: str(place) for place, name in enumerate(names)}
@@ -138,12 +164,21 @@ def _scored(part: str, entries: Sequence[Entry], baseline: str) -> tuple[PartFac
     rates, differences = statistics.estimates(
         dict(zip(key.values(), runs, strict=True)), list(pairs.values())
     )
+    missed: dict[str, Estimate] = {}
+    of_missed: dict[statistics.Pair, Difference] = {}
+    if MAP in measures:
+        _, ranked = on_part(part, entries, MAP)
+        missed, of_missed = statistics.estimates(
+            dict(zip(key.values(), ranked, strict=True)), list(pairs.values())
+        )
     return facts, [
         PartScore(
             wer=rates[key[name]],
             kinds=_kinds(entry, part),
             difference=differences[pairs[name]] if name in pairs else None,
             cer=_characters(entry, part),
+            missed=missed.get(key[name]),
+            missed_difference=of_missed.get(pairs[name]) if name in pairs else None,
         )
         for name, entry in zip(names, entries, strict=True)
     ]
@@ -157,7 +192,17 @@ def _runs(entry: Entry, part: str, unit_of: Counts, words: Counts) -> statistics
     return statistics.Runs(entry.seeds, np.array(errors), _by_unit(unit_of, words))
 
 
-def _by_unit(unit_of: Counts, counts: Counts) -> Floats:
+def _missed(entry: Entry, part: str, unit_of: Counts, counted: Floats) -> statistics.Runs:
+    """One less the precision of each utterance, times what it counts: the sum is that of one less the mAP of each fold."""
+    wrong = []
+    for seed in entry.seeds:
+        folds = [parts[part].precision for (s, _), parts in sorted(entry.read.items()) if s == seed]
+        precision = np.concatenate([found for found in folds if found is not None])
+        wrong.append(_by_unit(unit_of, counted * (1 - precision)))
+    return statistics.Runs(entry.seeds, np.array(wrong), _by_unit(unit_of, counted))
+
+
+def _by_unit(unit_of: Counts, counts: Counts | Floats) -> Floats:
     return np.bincount(unit_of, weights=counts).astype(np.float64)
 
 

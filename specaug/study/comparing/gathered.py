@@ -11,6 +11,7 @@ import numpy as np
 from specaug.study.comparing.columns import Column, columns
 from specaug.study.comparing.comparable import decoded
 from specaug.study.comparing.compare import CHOOSING
+from specaug.study.comparing.measures import WER, Measure, measures_of
 from specaug.study.comparing.pairing import Entry
 from specaug.study.comparing.reading import Reading, check_one_system, read_runs
 from specaug.study.results import Counts, Result, Utterances
@@ -48,6 +49,7 @@ class Gathered:
     parts: Sequence[Tested]
     notes: Sequence[str]
     unfinished: Sequence[Path]
+    measure: Measure = WER  # in which rates are told; accuracy of classes
 
     @property
     def others(self) -> list[str]:
@@ -79,6 +81,7 @@ def gathered_from(found: Reading) -> Gathered:
         ],
         notes=found.notes,
         unfinished=found.unfinished,
+        measure=measures_of(found.results)[0],
     )
 
 

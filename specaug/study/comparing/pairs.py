@@ -7,6 +7,7 @@ from pathlib import Path
 
 from specaug.errors import UserError
 from specaug.study.comparing.compare import on_part, parts_of
+from specaug.study.comparing.measures import WER, Measure, measures_of
 from specaug.study.comparing.pairing import Entry
 from specaug.study.comparing.reading import Reading
 from specaug.study.stats.statistics import Difference, estimates
@@ -32,6 +33,7 @@ class Paired:
     pairs: Sequence[Pair]
     notes: Sequence[str]
     unfinished: Sequence[Path]
+    measure: Measure = WER  # in which differences are told; accuracy of classes
 
     @property
     def family(self) -> int:
@@ -50,7 +52,8 @@ def paired(found: Reading) -> Paired:
     if not places:
         raise UserError(f"{', '.join(map(str, found.paths))}: no two policies; expected some to compare")
     pairs = [pair for part in parts_of(found) for pair in _on_part(part, found.entries, places)]
-    return Paired(found.entries[0].results[0].heading, pairs, found.notes, found.unfinished)
+    measure = measures_of(found.results)[0]
+    return Paired(found.entries[0].results[0].heading, pairs, found.notes, found.unfinished, measure)
 
 
 def _on_part(part: str, entries: Sequence[Entry], places: Sequence[tuple[int, int]]) -> list[Pair]:

@@ -32,7 +32,7 @@ class System:
     network: str  # dotted path
     arguments: Mapping[str, Any]
     parameters: int
-    settings: Settings  # of training and features
+    settings: Settings  # of training and features, and the share of labelled utterances
 
     @property
     def name(self) -> str:
@@ -73,13 +73,19 @@ def systems(results: Sequence[Result]) -> list[tuple[System, list[Result]]]:
 
 def settings_of(result: Result) -> Settings:
     """How a run was trained, by the recipe in its folder. Raises UserError where that cannot be."""
-    told = {key: result.recipe[key] for key in ("training", "features", "network") if key in result.recipe}
+    told = {
+        key: result.recipe[key] for key in ("training", "features", "network", "text") if key in result.recipe
+    }
     recipe = validated(told, str(result.folder / RECIPE))
     training = asdict(recipe.training)
     schedule = training.pop("schedule")
     if recipe.training.report == "last":
         del training["evaluate_every"]  # what is tested does not depend on it
-    start = {"init": recipe.network.init or "none", "freeze": recipe.network.freeze}
+    start = {
+        "init": recipe.network.init or "none",
+        "freeze": recipe.network.freeze,
+        "labelled": recipe.text.labelled,
+    }
     return {**schedule, **training, **asdict(recipe.features), **start}
 
 

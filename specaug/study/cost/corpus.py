@@ -8,6 +8,7 @@ from statistics import fmean
 
 from specaug.errors import UserError
 from specaug.speech.batching import bucketed, filled, share
+from specaug.speech.classes import asked_of
 from specaug.speech.corpus import DEV, TRAIN
 from specaug.speech.kinds import Tell
 from specaug.speech.options import Features, Text
@@ -72,7 +73,8 @@ def shares_of(batch: Sequence[int], options: Training) -> list[list[int]]:
 def lengths_of(recipe: Recipe, places: Places, progress: Tell = lambda *_: None) -> Lengths:
     """The lengths of a recipe's corpus.
 
-    Raises UserError where it is neither at hand nor known, or none of its training utterances has a frame.
+    Raises UserError where it is neither at hand nor known, lacks the classes that are asked for, or none of its training
+    utterances has a frame.
     """
     try:
         corpus = open_corpus(recipe.corpus, places, progress)
@@ -84,6 +86,7 @@ def lengths_of(recipe: Recipe, places: Places, progress: Tell = lambda *_: None)
         )
         parts = {name: frames_of(seconds, recipe.features) for name, seconds in found.items()}
         return Lengths(parts, CHARACTERS * recipe.features.shift / unit(recipe.text), told)
+    corpus, _ = asked_of(corpus, recipe.text)
     heard = {
         name: frames_of([u.duration for u in utterances], recipe.features)
         for name, utterances in corpus.parts.items()
@@ -97,7 +100,9 @@ def lengths_of(recipe: Recipe, places: Places, progress: Tell = lambda *_: None)
 
 
 def unit(text: Text) -> float:
-    """Characters of a label."""
+    """Characters of a label; of a class, which is one however long its name and its utterance are, infinitely many."""
+    if text.classes:
+        return math.inf
     return PIECE if text.pieces else 1.0
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import plotly.graph_objects as go
 
 from specaug.study.comparing.compare import Comparison
-from specaug.study.page.curves import DEV, TRAIN, WER, Band, Trained
+from specaug.study.comparing.measures import WER, Measure
+from specaug.study.page.curves import DEV, TRAIN, Band, Trained
+from specaug.study.page.curves import WER as RATE
 from specaug.study.page.texts import titles
 from specaug.study.page.theme import BLUE, GREEN, GREY, OCHRE, ORANGE, PURPLE, RED, TEAL, plain
-from specaug.study.stats.statistics import NO_DIFFERENCE, Difference
+from specaug.study.stats.statistics import BETTER, NO_DIFFERENCE, Difference
 
 COLOURS = (GREY, BLUE, ORANGE, GREEN, PURPLE, OCHRE, RED, TEAL)
 DASHES = ("solid", "dash", "dot", "dashdot")  # for those who tell no colours apart
@@ -19,7 +21,7 @@ VEIL = 0.16  # opacity of a band
 ROOM = {"l": 52, "r": 12, "t": 40, "b": 44}  # for a legend above
 
 
-def differences(comparison: Comparison) -> Any:
+def differences(comparison: Comparison, measure: Measure = WER) -> Any:
     """The difference of every policy to the baseline, part by part, with its 95 % interval."""
     places, names, shown = [], [], []
     row = 0
@@ -28,7 +30,7 @@ def differences(comparison: Comparison) -> Any:
         names.append(f"<b>{escape(part.name)}</b>")
         row -= 1
         for name, one in zip(titles(comparison), comparison.rows, strict=True):
-            difference = one.scores[part.name].difference
+            difference = one.scores[part.name].shown(measure)[1]
             if difference is None or math.isnan(difference.value):
                 continue
             places.append(row)
@@ -36,7 +38,7 @@ def differences(comparison: Comparison) -> Any:
             shown.append((row, f"{part.name}, {name}", difference))
             row -= 1
     traces = [dot(*one) for one in shown]
-    x = f"WER minus {escape(comparison.baseline)}'s, points"
+    x = f"{measure.name} minus {escape(comparison.baseline)}'s, points"
     figure = plain(traces, x, "", 70 + 26 * len(places), margin={"l": 90, "r": 12, "t": 8, "b": 44})
     figure.update_yaxes(tickvals=places, ticktext=names, range=[row + 0.4, 0.6], showgrid=False)
     return figure.add_vline(x=0, line={"color": GREY, "width": 1})
@@ -45,7 +47,7 @@ def differences(comparison: Comparison) -> Any:
 def dot(row: int, name: str, difference: Difference) -> Any:
     """One difference: a full dot where the policies are told apart, an open one where not."""
     told = difference.verdict not in (None, NO_DIFFERENCE)
-    colour = BLUE if told and difference.value < 0 else ORANGE if told else GREY
+    colour = GREY if not told else BLUE if difference.verdict == BETTER else ORANGE
     look = {"color": colour, "size": 9, "symbol": "circle" if told else "circle-open", "line": {"width": 2}}
     text = f"{escape(name)}: {100 * difference.value:+.2f}"
     trace = go.Scatter(x=[100 * difference.value], y=[row], mode="markers", marker=look, hoverinfo="text")
@@ -62,13 +64,23 @@ def dot(row: int, name: str, difference: Difference) -> Any:
     return trace
 
 
-def rates(policies: Sequence[Trained]) -> Any:
-    """The dev WER of every policy by epoch."""
+def rates(policies: Sequence[Trained], measure: Measure = WER) -> Any:
+    """The dev WER of every policy by epoch, or its accuracy."""
     traces = []
     for place, policy in enumerate(policies):
         colour, dash = COLOURS[place % len(COLOURS)], DASHES[(place + place // len(COLOURS)) % len(DASHES)]
-        traces += banded(policy.bands[WER], policy.label, colour, dash, 100.0)
-    return plain(traces, "epoch", "WER on dev, %", 340, **legend()).update_yaxes(rangemode="tozero")
+        traces += banded(shown_as(policy.bands[RATE], measure), policy.label, colour, dash, 100.0)
+    return plain(traces, "epoch", f"{measure.name} on dev, %", 340, **legend()).update_yaxes(
+        rangemode="tozero"
+    )
+
+
+def shown_as(band: Band, measure: Measure) -> Band:
+    """A band of error rates as it is printed."""
+    if not measure.right:
+        return band
+    middle, low, high = (tuple(1 - rate for rate in rates) for rates in (band.middle, band.high, band.low))
+    return Band(band.epochs, middle, low, high)
 
 
 def losses(policy: Trained, low: float, high: float) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from html import escape
+from itertools import product
 
 from specaug.study.comparing.compare import Comparison
 from specaug.study.page.theme import tabled
@@ -28,10 +29,11 @@ def tables(comparison: Comparison) -> list[str]:
         bold = {(y + 1, x + left) for y, x in earned(comparison)}
         lines.append(escaped(side_by_side(comparison, rate), left, bold))
     for part in comparison.parts:
-        for system in comparison.systems if several else (None,):
-            title = escape(heading(part, comparison.parts, system))
-            bold = earned_in(comparison, part, system)
-            lines += [f"<h3>{title}</h3>", escaped(scores(comparison, part, system, extras), bold=bold)]
+        for system, measure in product(comparison.systems if several else (None,), comparison.measures):
+            title = escape(heading(part, comparison.parts, system, measure))
+            bold = earned_in(comparison, part, system, measure)
+            table = scores(comparison, part, system, extras, measure)
+            lines += [f"<h3>{title}</h3>", escaped(table, bold=bold)]
     return lines
 
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from specaug.speech.kinds import Tell
 from specaug.study.comparing.compare import Comparison, compared
+from specaug.study.comparing.measures import Measure
 from specaug.study.comparing.reading import Reading, read_runs
 from specaug.study.page import figures, rates
-from specaug.study.page.curves import DEV, TRAIN, WER, Trained, trained
+from specaug.study.page.curves import DEV, TRAIN, Trained, trained
+from specaug.study.page.curves import WER as RATE
 from specaug.study.page.explorer import Shown, explorer, shown
 from specaug.study.page.hidden import hidden, rows
 from specaug.study.page.sounds import Voices, voices
@@ -75,35 +77,38 @@ def page(
     sections = {
         "rates": [*rates.tables(comparison), rates.remarks(comparison)],
         "differences": differences(comparison),
-        "training": training(told),
-        "whom": [f'<p class="soft">{WHOM}</p>', *whom(reading)],
+        "training": training(told, comparison.measures[0]),
+        "whom": [
+            f'<p class="soft">{WHOM.format(comparison.measures[0].shares.capitalize())}</p>',
+            *whom(reading),
+        ],
         "hidden": [tabled(masked), f'<p class="soft">{HIDDEN}</p>'],
         "utterances": explorer(comparison, read, seen, found.why, wanted.epochs),
     }
     kept = {name: lines for name, lines in sections.items() if lines}
-    links = "".join(f'<li><a href="#{name}">{SECTIONS[name]}</a></li>' for name in kept)
+    titles = {**SECTIONS, **({"rates": RIGHT} if comparison.measures[0].right else {})}
+    links = "".join(f'<li><a href="#{name}">{titles[name]}</a></li>' for name in kept)
     parts = [head(comparison), f'<nav aria-label="Contents"><ul>{links}</ul></nav>']
     for name, lines in kept.items():
         inner = "\n".join(lines)
-        parts.append(f'<section id="{name}"><h2>{SECTIONS[name]}</h2>\n{inner}</section>')
+        parts.append(f'<section id="{name}"><h2>{titles[name]}</h2>\n{inner}</section>')
     return whole(comparison.title, parts, STYLES, SCRIPTS)
 
 
+RIGHT = "Accuracy"  # where runs are of classes
 HIDDEN = (
     "Mean shares of the training features that were masked, overlaps counted once, as the runs counted them; "
     "expected: by calculation from the policy and the lengths of the training utterances; a dash where that is not "
     "known beforehand (the strength changes, or there is no closed form), or where the corpus is not at hand."
 )
-WHOM = (
-    "Word error rates in percent by groups of the utterances, and how far the best group is from the worst."
-)
+WHOM = "{} in percent by groups of the utterances, and how far the best group is from the worst."
 LOSSES = (
     "Median over seeds (a seed is the mean of its folds), over a veil from the lowest to the highest seed. The loss "
     "on train is that of the augmented features, so a strong policy lifts it: where dev climbs away from train, the "
     "network over-fits; where train stays above dev, it under-fits."
 )
 DIFFERENCES = (
-    "Each with its 95 % interval; to the left of the line are fewer errors. Full dots are told apart from the "
+    "Each with its 95 % interval; to the {} of the line is what is better. Full dots are told apart from the "
     "baseline after Holm's correction, open ones are not."
 )
 
@@ -129,10 +134,15 @@ def differences(comparison: Comparison) -> list[str]:
     """The differences to the baseline as a figure; nothing where there is one policy."""
     if not any(score.difference for row in comparison.rows for score in row.scores.values()):
         return []
-    return captioned(division("Differences to the baseline", figures.differences(comparison)), DIFFERENCES)
+    lines = []
+    for measure in comparison.measures:
+        name = f"Differences to the baseline{f', {measure.name}' if measure.right else ''}"
+        told = DIFFERENCES.format("right" if measure.right else "left")
+        lines += captioned(division(name, figures.differences(comparison, measure)), told)
+    return lines
 
 
-def training(told: Sequence[Trained]) -> list[str]:
+def training(told: Sequence[Trained], measure: Measure) -> list[str]:
     """The curves, and where they end."""
     known = [one for one in told if one.known]
     bounds = figures.bounds(known)
@@ -142,8 +152,8 @@ def training(told: Sequence[Trained]) -> list[str]:
         f"<figure><h3>{escape(one.label)}</h3>{division(f'Losses of {place} {one.label}', figures.losses(one, *bounds))}</figure>"
         for place, one in enumerate(known)
     ]
-    rate = division("WER on dev by epoch", figures.rates(known))
-    ends = tabled([ENDS, *(ended(one) for one in known)])
+    rate = division(f"{measure.name} on dev by epoch", figures.rates(known, measure))
+    ends = tabled([(*ENDS, f"dev {measure.name} at the end, %"), *(ended(one, measure) for one in known)])
     return [
         f"<figure>{rate}</figure>",
         f'<div class="grid">{"".join(drawings)}</div>',
@@ -158,11 +168,10 @@ ENDS = (
     "dev loss at the end",
     "lowest dev loss",
     "at epoch",
-    "dev WER at the end, %",
 )
 
 
-def ended(one: Trained) -> list[str]:
+def ended(one: Trained, measure: Measure) -> list[str]:
     """The medians at the end of training."""
     dev = one.bands[DEV]
     lowest = min(zip(dev.middle, dev.epochs, strict=True), default=None)
@@ -170,5 +179,5 @@ def ended(one: Trained) -> list[str]:
         f"{one.bands[column].middle[-1]:.4f}" if one.bands[column].middle else "-" for column in (TRAIN, DEV)
     ]
     low = ["-", "-"] if lowest is None else [f"{lowest[0]:.4f}", f"{lowest[1]}"]
-    wer = one.bands[WER].middle
-    return [escape(one.label), *last, *low, f"{100 * wer[-1]:.2f}" if wer else "-"]
+    rates = figures.shown_as(one.bands[RATE], measure).middle
+    return [escape(one.label), *last, *low, f"{100 * rates[-1]:.2f}" if rates else "-"]

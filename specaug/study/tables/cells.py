@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from specaug.study.comparing.compare import CHOOSING, Comparison, PartFacts, PartScore, Row
+from specaug.study.comparing.measures import Measure
 from specaug.study.comparing.systems import System
 from specaug.study.stats.statistics import BETTER, NO_DIFFERENCE, Difference, Estimate
 from specaug.study.tables.text_table import Table, percent
 
 CER, CHANCE = "CER", "P(<)"  # columns that stand where there is room for them, hence so narrow
-WER = 1  # the column of the rate in a table of scores
+KINDS = "S/D/I"
+RATE = 1  # the column of the rate in a table of scores
 EXTRAS = ((CER, CHANCE), (CER,), ())  # from the most to the least
 NAMES = {"lm": "LM"}  # of decodings, as printed; others as they are
 
@@ -30,20 +32,27 @@ def policies(comparison: Comparison) -> Table:
 
 
 def scores(
-    comparison: Comparison, part: PartFacts, system: System | None, extras: Collection[str] = ()
+    comparison: Comparison,
+    part: PartFacts,
+    system: System | None,
+    extras: Collection[str] = (),
+    measure: Measure | None = None,
 ) -> Table:
-    """The policies of one system on one part; of all rows where `system` is None."""
-    header = ["policy", "WER [95 %]", CER, "S/D/I", f"minus {comparison.baseline} [95 %]", CHANCE, "verdict"]
-    kept = [i for i, name in enumerate(header) if name not in (CER, CHANCE) or name in extras]
+    """The policies of one system on one part; of all rows where `system` is None. By the first measure, or another."""
+    measure = measure or comparison.measures[0]
+    header = ["policy", f"{measure.name} [95 %]", CER, KINDS, f"minus {comparison.baseline} [95 %]", CHANCE]
+    left = {CER, CHANCE} - set(extras) | ({CER, KINDS} if measure.right else set())
+    kept = [i for i, name in enumerate([*header, "verdict"]) if name not in left]
     rows = [row for row in comparison.rows if system is None or row.system == system.name]
-    table = [header] + [[row.label, *_cells(row.scores[part.name])] for row in rows]
+    table = [[*header[:-1], measure.chance, "verdict"]]
+    table += [[row.label, *_cells(row.scores[part.name], measure)] for row in rows]
     return [[line[i] for i in kept] for line in table]
 
 
 def extras_told(comparison: Comparison) -> tuple[str, ...]:
     """The optional columns in which there is something to print."""
     scored = [score for row in comparison.rows for score in row.scores.values()]
-    cer = any(score.cer is not None for score in scored)
+    cer = any(score.cer is not None for score in scored) and not comparison.measures[0].right
     chance = any(better(score.difference) is not None for score in scored)
     return tuple(name for name, told in ((CER, cer), (CHANCE, chance)) if told)
 
@@ -56,23 +65,24 @@ def better(difference: Difference | None) -> float | None:
 def side_by_side(comparison: Comparison, number: Callable[[Number], str]) -> Table:
     """The form of Table 2 of Park et al. 2019: a row per network, schedule and policy, a column per test part.
 
-    The cells are `number` of the word error rates.
+    The cells are `number` of the word error rates; of classes there is a column for each measure.
     """
-    parts = reported(comparison)
-    header = (*leading_header(comparison), *(titled(part, comparison.parts) for part in parts))
+    shown = columns(comparison)
+    header = (*leading_header(comparison), *(named(*column, comparison) for column in shown))
     return [header] + [
-        (*leading, *(number(row.scores[part.name].wer) for part in parts)) for leading, row in led(comparison)
+        (*leading, *(number(row.scores[part.name].shown(measure)[0]) for part, measure in shown))
+        for leading, row in led(comparison)
     ]
 
 
 def header_above(comparison: Comparison) -> list[list[str]]:
-    """The two rows of a narrower header of `side_by_side`: parts over decodings; one where there is one decoding."""
-    parts, leading = reported(comparison), leading_header(comparison)
-    if not any(part.decoding for part in parts):
-        return [[*leading, *(part.plain for part in parts)]]
-    names = [part.plain for part in parts]
+    """The two rows of a narrower header of `side_by_side`: parts over decodings or measures; one where there is one of these."""
+    shown, leading = columns(comparison), leading_header(comparison)
+    names = [part.plain for part, _ in shown]
+    ways = [" ".join(filter(None, further(*column, comparison))) for column in shown]
+    if not any(ways):
+        return [[*leading, *names]]
     firsts = ["" if i and name == names[i - 1] else name for i, name in enumerate(names)]
-    ways = [decoding(part, comparison.parts) for part in parts]
     return [[*("" for _ in leading), *firsts], [*leading, *ways]]
 
 
@@ -82,32 +92,51 @@ def reported(comparison: Comparison) -> list[PartFacts]:
     return parts or list(comparison.parts)
 
 
-def earned(comparison: Comparison) -> set[tuple[int, int]]:
-    """The places (row, column), counted from 0 over `rows` and `reported`, of the scores that may be set in bold.
+def columns(comparison: Comparison) -> list[tuple[PartFacts, Measure]]:
+    """The test parts, each in every measure."""
+    return [(part, measure) for part in reported(comparison) for measure in comparison.measures]
 
-    That is the lowest WER of a system on a part, where Holm's corrected verdict calls it better than the baseline.
+
+def further(part: PartFacts, measure: Measure, comparison: Comparison) -> tuple[str, str]:
+    """What a column is told by beside its part: the decoding and the measure, where there are several."""
+    several = len(comparison.measures) > 1
+    return decoding(part, comparison.parts), measure.name if several else ""
+
+
+def named(part: PartFacts, measure: Measure, comparison: Comparison) -> str:
+    """A part's name with what else tells the column."""
+    return " ".join(filter(None, (part.plain, *further(part, measure, comparison))))
+
+
+def earned(comparison: Comparison) -> set[tuple[int, int]]:
+    """The places (row, column), counted from 0 over `rows` and `columns`, of the scores that may be set in bold.
+
+    That is the lowest WER of a system on a part (the highest accuracy), where Holm's corrected verdict calls it better
+    than the baseline.
     """
     found = set()
-    for x, part in enumerate(reported(comparison)):
+    for x, (part, measure) in enumerate(columns(comparison)):
+        counted = [row.scores[part.name].counted(measure) for row in comparison.rows]
         lowest: dict[str, float] = {}
-        for row in comparison.rows:
-            rate = row.scores[part.name].wer.value
-            lowest[row.system] = min(rate, lowest.get(row.system, math.inf))
-        for y, row in enumerate(comparison.rows):
-            score = row.scores[part.name]
-            judged = score.difference is not None and score.difference.verdict == BETTER
-            if judged and score.wer.value == lowest[row.system]:
+        for row, (rate, _) in zip(comparison.rows, counted, strict=True):
+            lowest[row.system] = min(rate.value, lowest.get(row.system, math.inf))
+        for y, (row, (rate, difference)) in enumerate(zip(comparison.rows, counted, strict=True)):
+            judged = difference is not None and difference.verdict == BETTER
+            if judged and rate.value == lowest[row.system]:
                 found.add((y, x))
     return found
 
 
-def earned_in(comparison: Comparison, part: PartFacts, system: System | None) -> set[tuple[int, int]]:
+def earned_in(
+    comparison: Comparison, part: PartFacts, system: System | None, measure: Measure | None = None
+) -> set[tuple[int, int]]:
     """The same places in the table of `scores`, counted from its header's first cell."""
-    marked, parts = earned(comparison), reported(comparison)
-    if part not in parts:
+    marked, shown = earned(comparison), columns(comparison)
+    column = part, measure or comparison.measures[0]
+    if column not in shown:
         return set()
     rows = [y for y, row in enumerate(comparison.rows) if system is None or row.system == system.name]
-    return {(place, WER) for place, y in enumerate(rows, 1) if (y, parts.index(part)) in marked}
+    return {(place, RATE) for place, y in enumerate(rows, 1) if (y, shown.index(column)) in marked}
 
 
 def titled(part: PartFacts, parts: Sequence[PartFacts]) -> str:
@@ -154,12 +183,12 @@ def rate(given: Number) -> str:
     return f"{percent(given.value)}{bounds(given)}"
 
 
-def _cells(score: PartScore) -> tuple[str, ...]:
+def _cells(score: PartScore, measure: Measure) -> tuple[str, ...]:
     kinds = "/".join(f"{100 * kind:.1f}" for kind in score.kinds)
-    shown = rate(score.wer), percent(score.cer), kinds
-    if score.difference is None:
+    value, told = score.shown(measure)
+    shown = rate(value), percent(score.cer), kinds
+    if told is None:
         return *shown, "", "", ""
-    told = score.difference
     return *shown, f"{percent(told.value, '+')}{bounds(told, '+')}", chance(told), verdict(told)
 
 

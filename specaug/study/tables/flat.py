@@ -4,7 +4,8 @@ import json
 import math
 from collections.abc import Iterator
 
-from specaug.study.comparing.compare import Comparison, Row
+from specaug.study.comparing.compare import Comparison, PartScore, Row
+from specaug.study.comparing.measures import Measure
 from specaug.study.comparing.systems import System
 from specaug.study.stats.statistics import Difference
 from specaug.study.tables.cells import better
@@ -16,6 +17,12 @@ COLUMNS = (
     "part policy seeds folds runs masked_cells masked_frames masked_channels wer wer_low wer_high "
     "substitutions deletions insertions difference difference_low difference_high p p_holm verdict "
     "cer p_better baseline system network arguments parameters schedule corpus run_ids"
+)
+
+
+RIGHT = (  # of accuracy and mAP, which classes have as well, after these
+    *("", "_low", "_high", "_difference", "_difference_low", "_difference_high"),
+    *("_p", "_p_holm", "_verdict", "_p_better"),
 )
 
 
@@ -32,10 +39,12 @@ def as_csv(comparison: Comparison) -> str:
 
 def _table(comparison: Comparison) -> Iterator[list[str]]:
     systems = {system.name: system for system in comparison.systems}
-    yield COLUMNS.split()
+    right = [measure for measure in comparison.measures if measure.right]
+    yield [*COLUMNS.split(), *(f"{m.name.lower()}{told}" for m in right for told in RIGHT)]
     for part in comparison.parts:
         for row in comparison.rows:
             values = [*_scores(row, part.name), *_origin(comparison, row, systems[row.system])]
+            values += [cell for measure in right for cell in _right(row.scores[part.name], measure)]
             yield [printable(value) for value in values]
 
 
@@ -54,6 +63,14 @@ def _scores(row: Row, part: str) -> list[str]:
         exact(score.cer, 100),
         exact(better(score.difference)),
     ]
+
+
+def _right(score: PartScore, measure: Measure) -> Iterator[str]:
+    rate, difference = score.shown(measure)
+    told = difference or Difference(math.nan)
+    for share in (rate.value, rate.low, rate.high, told.value, told.low, told.high):
+        yield exact(share, 100)
+    yield from (exact(told.p), exact(told.adjusted), told.verdict or "", exact(better(difference)))
 
 
 def _origin(comparison: Comparison, row: Row, system: System) -> list[str]:

@@ -15,6 +15,7 @@ from specaug.study.comparing.groups import (
     GroupScore,
     grouped,
 )
+from specaug.study.comparing.measures import Measure
 from specaug.study.comparing.words import Changed, changed
 from specaug.study.plural import counted
 from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS, NO_DIFFERENCE, Difference
@@ -101,7 +102,12 @@ def _tables(report: Report) -> Iterator[list[list[str]]]:
     """The values of the groups and those of the words, each under its header."""
     if report.groups:
         rows = [row for by in report.groups for part in by.parts for row in _values(by, part)]
-        yield [COLUMNS.split(), *([one_line(cell) for cell in row] for row in rows)]
+        header = COLUMNS.split()
+        if report.found.measure.right:  # what is in the terminal is in the file as well
+            header = [*header, report.found.measure.name]
+            place = header.index("wer")
+            rows = [[*row, "" if row[2] == GAP else exact(100 - float(row[place]))] for row in rows]
+        yield [header, *([one_line(cell) for cell in row] for row in rows)]
     if report.words:
         rows = [row for change in report.words for row in words_table.values(change)]
         yield [words_table.COLUMNS.split(), *([one_line(cell) for cell in row] for row in rows)]
@@ -114,7 +120,7 @@ def sections(report: Report, wide: bool = False) -> Iterator[tuple[str, list[tup
     """
     for by in report.groups:
         for part in by.parts:
-            tables = [(_scores(by, part, wide), 2)]
+            tables = [(_scores(by, part, report.found.measure, wide), 2)]
             if part.gaps:
                 tables.append((_gaps(by, part), 3))
             yield _heading(by, part), tables, []
@@ -124,7 +130,7 @@ def sections(report: Report, wide: bool = False) -> Iterator[tuple[str, list[tup
 
 
 def _headline(report: Report) -> str:
-    asked = [f"word error rates by {by.column}, in percent" for by in report.groups]
+    asked = [f"{report.found.measure.shares} by {by.column}, in percent" for by in report.groups]
     return one_line(f"{report.found.title}: {'; '.join(asked + ['words'] * bool(report.words))}")
 
 
@@ -137,23 +143,25 @@ def _heading(by: Grouped, part: GroupedPart) -> str:
     )
 
 
-def _scores(by: Grouped, part: GroupedPart, wide: bool) -> Table:
+def _scores(by: Grouped, part: GroupedPart, measure: Measure, wide: bool) -> Table:
     sizes = ("words", "resampled")[: 1 + wide]
-    header = (by.column, "policy", *sizes, "WER [95 %]", f"minus {by.baseline} [95 %]", "seeds", "verdict")
+    told = f"{measure.name} [95 %]", f"minus {by.baseline} [95 %]"
+    header = (by.column, "policy", *sizes, *told, "seeds", "verdict")
     rows = []
     for group in part.groups:
         for place, (label, score) in enumerate(part.scores[group.name].items()):
             size = (f"{group.words:,}", counted(group.units, group.unit.removesuffix("s")))[: 1 + wide]
-            name, told = ("", [""] * len(size)) if place else (group.name, size)
-            rows.append((name, label, *told, rate(score.wer), *_contrast(score)))
+            name, held = ("", [""] * len(size)) if place else (group.name, size)
+            rows.append((name, label, *held, rate(measure.rate(score.wer)), *_contrast(score, measure)))
     return [header, *rows]
 
 
-def _contrast(score: GroupScore) -> tuple[str, str, str]:
+def _contrast(score: GroupScore, measure: Measure) -> tuple[str, str, str]:
     if score.contrast is None:
         return "", "", ""
     agreeing = f"{score.contrast.agreeing} of {score.contrast.seeds}"
-    return _minus(score.contrast.difference), agreeing, _verdict(score.contrast.difference)
+    difference = measure.difference(score.contrast.difference)
+    return _minus(difference), agreeing, _verdict(difference)
 
 
 def _gaps(by: Grouped, part: GroupedPart) -> Table:
@@ -230,9 +238,10 @@ def _about_groups(report: Report) -> Iterator[str]:
     parts = [part for by in report.groups for part in by.parts]
     if not parts:
         return
+    measure = report.found.measure
     yield (
-        f"WER: mean over seeds; minus {report.found.baseline}: on the same seeds and utterances, below 0 are fewer "
-        "errors; seeds: in how many of them the difference has this sign."
+        f"{measure.name}: mean over seeds; minus {report.found.baseline}: on the same seeds and utterances, "
+        f"{measure.better}; seeds: in how many of them the difference has this sign."
     )
     if any(group.unit == "utterances" for part in parts for group in part.groups):
         yield (
@@ -249,8 +258,10 @@ def _about_groups(report: Report) -> Iterator[str]:
 
 def _about_gaps(report: Report) -> Iterator[str]:
     if any(part.gaps for by in report.groups for part in by.parts):
+        ends = ("best", "worst") if report.found.measure.right else ("worst", "best")
+        gap = f"the {ends[0]} group's {report.found.measure.name} minus the {ends[1]}'s"
         yield (
-            f"Gap: the worst group's WER minus the best's, of groups of {GAP_WORDS} words and more. Chance alone "
+            f"Gap: {gap}, of groups of {GAP_WORDS} words and more. Chance alone "
             "makes a gap, so only its change is judged, corrected (Holm) for the policies. No difference seen does "
             "not say that there is none."
         )

@@ -6,7 +6,16 @@ from itertools import groupby
 
 from specaug.study.comparing.compare import Comparison
 from specaug.study.stats.statistics import MIN_SEEDS
-from specaug.study.tables.cells import CER, bounds, earned, header_above, leading_header, led, reported
+from specaug.study.tables.cells import (
+    CER,
+    bounds,
+    columns,
+    earned,
+    header_above,
+    leading_header,
+    led,
+    reported,
+)
 from specaug.study.tables.remarks import best, family, footer, origin, runs, seeds, sizes
 from specaug.study.tables.text_table import percent, printable
 
@@ -33,7 +42,7 @@ def as_latex(comparison: Comparison) -> str:
 
     The lowest rate of a system on a part is bold where the corrected verdict calls it better than the baseline.
     """
-    parts, leading = reported(comparison), leading_header(comparison)
+    leading = leading_header(comparison)
     note = [*origin(comparison), *runs(comparison)]
     rest = [line for line in footer(comparison) if line not in note]
     lines = [
@@ -41,7 +50,7 @@ def as_latex(comparison: Comparison) -> str:
         r"\begin{table}",
         r"  \centering\small\setlength{\tabcolsep}{4pt}",
         f"  \\caption{{{escaped(_caption(comparison))}}}",
-        f"  \\begin{{tabular}}{{{'l' * len(leading)}{'r' * len(parts)}}}",
+        f"  \\begin{{tabular}}{{{'l' * len(leading)}{'r' * len(columns(comparison))}}}",
         r"    \toprule",
         *(f"    {line}" for line in (*_header(comparison), *_rows(comparison))),
         r"    \bottomrule",
@@ -62,7 +71,8 @@ def escaped(text: str) -> str:
 
 
 def _caption(comparison: Comparison) -> str:
-    told = [f"{comparison.title}: word error rate in percent by policy, mean over {seeds(comparison)}"]
+    what = " and ".join(measure.title for measure in comparison.measures)
+    told = [f"{comparison.title}: {what} in percent by policy, mean over {seeds(comparison)}"]
     if max(len(row.seeds) for row in comparison.rows) >= MIN_SEEDS:
         told.append(f"in brackets 95 % intervals over seeds together with {sizes(reported(comparison))}")
     else:
@@ -73,11 +83,11 @@ def _caption(comparison: Comparison) -> str:
 
 
 def _header(comparison: Comparison) -> Iterator[str]:
-    parts, left = reported(comparison), len(leading_header(comparison))
+    shown, left = columns(comparison), len(leading_header(comparison))
     above = header_above(comparison)
     if len(above) > 1:
         cells, rules, column = [""] * left, [], left + 1
-        for name, group in groupby(part.plain for part in parts):
+        for name, group in groupby(part.plain for part, _ in shown):
             count = len(list(group))
             cells.append(f"\\multicolumn{{{count}}}{{c}}{{{escaped(name)}}}")
             rules.append(f"\\cmidrule(lr){{{column}-{column + count - 1}}}")
@@ -89,11 +99,11 @@ def _header(comparison: Comparison) -> Iterator[str]:
 
 
 def _rows(comparison: Comparison) -> Iterator[str]:
-    parts, bold = reported(comparison), earned(comparison)
+    shown, bold = columns(comparison), earned(comparison)
     for y, (leading, row) in enumerate(led(comparison)):
         if y and row.system != comparison.rows[y - 1].system:
             yield r"\addlinespace"
-        rates = [row.scores[part.name].wer for part in parts]
+        rates = [row.scores[part.name].shown(measure)[0] for part, measure in shown]
         values = [percent(given.value) for given in rates]
         marked = [f"\\textbf{{{value}}}" if (y, x) in bold else value for x, value in enumerate(values)]
         yield _line([*map(escaped, leading), *marked])
@@ -106,7 +116,9 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _characters(comparison: Comparison) -> Iterator[str]:
-    """The character error rates, for which the table has no room."""
+    """The character error rates, for which the table has no room; of classes they say nothing."""
+    if comparison.measures[0].right:
+        return
     for row in comparison.rows:
         told = [(part.name, row.scores[part.name].cer) for part in comparison.parts]
         if rates := ", ".join(f"{percent(cer)} ({name})" for name, cer in told if cer is not None):

@@ -5,35 +5,54 @@ from pathlib import Path
 from statistics import median
 
 from specaug.study.comparing.compare import CHOOSING, Comparison, PartFacts
+from specaug.study.comparing.measures import ACCURACY, MAP, WER, Measure
 from specaug.study.comparing.systems import System
 from specaug.study.plural import counted
 from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS, REPLICATES, Difference, Estimate
 from specaug.study.tables.cells import CER, CHANCE, earned, titled
 from specaug.study.tables.text_table import SHORT, percent
 
+RIGHT = {
+    ACCURACY: "accuracy: the share of the utterances that were given their class, mean over seeds.",
+    MAP: "mAP: the mean over classes of the average precision, with which the score of a class ranks the utterances, "
+    "mean over seeds.",
+}
+
 
 def headline(comparison: Comparison) -> str:
     """What the tables are of."""
-    return f"{comparison.title}: word error rates by policy, in percent"
+    told = " and ".join(measure.shares for measure in comparison.measures)
+    return f"{comparison.title}: {told} by policy, in percent"
 
 
-def heading(part: PartFacts, parts: Sequence[PartFacts], system: System | None = None) -> str:
+def heading(
+    part: PartFacts, parts: Sequence[PartFacts], system: System | None = None, measure: Measure = WER
+) -> str:
     """What stands above a part's table: its name, the system's where there are several, and how much it holds."""
     use = " (used for choosing, not for reporting)" if part.plain == CHOOSING else ""
     name = f"{titled(part, parts)}{use}{f', {system.name}' if system else ''}"
+    if measure.right:
+        return f"{name}, {measure.name}: {counted(part.utterances, 'utterance')}"
     return f"{name}: {counted(part.words, 'word')} in {counted(part.utterances, 'utterance')}"
 
 
 def best(comparison: Comparison) -> str:
     """What a rate that is marked as the best is: lowest is not enough."""
     whose = "network, schedule and " if len(comparison.systems) > 1 else ""
-    return f"the lowest rate of its {whose}part, where it is told apart from {comparison.baseline} after correction"
+    which = f"{comparison.measures[0].best} {'share' if comparison.measures[0].right else 'rate'}"
+    return (
+        f"the {which} of its {whose}part, where it is told apart from {comparison.baseline} after correction"
+    )
 
 
 def footer(comparison: Comparison, extras: Collection[str] = (), mark: str = "") -> list[str]:
     """The lines below the tables, which have `extras`, the optional columns, and `mark` what is the best."""
     lines = [f"{mark}: {best(comparison)}."] if mark and earned(comparison) else []
-    lines += [*_about_columns(extras), *_about_intervals(comparison), *_about_refusals(comparison)]
+    lines += [
+        *_about_columns(comparison, extras),
+        *_about_intervals(comparison),
+        *_about_refusals(comparison),
+    ]
     if seen := _detectable(comparison):
         lines.append(f"Smallest true difference that 8 of 10 such comparisons would see: {seen}.")
     lines += [*origin(comparison), *runs(comparison)]
@@ -76,12 +95,16 @@ def sizes(parts: Sequence[PartFacts]) -> str:
     )
 
 
-def _about_columns(extras: Collection[str]) -> list[str]:
-    lines = ["WER: mean over seeds; S/D/I: substitutions, deletions, insertions per 100 words."]
+def _about_columns(comparison: Comparison, extras: Collection[str]) -> list[str]:
+    measure = comparison.measures[0]
+    lines = [RIGHT[m] for m in comparison.measures if m.right] or [
+        "WER: mean over seeds; S/D/I: substitutions, deletions, insertions per 100 words."
+    ]
     told = [f"{CER}: character error rate, mean over seeds"] if CER in extras else []
     if CHANCE in extras:
+        what = "a higher value" if measure.right else "a lower WER"
         told.append(
-            f"{CHANCE}: how confident one may be of a lower WER than the baseline's, by this pair alone"
+            f"{measure.chance}: how confident one may be of {what} than the baseline's, by this pair alone"
         )
     return [*lines, f"{'; '.join(told)}."] if told else lines
 
@@ -110,7 +133,7 @@ def _about_intervals(comparison: Comparison) -> list[str]:
         )
     if any(score.difference for row in comparison.rows for score in row.scores.values()):
         same = "network, schedule, seeds" if len(comparison.systems) > 1 else "seeds"
-        told = f"minus {comparison.baseline}: on the same {same} and utterances; below 0 are fewer errors."
+        told = f"minus {comparison.baseline}: on the same {same} and utterances; {comparison.measures[0].better}."
         if (count := family(comparison)) > 1:
             told += f" Verdicts and p are corrected (Holm) for the {count} that can be judged in each part."
         lines.append(told)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from specaug.study.comparing.compare import Comparison, PartFacts
+from specaug.study.comparing.measures import Measure
 from specaug.study.comparing.systems import System
 from specaug.study.tables.cells import (
     EXTRAS,
@@ -31,16 +32,21 @@ def as_text(comparison: Comparison) -> str:
     for wanted in EXTRAS:
         extras = [name for name in wanted if name in told]
         tables = [
-            aligned(starred(scores(comparison, *pair, extras), earned_in(comparison, *pair)))
-            for pair in pairs
+            aligned(
+                starred(
+                    scores(comparison, part, system, extras, measure),
+                    earned_in(comparison, part, system, measure),
+                )
+            )
+            for part, system, measure in pairs
         ]
         if all(_fits(table) for table in tables):
             break
     blocks = [printable(headline(comparison)), aligned(policies(comparison), len(leading_header(comparison)))]
     if _beside(comparison):
         blocks.append(_side_by_side(comparison))
-    for (part, system), table in zip(pairs, tables, strict=True):
-        blocks.append(f"{printable(heading(part, comparison.parts, system))}\n{table}")
+    for (part, system, measure), table in zip(pairs, tables, strict=True):
+        blocks.append(f"{printable(heading(part, comparison.parts, system, measure))}\n{table}")
     lines = [printable(line) for line in footer(comparison, extras, "*")]
     blocks += [filled(lines)]
     return "\n\n".join(blocks) + "\n"
@@ -53,9 +59,10 @@ def as_markdown(comparison: Comparison) -> str:
     if _beside(comparison):
         bold = {(y + 1, x + left) for y, x in earned(comparison)}
         blocks.append(piped(side_by_side(comparison, rate), left, bold))
-    for part, system in _pairs(comparison):
-        table, bold = scores(comparison, part, system, extras), earned_in(comparison, part, system)
-        blocks += [safe(heading(part, comparison.parts, system)), piped(table, bold=bold)]
+    for part, system, measure in _pairs(comparison):
+        table = scores(comparison, part, system, extras, measure)
+        bold = earned_in(comparison, part, system, measure)
+        blocks += [safe(heading(part, comparison.parts, system, measure)), piped(table, bold=bold)]
     blocks += ["\n".join(f"- {safe(line)}" for line in footer(comparison, extras, "Bold"))]
     return "\n\n".join(blocks) + "\n"
 
@@ -69,11 +76,12 @@ FORMATS: dict[str, Callable[[Comparison], str]] = {
 }
 
 
-def _pairs(comparison: Comparison) -> Iterator[tuple[PartFacts, System | None]]:
-    """Each part with each system, or with None where there is only one system."""
+def _pairs(comparison: Comparison) -> Iterator[tuple[PartFacts, System | None, Measure]]:
+    """Each part with each system, or with None where there is only one system, in each measure."""
     for part in comparison.parts:
         for system in comparison.systems if len(comparison.systems) > 1 else (None,):
-            yield part, system
+            for measure in comparison.measures:
+                yield part, system, measure
 
 
 def _beside(comparison: Comparison) -> bool:

@@ -131,11 +131,13 @@ def transcripts(outcome: Outcome) -> list[list[str | int]]:
 
 
 def rates(outcome: Outcome) -> dict[str, float]:
-    """The final error rates, as shares of the words and characters of each part."""
+    """The final error rates, as shares of the words and characters of each part; of classes also what is right."""
     found = {}
     for part, scores in outcome.parts.items():
         found[f"{part}/final_wer"] = scores.words.rate
         found[f"{part}/final_cer"] = scores.characters.rate
+        if scores.map is not None:
+            found |= {f"{part}/final_accuracy": 1 - scores.words.rate, f"{part}/final_map": scores.map}
     return found
 
 

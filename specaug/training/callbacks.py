@@ -269,6 +269,13 @@ class Progress:
     epochs: int
     loss: float  # of the last batch (of rank 0's share of it), nats per label
     wer: float | None  # on dev, the last measured
+    stage: str = ""  # what comes before the run's own training, while that lasts
+
+    @property
+    def place(self) -> str:
+        """Where that is, for people."""
+        epoch = f"epoch {self.epoch} of {self.epochs}" if self.epochs else ""
+        return ", ".join(filter(None, (self.stage, epoch)))
 
 
 class Report(L.Callback):

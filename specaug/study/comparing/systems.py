@@ -79,7 +79,7 @@ def settings_of(result: Result) -> Settings:
     schedule = training.pop("schedule")
     if recipe.training.report == "last":
         del training["evaluate_every"]  # what is tested does not depend on it
-    start = {"init": recipe.network.init or "none", "freeze": recipe.network.freeze}
+    start = {"init": recipe.network.start, "freeze": recipe.network.freeze}
     return {**schedule, **training, **asdict(recipe.features), **start}
 
 

@@ -148,9 +148,10 @@ class Watch:
     def __call__(self, at: Progress) -> None:
         """After a step, twice a second at most."""
         self.attempt.look()
-        share = (self.number + at.step / max(1, at.steps)) / self.among
+        done = 0.0 if at.stage else at.step / max(1, at.steps)
+        share = (self.number + done) / self.among
         wer = "" if at.wer is None else f", dev WER {100 * at.wer:.1f} %"
-        self.attempt.tell(f"{self.run.name}: epoch {at.epoch} of {at.epochs}{wer}", share)
+        self.attempt.tell(f"{self.run.name}: {at.place}{wer}", share)
         percent = 100 * at.step // max(1, at.steps)
         if self.number == 0 and at.wer is not None and at.wer != self.reported and percent > 0:
             self.reported = at.wer

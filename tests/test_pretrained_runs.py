@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from pretrained import recipe_in
 
 from specaug import cli
 from specaug.errors import UserError
+from specaug.study.ablation import picked
 from specaug.study.comparing.systems import systems
 from specaug.study.load import as_yaml, load, load_as, validated
 from specaug.study.loggers import OFFLINE
@@ -146,6 +148,22 @@ def test_killed_amid_pretraining_and_started_again_it_has_the_same_bits(lab, fin
     assert left(run) == left(run_of(lab, finished))
 
 
+def test_no_worker_waits_for_a_pretraining_while_there_is_other_work(lab, finished, tmp_path):
+    path, places = lab / "experiments" / "begun.yaml", Places.of(lab, None, tmp_path)
+    runs = [Run("begun", one, places) for one in load(path).runs()]
+    waiting, busy = deque(runs), []
+    for _ in runs:
+        busy.append(picked(waiting, busy[-1:]))
+    names = [(run.recipe.seed, run.recipe.policy.label) for run in busy]
+    assert names == [(0, "None"), (1, "None"), (0, "LD x 0.1"), (1, "LD x 0.1")]
+    assert picked(deque(runs[1:2]), runs[:1]) is runs[1]  # where there is none, it waits
+    places = Places.of(lab, None, finished)
+    made = [Run("begun", one, places) for one in load(path).runs()]
+    assert picked(deque(made[1:]), made[:1]) is made[1]
+    plain = [Run("tiny", one, places) for one in load(lab / "experiments" / "tiny.yaml").runs()]
+    assert picked(deque(plain[1:]), plain[:1]) is plain[1]
+
+
 @pytest.mark.slow
 def test_seeds_have_encoders_of_their_own_and_workers_that_want_one_make_it_once(
     laboratory, tmp_path, monkeypatch
@@ -261,6 +279,29 @@ def test_while_the_command_is_at_it_a_run_waits(lab, finished, tmp_path):
     with FileLock(before.folder / ".lock"):
         first.made(run.recipe, run.places, OFFLINE, lambda *_: None, hear, "", lambda _: None)
     assert before.finished
+
+
+def test_a_run_that_was_finished_before_there_was_such_a_key_is_found_again(lab, tmp_path):
+    run = load(lab / "experiments" / "tiny.yaml").run()
+    printed = as_yaml(run)
+    assert printed.count("  pretraining: null\n") == 1
+    folder = tmp_path / "tiny" / "None-seed-0-0123456789ab"
+    folder.mkdir(parents=True)
+    (folder / "recipe.yaml").write_text(printed.replace("  pretraining: null\n", ""))
+    (folder / "result.json").touch()
+    assert Run("tiny", run, Places.of(lab, None, tmp_path)).folder == folder
+
+
+def test_what_a_network_starts_from_is_told_by_name_and_content(lab):
+    begun = lab / "experiments" / "begun.yaml"
+    one, other, plain = (
+        load(begun),
+        load(begun, ["network.pretraining.overrides=[choose=contrastive]"]),
+        Network(),
+    )
+    assert one.network.start.startswith("tiny-")
+    assert one.network.start != other.network.start
+    assert (plain.start, Network(init="a").start) == ("none", "a")
 
 
 def ids(path: Path, *overrides: str) -> list[str]:

@@ -62,7 +62,7 @@ def searched(
             trial.set_user_attr(FAILURE, {"kind": "bug", "why": "<b>KeyError</b>: 1 & 2"})
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             continue
-        choice = labelled(policy_at(plan.sweep, point, (), 80), plan.sweep.space)
+        choice = labelled(policy_at(plan.sweep, point, (), 80), plan.sweep.space, point)
         trial.set_user_attr(POLICY, label or choice.label)
         trial.set_user_attr(RUNS, [facts(slot, seed, errors) for seed in plan.sweep.seeds])
         if slot in pruned:

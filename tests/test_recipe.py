@@ -13,7 +13,7 @@ from specaug.augment.policy import LB, LD, NAMED
 from specaug.speech.corpora.options import CorpusOptions, Fsdd, Manifests
 from specaug.speech.options import Features, Text
 from specaug.study.choice import PolicyChoice
-from specaug.study.recipe import Network, Recipe, run_id
+from specaug.study.recipe import Network, Pretrained, Recipe, run_id
 from specaug.training.decoding import Decoding
 from specaug.training.options import Training
 from specaug.training.schedule import Schedule
@@ -49,6 +49,7 @@ OTHER = {  # a value of each field that is neither its default nor out of range
         "path": "models.conformer.ConformerCTC",
         "arguments": {"width": 16},
         "init": "a",
+        "pretraining": Pretrained(recipe="p", content={"seed": 0}),
         "freeze": "encoder",
     },
     Training: {

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from specaug.study.load import load
@@ -39,6 +41,19 @@ def test_the_time_left_is_the_time_spent_times_what_is_left_by_what_is_done(run,
         screen.told -= EVERY
         screen.progress(run, at(50))  # a quarter of all
     assert "0 of 2 runs done, 5:00 left" in said(capsys)[0]
+
+
+def test_what_comes_before_a_run_is_told_and_is_no_part_of_it(run, capsys):
+    with Screen(2) as screen:
+        screen.progress(run, at(50))
+        screen.told -= EVERY
+        screen.progress(run, replace(at(50), stage="pretraining"))
+        screen.told -= EVERY
+        screen.progress(run, replace(at(0), stage="pretraining, by another process", epoch=0, epochs=0))
+    pretraining, waiting = said(capsys)
+    assert pretraining.startswith("[0 of 2 runs done, ? left] ")
+    assert pretraining.endswith("LD x 0.1, seed 0: pretraining, epoch 2 of 4, loss 1.500")
+    assert waiting.endswith("LD x 0.1, seed 0: pretraining, by another process")
 
 
 def test_runs_are_counted_as_they_end(run, capsys):

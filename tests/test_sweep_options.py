@@ -13,6 +13,7 @@ from specaug.study.sweep.options import Axis, Sweep, cautions
 from specaug.study.sweep.space import policy_at
 
 SWEEPS = sorted((Path(__file__).parent.parent / "sweeps").glob("*.yaml"))
+OF_POLICIES = [path for path in SWEEPS if path.stem != "fsdd-hidden"]  # it searches what pretraining hides
 WIDTHS = {"low": 0, "high": 8}
 PAPER = [PolicyChoice(name=name) for name in ("None", "LB", "LD", "SM", "SS")]
 
@@ -35,7 +36,7 @@ def test_the_sweep_in_the_readme_is_one(tmp_path, root):
     assert load_plan(tmp_path / "sweeps" / "s.yaml").trials == 44
 
 
-@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OF_POLICIES, ids=lambda path: path.stem)
 def test_no_sweep_ends_below_the_papers_policies(path):
     plan = load_plan(path)
     points, left = queued(plan)

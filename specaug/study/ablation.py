@@ -19,6 +19,7 @@ from specaug.study.expected import at_full_strength, hides
 from specaug.study.loggers import OFFLINE, Logs
 from specaug.study.origin import left_out, same_data
 from specaug.study.places import Places
+from specaug.study.pretraining.first import pretraining_of
 from specaug.study.recipe import Recipe, run_id
 from specaug.study.run import Run, check, execute
 from specaug.study.screen import Screen
@@ -63,7 +64,7 @@ def ablate(
         while waiting or any(worker.run for worker in team):
             for worker in team:
                 if worker.run is None and waiting:
-                    worker.run = waiting.popleft()
+                    worker.run = picked(waiting, [other.run for other in team if other.run])
                     worker.pipe.send(worker.run)
             for place, worker in enumerate(team):
                 if not wait([worker.pipe], timeout=0.05) or worker.run is None:
@@ -81,6 +82,18 @@ def ablate(
     finally:
         dismiss(team)
     return failures
+
+
+def picked(waiting: deque[Run], busy: Sequence[Run]) -> Run:
+    """The run that comes next: the first that need not wait for a pretraining that another makes, if there is one."""
+    before = [pretraining_of(run.recipe, run.places) for run in busy]
+    made = {one.id for one in before if one and not one.finished}
+    for run in waiting if made else ():
+        wanted = pretraining_of(run.recipe, run.places)
+        if wanted is None or wanted.id not in made:
+            waiting.remove(run)
+            return run
+    return waiting.popleft()
 
 
 def hire(logs: Logs) -> Worker:

@@ -15,6 +15,7 @@ from specaug.study.results import RESULT
 from specaug.training.files import BEST, CURVES, LAST
 
 LOCK = ".lock"
+PATIENT = 30.0  # seconds that an attempt waits for those who clear up after another
 
 
 def begin(folder: Path, attempt: str) -> Path:

@@ -1,5 +1,6 @@
 """Reading a recipe: YAML, `extends`, overrides from the command line, errors in one line."""
 
+import copy
 import dataclasses
 import types
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from specaug.errors import UserError
 from specaug.study.choice import PolicyChoice
 from specaug.study.nearest import hint
-from specaug.study.recipe import CORPORA, Recipe
+from specaug.study.pretraining.recipe import Pretraining, shared
+from specaug.study.recipe import CORPORA, Pretrained, Recipe
 from specaug.training.strength import Strength
 
 SHAPES = {
@@ -29,7 +31,7 @@ Kind = TypeVar("Kind")  # of recipe
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in `path` with `key=value` overrides; raises UserError naming the file and the key."""
-    return load_as(Recipe, path, overrides)
+    return with_content(load_as(Recipe, path, overrides), str(path))
 
 
 def load_as(kind: type[Kind], path: Path, overrides: Sequence[str] = ()) -> Kind:
@@ -37,6 +39,7 @@ def load_as(kind: type[Kind], path: Path, overrides: Sequence[str] = ()) -> Kind
     raw = read(path)
     for override in overrides:
         put(raw, override)
+    located(raw, path.parent)
     return validated_as(kind, raw, str(path))
 
 
@@ -57,10 +60,19 @@ def read(path: Path, depth: int = 0) -> dict[str, Any]:
         raise UserError(f"{path}{line}: not YAML ({getattr(error, 'problem', error)})") from None
     if not isinstance(raw, dict):
         raise UserError(f"{path}: a {type(raw).__name__}; expected a mapping of keys to values")
+    located(raw, path.parent)
     parent = raw.pop(EXTENDS, None)
     if parent is None:
         return raw
     return laid_over(read(path.parent / str(parent), depth + 1), raw)
+
+
+def located(raw: dict[str, Any], folder: Path) -> None:
+    """Have the path of a pretraining's recipe, which is relative to the file that names it, hold in any other."""
+    network = raw.get("network")
+    wanted = network.get("pretraining") if isinstance(network, dict) else None
+    if isinstance(wanted, dict) and isinstance(wanted.get("recipe"), str) and not wanted.get("content"):
+        wanted["recipe"] = str(folder.resolve() / wanted["recipe"])
 
 
 def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +116,26 @@ def put(raw: dict[str, Any], override: str) -> None:
 
 def validated(raw: dict[str, Any], where: str) -> Recipe:
     """The recipe that a mapping spells; raises UserError at its first mistake."""
-    return validated_as(Recipe, raw, where)
+    return with_content(validated_as(Recipe, raw, where), where)
+
+
+def with_content(recipe: Recipe, where: str) -> Recipe:
+    """The recipe with all that its pretraining says, if it has one, written out; but for the seed and the fold."""
+    if (wanted := recipe.network.pretraining) is None:
+        return recipe
+    path = Path(wanted.recipe)
+    raw = copy.deepcopy(dict(wanted.content)) or read(path)
+    for override in wanted.overrides:
+        if override.partition("=")[0] in SEEDED:
+            raise UserError(
+                f"{where}: network.pretraining.overrides has {override!r}; the seed is the run's own"
+            )
+        put(raw, override)
+    told = validated_as(Pretraining, raw, f"{where}: network.pretraining" if wanted.content else str(path))
+    content = plain(shared(told, recipe.corpus))
+    name = wanted.recipe if wanted.content else path.stem
+    pretraining = Pretrained(recipe=name, content=content)
+    return dataclasses.replace(recipe, network=dataclasses.replace(recipe.network, pretraining=pretraining))
 
 
 def validated_as(kind: type[Kind], raw: dict[str, Any], where: str) -> Kind:
@@ -189,4 +220,5 @@ def strict(kind: type) -> None:
 
 
 UNSAID: tuple[Any, ...] = (None, "", (), Strength())  # values of a policy that its name alone implies
+SEEDED = ("seed", "seeds")  # what a run's pretraining has of the run
 LISTS = tuple(f.name for f in dataclasses.fields(Recipe) if str(f.type).startswith("tuple"))

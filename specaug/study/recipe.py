@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Literal
@@ -29,13 +30,41 @@ SEEDS = 2**63  # what torch and the keys of draws take
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pretrained:
+    """The pretraining that each run makes first, with its own seed and fold: a recipe by its file, with overrides.
+
+    A recipe that was read holds what that file says instead, under `content`, and the pretraining's name alone.
+    """
+
+    recipe: str  # a path that is relative to the recipe that names it
+    overrides: tuple[str, ...] = ()
+    content: Mapping[str, Any] = field(default_factory=dict)  # without a seed of its own
+
+    def __post_init__(self) -> None:
+        if self.content and not re.fullmatch(r"[^/\\]+(?<!\.yaml)", self.recipe):
+            raise ValueError(f"recipe is {self.recipe!r}; expected a name beside content, or a file alone")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Network:
     """A network by the dotted path of its class; the arguments are given to it by name."""
 
     path: str = "models.bilstm.BiLSTMCTC"
     arguments: Mapping[str, int | float | str | bool] = field(default_factory=dict)
     init: str = ""  # encoder.safetensors of a pretraining: a path that is relative to the laboratory
+    pretraining: Pretrained | None = None  # instead: one that each run makes itself
     freeze: Literal["none", "encoder"] = "none"  # what is not trained
+
+    def __post_init__(self) -> None:
+        if self.init and self.pretraining:
+            raise ValueError(f"init is {self.init}, and there is a pretraining; expected one of the two")
+
+    @property
+    def start(self) -> str:
+        """What the weights start from, for people: a file, a pretraining by its name and what it is, or none."""
+        if self.pretraining:
+            return f"{self.pretraining.recipe}-{digest(self.pretraining.content)}"
+        return self.init or "none"
 
 
 def named(value: Any) -> Any:
@@ -152,5 +181,13 @@ def run_id(run: Any) -> str:
 
     To hash only what differs from the defaults would give an old name to a new run whenever a default changes.
     """
-    text = json.dumps(asdict(run), sort_keys=True, separators=(",", ":"))
+    told = asdict(run)
+    if wanted := told["network"].get("pretraining"):
+        told["network"]["pretraining"] = wanted["content"]  # whatever it is called
+    return digest(told)
+
+
+def digest(told: Any) -> str:
+    """Twelve hex digits of plain values."""
+    text = json.dumps(told, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

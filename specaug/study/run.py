@@ -1,13 +1,10 @@
 """One run: from a recipe to a folder with its result."""
 
-import contextlib
 import json
 import re
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,21 +18,23 @@ from specaug.speech.classes import labels_of
 from specaug.speech.corpus import TRAIN
 from specaug.speech.kinds import Tell
 from specaug.speech.prepare import Prepared, prepare
-from specaug.study.attempts import LOCK, begin, settle
+from specaug.study.attempts import LOCK, PATIENT, begin, settle
 from specaug.study.came_out import hypotheses, summary
 from specaug.study.choice import SYMBOLS
 from specaug.study.corpora import open_corpus
 from specaug.study.cost.memory import parameters_of, require_room, require_weights
 from specaug.study.decoders import decoders, require_decodings
 from specaug.study.expected import expected
+from specaug.study.finished import commit, finished_before
 from specaug.study.laboratory import on_path
-from specaug.study.load import as_yaml, load
+from specaug.study.load import as_yaml
 from specaug.study.loggers import OFFLINE, Logs
 from specaug.study.mirror import Mirror
 from specaug.study.networks import answering, outputs_of
 from specaug.study.origin import FINGERPRINT, left_out, same_data
 from specaug.study.places import Places, replaced, space, writable
-from specaug.study.pretraining.start import same_start, start_from, start_of
+from specaug.study.pretraining.first import begin_with, made, start_in, told_of
+from specaug.study.pretraining.start import same_start, start_of
 from specaug.study.recipe import Recipe, run_id
 from specaug.study.results import HYPOTHESES, RECIPE, RESULT
 from specaug.training.callbacks import Progress
@@ -43,7 +42,6 @@ from specaug.training.fit import Decoder, Job, Outcome, dry_run, train
 from specaug.training.ranks import enough
 from specaug.training.smoothing import require_smoothing
 
-PATIENT = 30.0  # seconds that an attempt waits for those who clear up after another
 PACKAGES = ("torch", "lightning", "numpy", "jiwer", "specaug")
 
 
@@ -84,20 +82,6 @@ class Run:
         return (self.folder / RESULT).is_file()
 
 
-@lru_cache(maxsize=8)
-def finished_before(experiment: Path, read: Callable[[Path], Any] = load) -> dict[str, Path]:
-    """The finished runs of an experiment by the id that their recipes have today, as `read` reads them.
-
-    A recipe that has gained a key hashes to another id; read with today's defaults it is the run that it was.
-    """
-    found: dict[str, Path] = {}
-    for path in sorted(experiment.glob(f"*/{RECIPE}")):
-        if (path.parent / RESULT).is_file():
-            with contextlib.suppress(UserError):  # a recipe that today's version cannot read is no run of it
-                found[run_id(read(path).run())] = path.parent
-    return found
-
-
 def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, Prepared, list[Decoder]]:
     """The run's network with its initial weights, its data and its ways of decoding; all is checked on the way.
 
@@ -112,7 +96,7 @@ def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, 
     torch.set_num_threads(1)  # the order of a sum depends on the number of threads, and so do the bits
     torch.manual_seed(recipe.seed)
     network = answering(recipe, labels, places.laboratory)
-    start_from(recipe.network, network, places.laboratory)
+    begin_with(recipe, network, places, loading)
     require_smoothing(network, recipe.training.label_smoothing)
     require_decodings(recipe, network)
     data = prepare(
@@ -151,8 +135,11 @@ def execute(
     """
     if run.finished:
         return run.folder
-    started = time.monotonic()
     writable(run.places.runs)
+    made(
+        run.recipe, run.places, logs, loading, training, f"{run.experiment}-{attempt}" if attempt else "", say
+    )
+    started = time.monotonic()
     with on_path(run.places.laboratory):  # to the end: ranks import the network from there
         with space(run.places.cache):
             network, data, decoded = prepared_run(run, loading)
@@ -183,7 +170,7 @@ def trained(
 ) -> Outcome:
     """Train in a folder that nobody else is at."""
     recipe = run.recipe
-    same_start(folder, recipe.network, run.places.laboratory)
+    same_start(folder, start_in(recipe, run.places), run.places.laboratory)
     replaced(folder / RECIPE, as_yaml(recipe))
     replaced(folder / FINGERPRINT, data.fingerprint)
     with Mirror(run.experiment, recipe, run.id, folder, data, logs) as mirror:
@@ -228,7 +215,7 @@ def write(
             "synthetic": corpus.synthetic,
             "fingerprint": data.fingerprint,
         },
-        "network": {**asdict(recipe.network), **start_of(folder), "parameters": parameters_of(network)},
+        "network": {**told_of(recipe, run.places), **start_of(folder), "parameters": parameters_of(network)},
         "alphabet": recipe.text.alphabet,
         "parts": {part: summary(scores) for part, scores in outcome.parts.items()},
         "decodings": {label: dict(told) for label, told in outcome.decoded.items()},
@@ -243,18 +230,3 @@ def write(
         "commit": commit(run.places.laboratory),
     }
     replaced(folder / RESULT, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-
-
-def commit(folder: Path) -> str:
-    """The git commit of a folder, with a + where files differ from it; empty where there is no git."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
-        return ""
-    return done.stdout.strip()

@@ -71,9 +71,10 @@ class Screen:
 
     def progress(self, run: Run, at: "Progress") -> None:
         """A run under way."""
-        what = f"{run.name}: epoch {at.epoch} of {at.epochs}, loss {at.loss:.3f}{at.dev}"
-        self.shares[run.name] = at.step / max(1, at.steps)
-        self._bar(run.name, what, self.shares[run.name])
+        loss = f", loss {at.loss:.3f}" if at.epochs else ""
+        what, share = f"{run.name}: {at.place}{loss}{at.dev}", at.step / max(1, at.steps)
+        self.shares[run.name] = 0.0 if at.stage else share  # what comes before is no part of the run
+        self._bar(run.name, what, share)
         self._all()
         if not self.console.is_terminal and self._due():
             self.say(f"[{self.done} of {self.runs} runs done, {self._left()} left] {what}")

@@ -251,6 +251,7 @@ class Progress:
     loss: float  # of the last batch (of rank 0's share of it), nats per label
     wer: float | None  # on dev, the last measured
     classes: bool = False  # then it is the share of the utterances that are given a wrong class
+    stage: str = ""  # what comes before the run's own training, while that lasts
 
     @property
     def dev(self) -> str:
@@ -259,6 +260,12 @@ class Progress:
             return ""
         named = f"accuracy {100 * (1 - self.wer):.1f}" if self.classes else f"WER {100 * self.wer:.1f}"
         return f", dev {named} %"
+
+    @property
+    def place(self) -> str:
+        """Where that is, for people."""
+        epoch = f"epoch {self.epoch} of {self.epochs}" if self.epochs else ""
+        return ", ".join(filter(None, (self.stage, epoch)))
 
 
 class Report(L.Callback):

@@ -82,7 +82,7 @@ def settings_of(result: Result) -> Settings:
     if recipe.training.report == "last":
         del training["evaluate_every"]  # what is tested does not depend on it
     start = {
-        "init": recipe.network.init or "none",
+        "init": recipe.network.start,
         "freeze": recipe.network.freeze,
         "labelled": recipe.text.labelled,
     }

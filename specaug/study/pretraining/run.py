@@ -20,9 +20,10 @@ from specaug.errors import UserError
 from specaug.speech.corpus import DEV, TRAIN
 from specaug.speech.kinds import Tell
 from specaug.speech.prepare import Prepared
-from specaug.study.attempts import LOCK
+from specaug.study.attempts import LOCK, PATIENT, begin, settle
 from specaug.study.corpora import open_corpus
 from specaug.study.cost.memory import parameters_of, require_room
+from specaug.study.finished import commit, finished_before
 from specaug.study.laboratory import on_path
 from specaug.study.load import as_yaml, load_as
 from specaug.study.loggers import OFFLINE, Logs
@@ -36,7 +37,6 @@ from specaug.study.pretraining.mirror import PretrainMirror, ShownPretraining
 from specaug.study.pretraining.recipe import Pretraining
 from specaug.study.recipe import Network, run_id
 from specaug.study.results import PRETRAINING, RECIPE, RESULT
-from specaug.study.run import commit, finished_before
 from specaug.training.callbacks import Progress
 from specaug.training.pretrain import Pretrained, PretrainJob, dry_run, pretrain
 from specaug.training.pretrain_contract import answering
@@ -44,6 +44,10 @@ from specaug.training.pretrain_module import pretext_loss
 
 PACKAGES = ("torch", "lightning", "numpy", "safetensors", "specaug")
 READ = partial(load_as, Pretraining)
+
+
+class Busy(UserError):  # noqa: N818 (whose name says what is wrong)
+    """Another process is at a run."""
 
 
 @dataclass(frozen=True)
@@ -141,10 +145,12 @@ def execute(
     loading: Tell = lambda *_: None,
     training: Callable[[Progress], None] = lambda progress: None,
     say: Callable[[str], None] = lambda what: None,
+    attempt: str = "",
 ) -> Path:
     """The folder of the finished run: from disk where it is there, else trained, or continued.
 
-    `say` is told what is skipped. Raises UserError for a mistake in the recipe or the data, before training starts.
+    An `attempt` by name trains in a folder of its own, as an ordinary run's does; `say` is told what is skipped. Raises
+    UserError for a mistake in the recipe or the data, before training starts, and Busy where another is at the run.
     """
     if run.finished:
         return run.folder
@@ -156,14 +162,16 @@ def execute(
         same_data([run.folder], prepared.data)
         if prepared.data.skipped:
             say(left_out(prepared.data))
-        folder = writable(run.folder)
+        folder = begin(run.folder, attempt) if attempt else writable(run.folder)
         try:
-            with FileLock(folder / LOCK, timeout=0), space(folder):
+            with FileLock(folder / LOCK, timeout=PATIENT if attempt else 0), space(folder):
                 if not run.finished:  # another process may have been first
                     outcome = trained(run, folder, prepared, logs, training)
                     write(run, folder, prepared, outcome, time.monotonic() - started)
         except Timeout:
-            raise UserError(f"{folder}: another process is at this run; expected it to be free") from None
+            raise Busy(f"{folder}: another process is at this run; expected it to be free") from None
+    if attempt:
+        settle(folder, run.folder)
     return run.folder
 
 

@@ -37,13 +37,13 @@ def start_from(options: Network, network: nn.Module, laboratory: Path) -> None:
             f"network.{key} is {value}; expected a network that has an encoder, and {options.path} has none"
         )
     if options.init:
-        fill(encoder, opened(laboratory / options.init), laboratory / options.init)
+        fill(encoder, opened(laboratory / options.init), f"network.init: {laboratory / options.init}")
     if options.freeze == "encoder":
         encoder.requires_grad_(False).eval()
 
 
-def fill(encoder: nn.Module, kept: Kept, path: Path) -> None:
-    """Load the weights, or none of them."""
+def fill(encoder: nn.Module, kept: Kept, where: str) -> None:
+    """Load the weights, or none of them; an error says where they are of."""
     wanted = sizes(encoder)
     others = [
         f"{WORDS[name]} {held}, expected {wanted[name]}"
@@ -56,7 +56,7 @@ def fill(encoder: nn.Module, kept: Kept, path: Path) -> None:
     except RuntimeError:
         others = others or [differing(encoder.state_dict(), kept.weights)]
     if others:
-        raise UserError(f"network.init: {path}: of another encoder: {'; '.join(others)}")
+        raise UserError(f"{where}: of another encoder: {'; '.join(others)}")
     encoder.load_state_dict(trial.state_dict())
 
 

@@ -18,7 +18,7 @@ from specaug.study.sweep.design import designed
 from specaug.study.sweep.options import Sweep, Value, cautions
 from specaug.study.sweep.samplers import pruner_of
 from specaug.study.sweep.slots import STOP, fill, slots
-from specaug.study.sweep.space import point_of, suits
+from specaug.study.sweep.space import first_point, suits
 from specaug.study.sweep.storage import hidden, reaching
 
 SWEEP, EXPERIMENT = "sweep", "experiment"  # what a study remembers
@@ -112,7 +112,7 @@ def queued(plan: Plan) -> tuple[list[dict[str, Value]], list[str]]:
         return [{} for _ in range(plan.trials)], left
     for choice in plan.sweep.first:
         scaled = plan.recipe.scaled(choice)
-        point = point_of(plan.sweep, scaled)
+        point = first_point(plan.sweep, plan.recipe, scaled)
         if isinstance(point, str):
             left.append(f"{scaled.title()} lies outside the space and is not tried: {point}")
         elif point not in points:

@@ -19,6 +19,7 @@ from specaug.study.sweep.book import Plan, listing, opened
 from specaug.study.sweep.launch import heeding
 from specaug.study.sweep.objective import POLICY, Search, runs_of
 from specaug.study.sweep.options import Sweep
+from specaug.study.sweep.pretext import extremes
 from specaug.study.sweep.progress import Follower, Standing, standing
 from specaug.study.sweep.samplers import sampler_name
 from specaug.study.sweep.scores import Score
@@ -60,8 +61,9 @@ def conduct(plan: Plan, desk: Desk) -> Swept:
     if sweep is None:
         raise ValueError(f"plan {plan.name} has no sweep; expected one")
     say = desk.screen.say
-    runs = runs_of(plan, sweep.policy, sweep.seeds, desk.places)
-    check(runs[0], desk.screen.loading)
+    for recipe in extremes(plan.recipe, sweep).values():
+        runs = runs_of(replace(plan, recipe=recipe), sweep.policy, sweep.seeds, desk.places)
+        check(runs[0], desk.screen.loading)
     say(f"{plan.name}: {sweep.trials} trials, runs in each: {len(runs)}; sampler {sampler_name(sweep)}")
     study = begun(plan, desk)
     now = worked_at(study, plan, desk)

@@ -16,7 +16,7 @@ from specaug.study.sweep.importance import Importance, importances
 from specaug.study.sweep.options import Sweep
 from specaug.study.sweep.progress import Standing, standing
 from specaug.study.sweep.response import Coder, Curve, curves
-from specaug.study.sweep.space import point_of
+from specaug.study.sweep.space import first_point
 
 FEWEST = 8  # finished trials from which a surface can be learned
 MOST = 150  # of which it is learned, so that it takes seconds
@@ -89,7 +89,7 @@ def queued_by_name(plan: Plan, now: Standing) -> dict[int, str]:
     names: dict[int, str] = {}
     for choice in plan.sweep.first:
         scaled = plan.recipe.scaled(choice)
-        point = point_of(plan.sweep, scaled)
+        point = first_point(plan.sweep, plan.recipe, scaled)
         for slot in now.slots[: len(plan.sweep.first)]:
             if slot.trials[0].system_attrs.get("fixed_params") == point:
                 names.setdefault(slot.number, scaled.title())

@@ -1,7 +1,7 @@
 """What a trial is: one policy with every seed (and fold), and the error rate on dev over all of them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -18,8 +18,9 @@ from specaug.study.results import read_result
 from specaug.study.run import Run, check, execute
 from specaug.study.sweep.book import Plan
 from specaug.study.sweep.options import Axis, Sweep, Value
+from specaug.study.sweep.pretext import pretrained_at, values_there
 from specaug.study.sweep.slots import SLOT, slots
-from specaug.study.sweep.space import policy_at, suggested
+from specaug.study.sweep.space import policy_at, suggested, values_of
 from specaug.study.sweep.worker import Attempt, Objective
 from specaug.training.callbacks import Progress, read_curves
 from specaug.training.files import CURVES
@@ -61,9 +62,11 @@ class Search:
 
     def __call__(self, trial: optuna.Trial, attempt: Attempt) -> float:
         """The pooled error rate on dev of the trial's policy."""
-        choice = self.policy(suggested(self.sweep, suggester(trial)))
+        point = suggested(self.sweep, suggester(trial))
+        choice, recipe = self.policy(point), pretrained_at(self.plan.recipe, point)
         trial.set_user_attr(POLICY, choice.label)
-        runs = runs_of(self.plan, choice, fresh(self.sweep.seeds, again(attempt.study, trial)), self.places)
+        seeds = fresh(self.sweep.seeds, again(attempt.study, trial))
+        runs = runs_of(replace(self.plan, recipe=recipe), choice, seeds, self.places)
         told = []
         for number, run in enumerate(runs):
             folder = execute(
@@ -87,7 +90,7 @@ class Search:
             fits(choice, mel)
         except ValueError as error:
             raise UserError(str(error)) from None
-        return labelled(choice, sweep.space)
+        return labelled(choice, sweep.space, {**values_there(self.plan.recipe, sweep), **point})
 
 
 def again(study: optuna.Study, trial: optuna.Trial) -> int:
@@ -104,10 +107,10 @@ def fresh(seeds: Sequence[int], again: int) -> list[int]:
     return [seed + FRESH * again for seed in seeds]
 
 
-def labelled(choice: PolicyChoice, space: Any) -> PolicyChoice:
-    """The policy, called by the values of its symbols that were searched."""
-    resolved = choice.resolved()
-    said = " ".join(f"{symbol}={short(getattr(resolved, symbol))}" for symbol in space)
+def labelled(choice: PolicyChoice, space: Any, point: Mapping[str, Value] | None = None) -> PolicyChoice:
+    """The policy, called by the values of what was searched, at a point of the space."""
+    values = {**(point or {}), **values_of(choice)}
+    said = " ".join(f"{symbol}={short(values[symbol])}" for symbol in space if symbol in values)
     return replace(choice, label=said)
 
 
@@ -148,8 +151,9 @@ class Watch:
     def __call__(self, at: Progress) -> None:
         """After a step, twice a second at most."""
         self.attempt.look()
-        share = (self.number + at.step / max(1, at.steps)) / self.among
-        self.attempt.tell(f"{self.run.name}: epoch {at.epoch} of {at.epochs}{at.dev}", share)
+        done = 0.0 if at.stage else at.step / max(1, at.steps)
+        share = (self.number + done) / self.among
+        self.attempt.tell(f"{self.run.name}: {at.place}{at.dev}", share)
         percent = 100 * at.step // max(1, at.steps)
         if self.number == 0 and at.wer is not None and at.wer != self.reported and percent > 0:
             self.reported = at.wer

@@ -5,24 +5,18 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
-from specaug.study.choice import SYMBOLS, PolicyChoice
+from specaug.study.choice import PolicyChoice
 from specaug.study.nearest import hint
 from specaug.study.recipe import AnyPolicy
+from specaug.study.sweep.symbols import SAID, TAKEN, kinds, known, of_pretraining
+from specaug.study.sweep.symbols import Value as Value
 
 SAMPLERS = ("auto", "gp", "tpe", "random", "qmc")
 PRUNERS = ("none", "hyperband")
 METRICS = ("wer", "cer")
 DEV = "dev"
-Value = int | float | str
-Kind = type[int] | type[float] | type[str]
-
-SAID: Mapping[Kind, str] = {int: "a whole number", float: "a number", str: "a word"}
-TAKEN: Mapping[str, Sequence[Kind]] = {  # what kinds of value a symbol takes
-    symbol: [kind for kind in SAID if kind in get_args(get_type_hints(PolicyChoice)[symbol])]
-    for symbol in SYMBOLS
-}
 HIDING = {"T": "frames", "F": "channels"}  # what the masks of a width hide
 COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
@@ -32,12 +26,12 @@ COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
-CONDITION = re.compile(r"(\w+)\s*(>=|<=|==|!=|>|<)\s*(-?(?:\d+\.?\d*|\.\d+))")
+CONDITION = re.compile(r"([\w.]+)\s*(>=|<=|==|!=|>|<)\s*(-?(?:\d+\.?\d*|\.\d+))")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """Where one symbol of the policy is searched: a range (of whole numbers where the symbol counts), or choices.
+    """Where one symbol is searched: a range (of whole numbers where the symbol counts), or choices.
 
     `when`, as in `m_T > 0`, says for which values of the symbols above it varies; elsewhere it is the base policy's.
     `hides` is not searched: the width with which the masks hide this share of the frames (T) or channels (F).
@@ -118,7 +112,7 @@ class Axis:
         if self.condition is None:
             return True
         symbol, compared, number = self.condition
-        return isinstance(values[symbol], int | float) and COMPARED[compared](values[symbol], number)
+        return isinstance(values.get(symbol), int | float) and COMPARED[compared](values[symbol], number)
 
     def holds(self, value: Value | None) -> bool:
         """Whether the search could come upon the value."""
@@ -133,10 +127,10 @@ class Axis:
 
 def taken(symbol: str, key: str, value: Value) -> Value:
     """A value as the symbol takes it: 3 and 3.0 are one number. Raises ValueError where it takes none of this kind."""
-    for kind in TAKEN[symbol]:
+    for kind in kinds(symbol):
         if isinstance(value, str) == (kind is str) and kind(value) == value:
             return kind(value)
-    expected = " or ".join(SAID[kind] for kind in TAKEN[symbol])
+    expected = " or ".join(SAID[kind] for kind in kinds(symbol))
     raise ValueError(f"space.{symbol}.{key} is {value!r}; expected {expected}")
 
 
@@ -157,10 +151,12 @@ class Confirm:
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
-    """A search: an experiment, what is minimised, the space over the policy's symbols, and how it is searched.
+    """A search: an experiment, what is minimised, the space over the symbols, and how it is searched.
+
+    The symbols are the policy's and, of an experiment that begins with a pretraining, those of what is hidden there.
 
     `policy` has the values of the symbols that are not searched; `first` are tried before the search starts, as
-    far as they lie in the space. A trial is one policy with all of `seeds`.
+    far as they lie in the space. A trial is one policy, after one pretraining, with all of `seeds`.
     """
 
     experiment: str
@@ -178,9 +174,9 @@ class Sweep:
     confirm: Confirm = field(default_factory=Confirm)
 
     def __post_init__(self) -> None:
-        for name, known in (("sampler", SAMPLERS), ("pruner", PRUNERS), ("metric", METRICS)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"unknown {name} {getattr(self, name)!r}{hint(getattr(self, name), known)}")
+        for name, names in (("sampler", SAMPLERS), ("pruner", PRUNERS), ("metric", METRICS)):
+            if getattr(self, name) not in names:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}{hint(getattr(self, name), names)}")
         if self.part != DEV:
             why = "whatever is chosen on a test part is too good there"
             raise ValueError(f"part is {self.part!r}; expected {DEV!r}: {why}")
@@ -197,8 +193,8 @@ class Sweep:
             raise ValueError("space is empty; expected a range or choices for at least one symbol")
         above: list[str] = []
         for symbol, axis in self.space.items():
-            if symbol not in SYMBOLS:
-                raise ValueError(f"space: unknown field {symbol!r}{hint(symbol, SYMBOLS)}")
+            if not known(symbol):
+                raise ValueError(f"space: unknown field {symbol!r}{hint(symbol, TAKEN)}")
             if axis.condition is not None:
                 self._check_condition(symbol, axis.condition[0], above)
             if axis.hides is not None and symbol not in HIDING:
@@ -211,7 +207,7 @@ class Sweep:
         if named not in above:
             raise ValueError(f"{where}; expected a symbol that is searched above it: {', '.join(above)}")
         values = [value for _, value in self.space[named].extremes]
-        if self.space[named].when:
+        if self.space[named].when and not of_pretraining(named):
             values.append(getattr(self.policy.resolved(), named))
         if wrong := [value for value in values if not isinstance(value, int | float)]:
             raise ValueError(

@@ -9,6 +9,8 @@ from specaug.augment.policy import paper_policy
 from specaug.study.choice import SYMBOLS, PolicyChoice
 from specaug.study.recipe import Recipe, fits
 from specaug.study.sweep.options import HIDING, Axis, Sweep, Value
+from specaug.study.sweep.pretext import axes_of, extremes, own_point
+from specaug.study.sweep.symbols import of_pretraining
 
 IDLE = {"m_F": ("F",), "m_T": ("T", "p")}  # where a count is 0, these mean nothing
 LONG = 1000  # frames of an utterance, before any corpus is read: a width's share hardly depends on them
@@ -35,13 +37,15 @@ def policy_at(sweep: Sweep, point: Mapping[str, Value], lengths: Sequence[int], 
     values: dict[str, Any] = dict(point)
     for symbol, axis in sweep.space.items():
         if axis.hides is not None and axis.applies(base | values):
-            values[symbol] = width_that_hides(symbol, axis.hides, base | values, lengths, mel)
+            given = {known: value for known, value in (base | values).items() if known in SYMBOLS}
+            values[symbol] = width_that_hides(symbol, axis.hides, given, lengths, mel)
     return varied(sweep, values)
 
 
 def varied(sweep: Sweep, values: Mapping[str, Any]) -> PolicyChoice:
     """The policy of a sweep with other values; raises ValueError where they make none."""
-    return replace(sweep.policy, label="", **values)
+    of_policy = {symbol: value for symbol, value in values.items() if not of_pretraining(symbol)}
+    return replace(sweep.policy, label="", **of_policy)
 
 
 def width_that_hides(
@@ -90,6 +94,14 @@ def point_of(sweep: Sweep, choice: PolicyChoice) -> dict[str, Value] | str:
     return {symbol: point[symbol] for symbol in sweep.space if symbol in point}
 
 
+def first_point(sweep: Sweep, recipe: Recipe, choice: PolicyChoice) -> dict[str, Value] | str:
+    """The same of a policy that comes first, with what the experiment's own pretraining hides, where it lies in the space."""
+    point = point_of(sweep, choice)
+    if isinstance(point, str) or not axes_of(sweep):
+        return point
+    return point | own_point(recipe, sweep, values_of(choice))
+
+
 def values_of(choice: PolicyChoice) -> dict[str, Any]:
     """The value of every symbol of a policy."""
     resolved = choice.resolved()
@@ -103,6 +115,7 @@ def suits(sweep: Sweep, recipe: Recipe) -> None:
         with under("confirm"):
             replace(recipe, policies=sweep.confirm.policies, seeds=sweep.confirm.seeds)
     shares_its_symbols(sweep)
+    extremes(recipe, sweep)
     mel = recipe.features.mel
     for symbol, axis in sweep.space.items():
         for key, value in axis.extremes:

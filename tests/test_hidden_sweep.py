@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from conftest import lay_out
 from searched import searched
@@ -17,14 +18,17 @@ from specaug.study.choice import PolicyChoice
 from specaug.study.load import load
 from specaug.study.places import Places
 from specaug.study.recipe import Recipe
+from specaug.study.run import Run
 from specaug.study.sweep.book import Plan, load_plan, queued
 from specaug.study.sweep.findings import drawn, findings
-from specaug.study.sweep.objective import Search, labelled
+from specaug.study.sweep.objective import Search, Watch, labelled
 from specaug.study.sweep.options import Axis, Confirm, Sweep
 from specaug.study.sweep.page import head
 from specaug.study.sweep.pretext import extremes, own_point, pretrained_at, values_there
 from specaug.study.sweep.response import Coder
 from specaug.study.sweep.space import first_point, policy_at, suggested
+from specaug.study.sweep.worker import AT, Attempt
+from specaug.training.callbacks import Progress
 
 SWEEP = """experiment: ../experiments/begun.yaml
 space:
@@ -146,6 +150,16 @@ def test_a_trial_is_called_by_all_that_is_searched(recipe, lab, tmp_path):
         search.policy({"hidden.share": 0.5, "m_F": 0}).label == "hidden.share=0.5 hidden.c_high=3 m_F=0 F=0"
     )
     assert labelled(PolicyChoice(), {"hidden.share": 0}, {"hidden.share": 0.5}).label == "hidden.share=0.5"
+
+
+def test_a_trial_says_that_it_is_at_its_pretraining_which_is_no_share_of_it(recipe, lab, tmp_path):
+    study = optuna.create_study()
+    trial = study.ask()
+    attempt = Attempt(study, trial)
+    attempt.told = -60.0
+    run = Run("s", recipe.run(), Places.of(lab, None, tmp_path))
+    Watch(trial, attempt, run, 1, 2)(Progress(5, 10, 1, 2, 0.5, None, "pretraining"))
+    assert study.trials[0].user_attrs[AT] == ["None, seed 0: pretraining, epoch 1 of 2", 0.5]
 
 
 def test_what_the_experiment_does_not_say_has_no_value(recipe):

@@ -22,7 +22,7 @@ from specaug import cli
 from specaug.errors import UserError
 from specaug.study.ablation import picked
 from specaug.study.comparing.systems import systems
-from specaug.study.load import as_yaml, load, load_as, validated
+from specaug.study.load import as_yaml, load, load_as, plain, validated
 from specaug.study.loggers import OFFLINE
 from specaug.study.places import Places
 from specaug.study.pretraining import first
@@ -334,20 +334,17 @@ def test_a_recipe_prints_all_that_its_pretraining_says(lab, tmp_path):
     told = load(tmp_path / "printed.yaml", ["network.pretraining.overrides=[hidden.share=0.25]"])
     assert told.network.pretraining.content["hidden"]["share"] == 0.25
     assert again.network.pretraining.content["hidden"]["share"] == 0.5
+    raw = plain(recipe)
+    raw["network"]["pretraining"]["overrides"] = ["hidden.share=0.25"]
+    assert validated(raw, "given").network == told.network
+    assert raw["network"]["pretraining"]["content"]["hidden"]["share"] == 0.5
 
 
 def test_a_recipe_that_has_gained_a_key_of_pretraining_is_the_run_that_it_was(lab):
     run = run_of(lab, lab / "runs").recipe
-    raw = json.loads(json.dumps(load_plain(run)))
+    raw = plain(run)
     del raw["network"]["pretraining"]["content"]["choose"]
     assert run_id(validated(raw, "older").run()) == run_id(run)
-
-
-def load_plain(run: Recipe) -> dict[str, Any]:
-    from specaug.study.load import plain
-
-    told: dict[str, Any] = plain(run)
-    return told
 
 
 def test_a_child_takes_over_the_pretraining_of_a_parent_in_another_folder(lab, tmp_path):

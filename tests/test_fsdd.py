@@ -264,7 +264,7 @@ def test_a_single_recording_is_as_long_as_its_file_and_says_its_digit(singles):
 KNOWN = {"train": set(range(10, 50)), "dev": set(range(5, 10)), "test": set(range(5))}
 
 
-@pytest.mark.parametrize("strings", ["single", "short"])
+@pytest.mark.parametrize("strings", [pytest.param("single", marks=pytest.mark.slow), "short"])
 def test_known_speakers_are_all_in_every_part_and_no_recording_is_in_two(numbered, tmp_path, strings):
     counts = {} if strings == "single" else {"train": 600, "dev": 120, "test": 120}
     corpus = fsdd(Fsdd(strings=strings, speakers="known", **counts), numbered, tmp_path)
@@ -280,6 +280,7 @@ def test_known_speakers_are_all_in_every_part_and_no_recording_is_in_two(numbere
     assert all(u.id.startswith(f"fsdd-{strings}-known-{part}-") for part in KNOWN for u in corpus.parts[part])
 
 
+@pytest.mark.slow
 @pytest.mark.corpus
 def test_real_single_digits_are_the_data_sets_own_recordings(fsdd_source, tmp_path):
     corpus = fsdd(Fsdd(strings="single", speakers="known"), fsdd_source, tmp_path)

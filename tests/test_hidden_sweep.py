@@ -158,7 +158,7 @@ def test_a_trial_says_that_it_is_at_its_pretraining_which_is_no_share_of_it(reci
     attempt = Attempt(study, trial)
     attempt.told = -60.0
     run = Run("s", recipe.run(), Places.of(lab, None, tmp_path))
-    Watch(trial, attempt, run, 1, 2)(Progress(5, 10, 1, 2, 0.5, None, "pretraining"))
+    Watch(trial, attempt, run, 1, 2)(Progress(5, 10, 1, 2, 0.5, None, stage="pretraining"))
     assert study.trials[0].user_attrs[AT] == ["None, seed 0: pretraining, epoch 1 of 2", 0.5]
 
 

@@ -30,6 +30,7 @@ def seen(seed, count=24, shuffles=39):
     return {one.symbol for one in importances(PLAIN, points, values, seed, shuffles) if one.seen}
 
 
+@pytest.mark.slow
 def test_a_strong_effect_is_seen_and_none_is_mostly_not():
     found = [seen(seed) for seed in range(10)]
     assert all("a" in one for one in found)

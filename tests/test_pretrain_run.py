@@ -208,14 +208,8 @@ def test_a_run_that_an_older_version_finished_is_found_again(lab, finished, tmp_
     assert PretrainRun("tiny", recipe, Places.of(lab, runs=tmp_path / "runs")).folder == older
 
 
-@pytest.mark.parametrize(
-    "point",
-    [
-        "pretraining",
-        pytest.param("checkpoint", marks=pytest.mark.slow),
-        pytest.param("pretrained", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("point", ["pretraining", "checkpoint", "pretrained"])
 def test_a_killed_run_that_is_started_again_has_the_bits_of_the_unbroken_one(lab, finished, tmp_path, point):
     assert deaths.killed(point, command(lab, tmp_path), FAST) == -signal.SIGKILL
     assert not (folder_of(tmp_path) / "result.json").exists()

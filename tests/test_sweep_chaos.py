@@ -4,6 +4,7 @@ import pytest
 from specaug.study.sweep.storage import default_storage
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0])
 def test_killed_and_suspended_workers_change_nothing_on_sqlite(laboratory, tmp_path, seed):
     plan = chaos.planned(laboratory)

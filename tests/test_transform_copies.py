@@ -43,6 +43,7 @@ def test_in_the_workers_of_a_loader_keys_are_asked_for():
         list(DataLoader(Loaded(None), batch_size=2, num_workers=2))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_with_keys_two_workers_load_what_one_process_does_and_never_the_same_masks_twice():
     seen = []
@@ -87,6 +88,7 @@ print(torch.equal(whole(features), twin.eval()(features)))
 """
 
 
+@pytest.mark.slow
 def test_a_network_that_holds_the_module_can_be_compiled(root):
     # In a process of its own, since what checks annotations cannot be compiled
     command = [sys.executable, "-W", "error", "-c", COMPILED]

@@ -126,6 +126,8 @@ def class_name(value: Value) -> str:
 
     >>> class_name("turn  on"), class_name(3), class_name(True), class_name(None), class_name(" ")
     ('turn_on', '3', 'true', '', '')
+    >>> class_name("Vacuum  Cleaner".lower()), class_name("hand-saw")
+    ('vacuum_cleaner', 'hand-saw')
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""

@@ -18,15 +18,6 @@ def tree(data: Path, names: Sequence[str]) -> Path:
     raise UserError(f"{data / names[0]}: no such folder{others}; {expected}")
 
 
-def class_name(words: str) -> str:
-    """A class as transcripts have it: one word, in small letters.
-
-    >>> class_name("Vacuum  Cleaner"), class_name("hand-saw")
-    ('vacuum_cleaner', 'hand-saw')
-    """
-    return "_".join(words.lower().split())
-
-
 def listing(root: Path, clips: Iterable[Path], texts: Iterable[Path]) -> str:
     """A hash of every clip's name and size, and of what the texts say."""
     digest = hashlib.sha256()

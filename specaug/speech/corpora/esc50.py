@@ -14,7 +14,8 @@ from pathlib import Path
 
 from specaug.errors import UserError
 from specaug.speech.audio import seconds
-from specaug.speech.corpora.clips import class_name, listing, tree
+from specaug.speech.classes import class_name
+from specaug.speech.corpora.clips import listing, tree
 from specaug.speech.corpora.options import Esc50, content
 from specaug.speech.corpus import DEV, TRAIN, Corpus, build_once, check_disjoint
 from specaug.speech.kinds import Tell
@@ -100,7 +101,7 @@ def _clip(row: Mapping[str, str], audio: Path, where: str) -> Clip:
     return Clip(
         path=path,
         fold=folds[row["fold"]],
-        category=class_name(row["category"]),
+        category=class_name(row["category"].lower()),
         of_ten=TRUTH[row["esc10"].lower()],
         source=row["src_file"],
         where=where,

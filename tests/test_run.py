@@ -139,7 +139,7 @@ def test_bad_utterances_are_skipped_and_listed_where_the_recipe_says_so(laborato
 
 def test_the_result_names_the_versions_and_the_commit(finished):
     facts = json.loads((finished.folder / "result.json").read_text())
-    assert set(facts["versions"]) == {"torch", "lightning", "numpy", "jiwer", "specaug"}
+    assert set(facts["versions"]) == {"torch", "lightning", "numpy", "jiwer", "safetensors", "specaug"}
     assert facts["commit"] == ""  # the laboratory lies in no repository
 
 

@@ -5,17 +5,40 @@ a run has one outcome to the bit, it does not matter whose attempt becomes the r
 """
 
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from specaug.study.places import writable
+from specaug.errors import UserError
+from specaug.study.places import space, writable
 from specaug.study.results import RESULT
 from specaug.training.files import BEST, CURVES, LAST
 
 LOCK = ".lock"
 PATIENT = 30.0  # seconds that an attempt waits for those who clear up after another
+
+
+class Busy(UserError):  # noqa: N818 (whose name says what is wrong)
+    """Another process is at a run."""
+
+
+@contextmanager
+def held(folder: Path, attempt: str) -> Iterator[Path]:
+    """Where to train the run of `folder`, for as long as nobody else may: there, or in a folder of the attempt's own.
+
+    What an attempt has finished at the end becomes the run. Raises Busy where another process is at it.
+    """
+    own = begin(folder, attempt) if attempt else writable(folder)
+    try:
+        turn = FileLock(own / LOCK).acquire(timeout=PATIENT if attempt else 0)
+    except Timeout:
+        raise Busy(f"{own}: another process is at this run; expected it to be free") from None
+    with turn, space(own):
+        yield own
+    if attempt:
+        settle(own, folder)
 
 
 def begin(folder: Path, attempt: str) -> Path:

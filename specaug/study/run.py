@@ -1,66 +1,53 @@
 """One run: from a recipe to a folder with its result."""
 
 import json
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from torch import nn
 
-from specaug.errors import UserError
 from specaug.speech.classes import labels_of
 from specaug.speech.corpus import TRAIN
 from specaug.speech.kinds import Tell
 from specaug.speech.prepare import Prepared, prepare
-from specaug.study.attempts import LOCK, PATIENT, begin, settle
+from specaug.study.any_run import AnyRun, stamp
+from specaug.study.attempts import held
 from specaug.study.came_out import hypotheses, summary
 from specaug.study.choice import SYMBOLS
 from specaug.study.corpora import open_corpus
 from specaug.study.cost.memory import parameters_of, require_room, require_weights
 from specaug.study.decoders import decoders, require_decodings
 from specaug.study.expected import expected
-from specaug.study.finished import commit, finished_before
 from specaug.study.laboratory import on_path
 from specaug.study.load import as_yaml
 from specaug.study.loggers import OFFLINE, Logs
 from specaug.study.mirror import Mirror
 from specaug.study.networks import answering, outputs_of
 from specaug.study.origin import FINGERPRINT, left_out, same_data
-from specaug.study.places import Places, replaced, space, writable
+from specaug.study.places import replaced, space, writable
 from specaug.study.pretraining.first import begin_with, made, start_in, told_of
 from specaug.study.pretraining.start import same_start, start_of
-from specaug.study.recipe import Recipe, run_id
+from specaug.study.recipe import Recipe
 from specaug.study.results import HYPOTHESES, RECIPE, RESULT
 from specaug.training.callbacks import Progress
 from specaug.training.fit import Decoder, Job, Outcome, dry_run, train
 from specaug.training.ranks import enough
 from specaug.training.smoothing import require_smoothing
 
-PACKAGES = ("torch", "lightning", "numpy", "jiwer", "specaug")
-
 
 @dataclass(frozen=True)
-class Run:
-    """A run of an experiment, and where it lies."""
+class Run(AnyRun):
+    """A run that recognises something."""
 
-    experiment: str
     recipe: Recipe
-    places: Places
-
-    @property
-    def id(self) -> str:
-        """The hash of the resolved recipe."""
-        return run_id(self.recipe)
 
     @property
     def name(self) -> str:
-        """Policy, fold where there is one, and seed, as a name for people."""
+        """Policy, fold where there is one, and seed."""
         fold = getattr(self.recipe.corpus, "fold", None)
         parts = [
             self.recipe.policy.label,
@@ -70,16 +57,9 @@ class Run:
         return ", ".join(part for part in parts if part)
 
     @property
-    def folder(self) -> Path:
-        """The run's folder: its name for people, its id for certain; or where an older version finished the run."""
-        slug = re.sub(r"[^A-Za-z0-9.=_]+", "-", self.name).strip("-")
-        there = self.places.runs / self.experiment / f"{slug}-{self.id}"
-        return there if there.is_dir() else finished_before(there.parent).get(self.id, there)
-
-    @property
-    def finished(self) -> bool:
-        """Whether there is a result."""
-        return (self.folder / RESULT).is_file()
+    def home(self) -> Path:
+        """A folder of the experiment's name."""
+        return self.places.runs / self.experiment
 
 
 def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, Prepared, list[Decoder]]:
@@ -146,16 +126,10 @@ def execute(
         same_data([run.folder], data)
         if data.skipped:
             say(left_out(data))
-        folder = begin(run.folder, attempt) if attempt else writable(run.folder)
-        try:
-            with FileLock(folder / LOCK, timeout=PATIENT if attempt else 0), space(folder):
-                if not run.finished:  # another attempt may have been first
-                    outcome = trained(run, folder, network, data, decoded, logs, training)
-                    write(run, folder, network, data, outcome, time.monotonic() - started)
-        except Timeout:
-            raise UserError(f"{folder}: another process is at this run; expected it to be free") from None
-    if attempt:
-        settle(folder, run.folder)
+        with held(run.folder, attempt) as folder:
+            if not run.finished:  # another attempt may have been first
+                outcome = trained(run, folder, network, data, decoded, logs, training)
+                write(run, folder, network, data, outcome, time.monotonic() - started)
     return run.folder
 
 
@@ -202,19 +176,10 @@ def write(
         for row in hypotheses(part, scores, data)
     ]
     replaced(folder / HYPOTHESES, "".join(f"{line}\n" for line in lines))
-    recipe, corpus = run.recipe, data.corpus
+    recipe = run.recipe
     result: dict[str, Any] = {
-        "run": run.id,
-        "experiment": run.experiment,
+        **stamp(run, data, seconds),
         "policy": {name: getattr(recipe.policy, name) for name in ("label", "name", *SYMBOLS, "operations")},
-        "seed": recipe.seed,
-        "fold": getattr(recipe.corpus, "fold", 0),
-        "corpus": {
-            "name": corpus.name,
-            "title": corpus.title,
-            "synthetic": corpus.synthetic,
-            "fingerprint": data.fingerprint,
-        },
         "network": {**told_of(recipe, run.places), **start_of(folder), "parameters": parameters_of(network)},
         "alphabet": recipe.text.alphabet,
         "parts": {part: summary(scores) for part, scores in outcome.parts.items()},
@@ -224,9 +189,5 @@ def write(
         "in_force": [list(entry) for entry in outcome.in_force],
         "epochs": outcome.epochs,
         "steps": outcome.steps,
-        "wall_seconds": round(seconds, 1),
-        "skipped": [str(problem) for problem in data.skipped],
-        "versions": {name: version(name) for name in PACKAGES},
-        "commit": commit(run.places.laboratory),
     }
     replaced(folder / RESULT, json.dumps(result, indent=2, ensure_ascii=False) + "\n")

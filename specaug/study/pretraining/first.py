@@ -13,12 +13,13 @@ from torch import nn
 
 from specaug.errors import UserError
 from specaug.speech.kinds import Tell
+from specaug.study.attempts import Busy
 from specaug.study.load import validated_as
 from specaug.study.loggers import Logs
 from specaug.study.places import Places, writable
 from specaug.study.pretraining.kept import KEPT, Kept
 from specaug.study.pretraining.recipe import Pretraining, own
-from specaug.study.pretraining.run import Busy, PretrainRun, execute, ready
+from specaug.study.pretraining.run import PretrainRun, execute, ready
 from specaug.study.pretraining.start import fill, sizes, start_from
 from specaug.study.recipe import Network, Recipe
 from specaug.training.callbacks import Progress

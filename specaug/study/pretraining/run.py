@@ -5,12 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from torch import nn
 
 from specaug.augment.patch_grid import PatchGrid
@@ -20,66 +18,50 @@ from specaug.errors import UserError
 from specaug.speech.corpus import DEV, TRAIN
 from specaug.speech.kinds import Tell
 from specaug.speech.prepare import Prepared
-from specaug.study.attempts import LOCK, PATIENT, begin, settle
+from specaug.study.any_run import AnyRun, stamp
+from specaug.study.attempts import held
 from specaug.study.corpora import open_corpus
 from specaug.study.cost.memory import parameters_of, require_room
-from specaug.study.finished import commit, finished_before
 from specaug.study.laboratory import on_path
 from specaug.study.load import as_yaml, load_as
 from specaug.study.loggers import OFFLINE, Logs
 from specaug.study.networks import constructed
 from specaug.study.origin import FINGERPRINT, left_out, same_data
-from specaug.study.places import Places, replaced, space, writable
+from specaug.study.places import replaced, space, writable
 from specaug.study.pretraining import picture
 from specaug.study.pretraining.data import unlabelled
 from specaug.study.pretraining.kept import KEPT, keep
 from specaug.study.pretraining.mirror import PretrainMirror, ShownPretraining
 from specaug.study.pretraining.recipe import Pretraining
-from specaug.study.recipe import Network, run_id
+from specaug.study.recipe import Network
 from specaug.study.results import PRETRAINING, RECIPE, RESULT
 from specaug.training.callbacks import Progress
 from specaug.training.pretrain import Pretrained, PretrainJob, dry_run, pretrain
 from specaug.training.pretrain_contract import answering
 from specaug.training.pretrain_module import pretext_loss
 
-PACKAGES = ("torch", "lightning", "numpy", "safetensors", "specaug")
-READ = partial(load_as, Pretraining)
-
-
-class Busy(UserError):  # noqa: N818 (whose name says what is wrong)
-    """Another process is at a run."""
-
 
 @dataclass(frozen=True)
-class PretrainRun:
-    """A run of a pretraining, and where it lies: apart from the runs that recognise something."""
+class PretrainRun(AnyRun):
+    """A run of a pretraining."""
 
-    experiment: str
     recipe: Pretraining
-    places: Places
-
-    @property
-    def id(self) -> str:
-        """The hash of the resolved recipe."""
-        return run_id(self.recipe)
 
     @property
     def name(self) -> str:
-        """Fold, where there is one, and seed, as a name for people."""
+        """Fold, where there is one, and seed."""
         fold = getattr(self.recipe.corpus, "fold", None)
         return f"{'' if fold is None else f'fold {fold}, '}seed {self.recipe.seed}"
 
     @property
-    def folder(self) -> Path:
-        """The run's folder, or where an older version finished the run."""
-        slug = self.name.replace(", ", "-").replace(" ", "-")
-        there = self.places.runs / PRETRAINING / self.experiment / f"{slug}-{self.id}"
-        return there if there.is_dir() else finished_before(there.parent, READ).get(self.id, there)
+    def home(self) -> Path:
+        """Apart from the runs that recognise something."""
+        return self.places.runs / PRETRAINING / self.experiment
 
-    @property
-    def finished(self) -> bool:
-        """Whether there is a result."""
-        return (self.folder / RESULT).is_file()
+    @staticmethod
+    def read(path: Path) -> Pretraining:
+        """A recipe of a pretraining."""
+        return load_as(Pretraining, path)
 
 
 @dataclass(frozen=True)
@@ -162,16 +144,10 @@ def execute(
         same_data([run.folder], prepared.data)
         if prepared.data.skipped:
             say(left_out(prepared.data))
-        folder = begin(run.folder, attempt) if attempt else writable(run.folder)
-        try:
-            with FileLock(folder / LOCK, timeout=PATIENT if attempt else 0), space(folder):
-                if not run.finished:  # another process may have been first
-                    outcome = trained(run, folder, prepared, logs, training)
-                    write(run, folder, prepared, outcome, time.monotonic() - started)
-        except Timeout:
-            raise Busy(f"{folder}: another process is at this run; expected it to be free") from None
-    if attempt:
-        settle(folder, run.folder)
+        with held(run.folder, attempt) as folder:
+            if not run.finished:  # another process may have been first
+                outcome = trained(run, folder, prepared, logs, training)
+                write(run, folder, prepared, outcome, time.monotonic() - started)
     return run.folder
 
 
@@ -209,16 +185,11 @@ def write(run: PretrainRun, folder: Path, prepared: Ready, outcome: Pretrained, 
     keep(encoder, recipe, folder / KEPT)
     title = f"{run.experiment}, {run.name}: {recipe.objective.path}, utterances of {DEV}"
     picture.save(network, data.parts[DEV], prepared.hiding, recipe.features.shift, title, folder)
+    told = stamp(run, data, seconds)
     result: dict[str, Any] = {
-        "run": run.id,
-        "experiment": run.experiment,
-        "seed": recipe.seed,
-        "fold": getattr(recipe.corpus, "fold", 0),
+        **told,
         "corpus": {
-            "name": data.corpus.name,
-            "title": data.corpus.title,
-            "synthetic": data.corpus.synthetic,
-            "fingerprint": data.fingerprint,
+            **told["corpus"],
             "utterances": {name: len(part.ids) for name, part in data.parts.items()},
         },
         "network": {**asdict(recipe.network), "parameters": parameters_of(encoder)},
@@ -230,9 +201,5 @@ def write(run: PretrainRun, folder: Path, prepared: Ready, outcome: Pretrained, 
         "best": dict(outcome.best),
         "epochs": outcome.epochs,
         "steps": outcome.steps,
-        "wall_seconds": round(seconds, 1),
-        "skipped": [str(problem) for problem in data.skipped],
-        "versions": {name: version(name) for name in PACKAGES},
-        "commit": commit(run.places.laboratory),
     }
     replaced(folder / RESULT, json.dumps(result, indent=2, ensure_ascii=False) + "\n")

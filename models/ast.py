@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from models.ctc import CTC, valid
+from models.transformer import Body
 
 # width, depth and heads of the papers' sizes (Gong et al. 2022); MaskSpec's encoder is "base"
 SIZES = {"tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12)}
@@ -48,6 +49,10 @@ class Cut(NamedTuple):
         """True at the first rows of each utterance, of features of `time` frames."""
         return valid(rows, self.rows(time))[:, :, None].expand(-1, -1, self.columns)
 
+    def row_of(self, tokens: Shaped[Tensor, "batch token"]) -> Int[Tensor, "batch token"]:
+        """The row of each token, where the patches of an utterance are laid in one line."""
+        return torch.arange(tokens.shape[1], device=tokens.device).expand(len(tokens), -1) // self.columns
+
     def patches(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch row column cell"]:
@@ -79,7 +84,7 @@ class AST(nn.Module):
 
     AST's class tokens are left out (D85). Positions are learned for `frames` frames (D84). A stride smaller than the
     patch makes patches overlap. Weights of a network of other strides, frames or channels load into this one: their
-    positions are fitted.
+    positions are fitted. With a `slope`, attention falls with the distance in rows, which is not the papers' (D111).
     """
 
     def __init__(
@@ -94,12 +99,13 @@ class AST(nn.Module):
         stride_f: int | None = None,
         frames: int = 1024,
         dropout: float = 0.0,
+        slope: float = 0.0,
     ) -> None:
         super().__init__()
         if frames < 1:
             raise ValueError(f"frames is {frames}; expected 1 or more")
-        self.width = width
-        self.body = Body(width, depth, heads, dropout)
+        self.width, self.slope = width, slope
+        self.body = Body(width, depth, heads, dropout, slope)
         self.cut = cut(mel, t, f, stride_t, stride_f)
         self.embedding = nn.Linear(t * f, width)
         self.positions = Positions(self.cut.rows(frames), self.cut.columns, width)
@@ -111,8 +117,8 @@ class AST(nn.Module):
         rows = self.cut.rows(lengths)
         tokens = self.embedding(self.cut.patches(features, lengths))
         tokens = tokens + self.positions(rows, tokens.shape[1])
-        there = self.cut.among(rows, features.shape[1])
-        return self.body(tokens.flatten(1, 2), there.flatten(1)).view_as(tokens), rows
+        there = self.cut.among(rows, features.shape[1]).flatten(1)
+        return self.body(tokens.flatten(1, 2), there, self.cut.row_of(there)).view_as(tokens), rows
 
 
 class ASTCTC(CTC):
@@ -136,11 +142,11 @@ class ASTCTC(CTC):
         stride_f: int | None = None,
         frames: int = 1024,
         dropout: float = 0.1,
+        slope: float = 0.0,
     ) -> None:
         super().__init__()
-        self.encoder = AST(
-            mel, width, depth, heads, t, mel if f is None else f, stride_t, stride_f, frames, dropout
-        )
+        patch = (t, mel if f is None else f, stride_t, stride_f)
+        self.encoder = AST(mel, width, depth, heads, *patch, frames, dropout, slope)
         self.output = nn.Linear(width, vocab)
 
     def forward(
@@ -206,55 +212,3 @@ def refit(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> Non
     grid = state.get(f"{prefix}grid")
     if grid is not None and grid.ndim == 3:
         state[f"{prefix}grid"] = fitted(grid, *module.grid.shape[:2])
-
-
-class Body(nn.Module):
-    """Blocks of a transformer, and layer norm: a state for each token. Tokens that are not there are not attended to."""
-
-    def __init__(self, width: int, depth: int, heads: int, dropout: float = 0.0) -> None:
-        super().__init__()
-        if heads < 1:
-            raise ValueError(f"heads is {heads}; expected 1 or more")
-        if width < 1 or width % heads:
-            raise ValueError(f"width is {width}; expected a multiple of heads ({heads})")
-        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
-        self.norm = nn.LayerNorm(width)
-
-    def forward(
-        self, tokens: Float[Tensor, "batch token width"], there: Bool[Tensor, "batch token"]
-    ) -> Float[Tensor, "batch token width"]:
-        for block in self.blocks:
-            tokens = block(tokens, there)
-        states: Tensor = self.norm(tokens)
-        return states
-
-
-class Block(nn.Module):
-    """x + attention, + feed-forward (Vaswani et al. 2017), layer norm before each (Dosovitskiy et al. 2021)."""
-
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm = nn.LayerNorm(width)
-        self.inputs = nn.Linear(width, 3 * width)
-        self.output = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
-        self.feed_forward = nn.Sequential(
-            nn.LayerNorm(width),
-            nn.Linear(width, 4 * width),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(4 * width, width),
-            nn.Dropout(dropout),
-        )
-
-    def forward(
-        self, hidden: Float[Tensor, "batch token width"], there: Bool[Tensor, "batch token"]
-    ) -> Float[Tensor, "batch token width"]:
-        batch, tokens, width = hidden.shape
-        split = self.inputs(self.norm(hidden)).view(batch, tokens, 3, self.heads, width // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4)
-        seen = F.scaled_dot_product_attention(query, key, value, attn_mask=there[:, None, None, :])
-        hidden = hidden + self.dropout(self.output(seen.transpose(1, 2).reshape(batch, tokens, width)))
-        states: Tensor = hidden + self.feed_forward(hidden)
-        return states

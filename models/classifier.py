@@ -94,9 +94,11 @@ class ASTClassifier(Classifier):
         stride_f: int | None = None,
         frames: int = 1024,
         dropout: float = 0.1,
+        slope: float = 0.0,
     ) -> None:
         patch = (t, mel if f is None else f, stride_t, stride_f)
-        super().__init__(AST(mel, width, depth, heads, *patch, frames, dropout), width, vocab, dropout)
+        encoder = AST(mel, width, depth, heads, *patch, frames, dropout, slope)
+        super().__init__(encoder, width, vocab, dropout)
 
     def frames_out(self, frames: int) -> int:
         """Rows of patches of an utterance of `frames` frames."""

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from models.ast import AST, Body, Positions
+from models.ast import AST, Positions
 from models.pretext import (
     Parts,
     Patches,
@@ -15,6 +15,7 @@ from models.pretext import (
     put_back,
     squared_error,
 )
+from models.transformer import Body
 
 TINY = 1e-6  # added to the variance of a patch, so that silence has none of infinite weight
 
@@ -30,7 +31,7 @@ class MaskSpec(Pretext):
         self, encoder: AST, width: int = 512, depth: int = 8, heads: int = 16, dropout: float = 0.0
     ) -> None:
         super().__init__(encoder)
-        self.decoder = Body(width, depth, heads, dropout)
+        self.decoder = Body(width, depth, heads, dropout, encoder.slope)
         self.enter = nn.Linear(encoder.width, width)
         self.unseen = nn.Parameter(torch.empty(width))
         nn.init.trunc_normal_(self.unseen, std=0.02)
@@ -56,14 +57,18 @@ class MaskSpec(Pretext):
         there = visible.gather(1, places)
         cells = picked(patches.cells, places).masked_fill(~there[..., None], 0.0)  # room, not hidden patches
         positions = self.encoder.positions(patches.rows, patches.most).flatten(1, 2)
-        states: Tensor = self.encoder.body(self.encoder.embedding(cells) + picked(positions, places), there)
+        tokens = self.encoder.embedding(cells) + picked(positions, places)
+        rows = self.encoder.cut.row_of(visible).gather(1, places)
+        states: Tensor = self.encoder.body(tokens, there, rows)
         return states
 
     def told(self, patches: Patches) -> Float[Tensor, "batch token cell"]:
         """What the decoder says of every patch: its cells less their mean, divided by their deviation."""
         states = put_back(self.enter(self.seen(patches)), patches.there & ~patches.hidden, self.unseen)
         tokens = states + self.positions(patches.rows, patches.most).flatten(1, 2)
-        cells: Tensor = self.output(self.decoder(tokens, patches.there))
+        cells: Tensor = self.output(
+            self.decoder(tokens, patches.there, self.encoder.cut.row_of(patches.there))
+        )
         return cells
 
     def predicted(self, patches: Patches) -> Float[Tensor, "batch token cell"]:

@@ -16,14 +16,14 @@ LENGTHS = [26, 18, 9]  # of patches of 4 frames: 6 and a rest, 4 and a rest, 2 a
 KINDS = {"maskspec": MaskSpec, "ssast": SSAST, "generative": Generative, "discriminative": Discriminative}
 
 
-def small(t: int = 4, f: int = 8, **arguments: int) -> AST:
+def small(t: int = 4, f: int = 8, **arguments: float) -> AST:
     return AST(**{"mel": MEL, "width": 8, "depth": 2, "heads": 2, "t": t, "f": f, "frames": 40, **arguments})
 
 
-def built(kind: str, t: int = 4, f: int = 8) -> Pretext:
+def built(kind: str, t: int = 4, f: int = 8, slope: float = 0.0) -> Pretext:
     torch.manual_seed(0)
     arguments = {"width": 12, "depth": 1, "heads": 3} if kind == "maskspec" else {}
-    return KINDS[kind](small(t, f), **arguments)
+    return KINDS[kind](small(t, f, slope=slope), **arguments)
 
 
 def noise(*shape: int, seed: int = 1) -> Tensor:

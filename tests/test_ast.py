@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.ast import AST, ASTCTC, SIZES, Block, Positions, between, fitted
+from models.ast import AST, ASTCTC, SIZES, Positions, between, fitted
 from specaug.augment.patch_grid import PatchGrid, patchify
 
 MEL = 16
@@ -23,7 +23,7 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-def small(**arguments: int) -> AST:
+def small(**arguments: float) -> AST:
     return AST(**{"mel": MEL, "width": 8, "depth": 2, "heads": 2, "t": 4, "f": 8, "frames": 40, **arguments})
 
 
@@ -96,20 +96,6 @@ def test_the_embedding_is_a_convolution():
     kernel = network.embedding.weight.view(8, 1, 4, 8)
     by_torch = F.conv2d(features[:, None], kernel, network.embedding.bias, stride=(3, 4))
     assert (tokens.permute(0, 3, 1, 2) - by_torch).abs().max() < 1e-5
-
-
-def test_a_block_is_the_encoder_layer_of_torch():
-    block, hidden = Block(8, 2, 0.0).eval(), noise(2, 5, 8)
-    there = torch.arange(5) < torch.tensor([[5], [3]])
-    theirs = torch.nn.TransformerEncoderLayer(8, 2, 32, 0.0, "gelu", batch_first=True, norm_first=True)
-    renamed = {"norm": "norm1", "inputs": "self_attn.in_proj_", "output": "self_attn.out_proj"}
-    renamed |= {"feed_forward.0": "norm2", "feed_forward.1": "linear1", "feed_forward.4": "linear2"}
-    weights = {}
-    for name, weight in block.named_parameters():
-        layer, _, kind = name.rpartition(".")
-        weights[renamed[layer] + ("" if layer == "inputs" else ".") + kind] = weight
-    theirs.load_state_dict(weights)
-    assert (block(hidden, there) - theirs(hidden, src_key_padding_mask=~there))[there].abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("place", range(2))
@@ -208,6 +194,8 @@ def test_the_sizes_are_those_of_the_paper():
         pytest.param({"width": 9}, r"width is 9; expected a multiple of heads \(2\)", id="width"),
         pytest.param({"width": 0}, "width is 0; expected a multiple", id="no width"),
         pytest.param({"frames": 0}, "frames is 0; expected 1 or more", id="no positions"),
+        pytest.param({"slope": -1.0}, r"slope is -1\.0; expected 0 or more nats a row", id="slope"),
+        pytest.param({"slope": float("nan")}, "slope is nan; expected 0 or more", id="no slope"),
     ],
 )
 def test_a_wrong_argument_is_refused_by_name_and_value(arguments, message):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from conftest import lay_out
 from pretexts import small
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from standins import MEL, Plan
 from torch import nn
@@ -99,6 +100,7 @@ def test_positions_are_fitted_and_what_has_no_weights_may_differ(tmp_path, chang
             {"mel": 32}, {"mel": 16}, "mel channels 32, expected 16", id="mel count, though patches are alike"
         ),
         pytest.param({"heads": 3}, {}, "heads 3, expected 2", id="heads, which no weight tells"),
+        pytest.param({"slope": 0.5}, {}, "slope 0.5, expected 0.0", id="slope, which no weight tells"),
         pytest.param({"depth": 1}, {}, "it has no body.blocks.1.norm.weight", id="too shallow"),
         pytest.param(
             {"depth": 3},
@@ -117,6 +119,17 @@ def test_weights_of_another_encoder_are_refused_with_what_differs_and_nothing_is
         begun(built, path)
     assert str(caught.value) == f"network.init: {path}: of another encoder: {differs}"
     assert alike(state(built), before)
+
+
+def test_a_file_of_before_there_was_a_slope_is_of_an_encoder_without_one(tmp_path):
+    path = kept(tmp_path / "encoder.safetensors")
+    with safe_open(path, "pt") as file:
+        recipe = json.loads(file.metadata()["recipe"])
+    del recipe["network"]["arguments"]["slope"]
+    save_file(load_file(path), path, {"recipe": json.dumps(recipe)})
+    assert opened(path).shape["slope"] == 0.0
+    with pytest.raises(UserError, match=r"of another encoder: slope 0\.0, expected 1\.0"):
+        begun(network(slope=1.0), path)
 
 
 def test_without_a_recipe_in_the_file_the_shapes_of_the_weights_tell(tmp_path):
@@ -201,7 +214,8 @@ def test_without_init_and_freeze_nothing_is_asked_of_a_network(tmp_path):
 def test_what_the_recipe_leaves_to_the_encoders_defaults_is_known_of_the_file(tmp_path):
     recipe = Pretraining(features=Features(mel=32), network=Encoder(arguments={"depth": 1}))
     keep(AST(32, depth=1), recipe, tmp_path / "a")
-    assert opened(tmp_path / "a").shape == {"mel": 32, "t": 16, "f": 16, "width": 192, "heads": 3}
+    told = {"mel": 32, "t": 16, "f": 16, "width": 192, "heads": 3, "slope": 0.0}
+    assert opened(tmp_path / "a").shape == told
 
 
 def test_the_file_has_the_same_bytes_whenever_it_is_written(tmp_path):

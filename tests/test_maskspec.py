@@ -31,7 +31,7 @@ def test_the_encoder_makes_no_more_states_than_there_are_visible_patches():
     received: list[tuple[torch.Tensor, ...]] = []
     network.encoder.body.register_forward_pre_hook(lambda _, given: received.append(given))
     network.loss(features, lengths, hidden)
-    tokens, there = received[0]
+    tokens, there, _ = received[0]
     held = [2 * -(-length // 4) for length in LENGTHS]  # patches, the last row's reach into the padding
     visible = [n - int(of_one.sum()) for n, of_one in zip(held, hidden, strict=True)]
     assert there.sum(dim=1).tolist() == visible
@@ -47,7 +47,7 @@ def test_the_encoder_receives_each_visible_patch_with_its_own_position():
     visible = (
         network.encoder.cut.among(network.encoder.cut.rows(lengths), features.shape[1]) & ~hidden
     ).flatten(1)
-    (some, there), (every, _) = received
+    (some, there, _), (every, _, _) = received
     assert (some[there] - every[visible]).abs().max() < 1e-6
 
 
@@ -56,7 +56,7 @@ def test_the_decoder_knows_a_hidden_patch_by_its_place_alone():
     received: list[tuple[torch.Tensor, ...]] = []
     network.decoder.register_forward_pre_hook(lambda _, given: received.append(given))
     network.loss(features, lengths, hidden)
-    tokens, there = received[0]
+    tokens, there, _ = received[0]
     expected = (network.unseen + network.positions.grid[:7]).flatten(0, 1).expand_as(tokens)
     at = hidden.flatten(1)
     assert torch.equal(tokens[at], expected[at])

@@ -76,7 +76,7 @@ def test_the_encoder_receives_one_vector_in_the_place_of_each_hidden_patch():
     network.encoder.body.register_forward_pre_hook(lambda _, given: received.append(given))
     network.loss(features, lengths, hidden)
     network.encoder(features, lengths)
-    (masked, there), (every, _) = received
+    (masked, there, _), (every, _, _) = received
     expected = (network.unseen + network.encoder.positions.grid[:7]).flatten(0, 1).expand_as(masked)
     at = hidden.flatten(1)
     assert torch.equal(masked[at], expected[at])

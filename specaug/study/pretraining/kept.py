@@ -22,6 +22,7 @@ HEADER = (
     "recipe"  # one key alone: safetensors writes several in any order, and the file's hash would be another
 )
 PLAIN = (int, float, str, bool)
+SIZES = ("mel", "t", "f", "width", "heads", "slope")
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,7 @@ class Kept:
     """What such a file holds."""
 
     weights: Mapping[str, Tensor]
-    shape: Mapping[
-        str, int
-    ]  # mel, and those of t, f, width and heads that its recipe says; empty without one
+    shape: Mapping[str, int | float]  # SIZES that its recipe says, and mel; empty without one
     digest: str  # SHA-256 of the file
 
 
@@ -70,15 +69,13 @@ def opened(path: Path) -> Kept:
     return Kept(weights, shape_of(content), hashlib.sha256(content).hexdigest())
 
 
-def shape_of(content: bytes) -> dict[str, int]:
+def shape_of(content: bytes) -> dict[str, int | float]:
     """The encoder's sizes, as the recipe in the header says them; nothing where it is another's file."""
     size = int.from_bytes(content[:8], "little")
     header: Any = json.loads(content[8 : 8 + size]).get("__metadata__", {}).get(HEADER, "{}")
     try:
         recipe = json.loads(header)
-        given = {"mel": recipe["features"]["mel"], **recipe["network"]["arguments"]}
+        given = {"slope": 0.0, "mel": recipe["features"]["mel"], **recipe["network"]["arguments"]}
     except (ValueError, LookupError, TypeError):
         return {}
-    return {
-        name: given[name] for name in ("mel", "t", "f", "width", "heads") if isinstance(given.get(name), int)
-    }
+    return {name: given[name] for name in SIZES if isinstance(given.get(name), int | float)}

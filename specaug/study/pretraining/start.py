@@ -19,6 +19,7 @@ WORDS = {
     "f": "channels of a patch (f)",
     "width": "width",
     "heads": "heads",
+    "slope": "slope",
 }
 
 
@@ -60,14 +61,14 @@ def fill(encoder: nn.Module, kept: Kept, where: str) -> None:
     encoder.load_state_dict(trial.state_dict())
 
 
-def sizes(encoder: nn.Module) -> dict[str, int]:
-    """The sizes of an encoder that it tells."""
+def sizes(encoder: nn.Module) -> dict[str, int | float]:
+    """The sizes of an encoder that it tells, and its slope."""
     cut = getattr(encoder, "cut", None)
     told = {name: getattr(cut, name, None) for name in ("mel", "t", "f")}
-    told["width"] = getattr(encoder, "width", None)
+    told |= {name: getattr(encoder, name, None) for name in ("width", "slope")}
     heads = {module.heads for module in encoder.modules() if hasattr(module, "heads")}
     told["heads"] = heads.pop() if len(heads) == 1 else None
-    return {name: size for name, size in told.items() if isinstance(size, int)}
+    return {name: size for name, size in told.items() if isinstance(size, int | float)}
 
 
 def same_start(folder: Path, options: Network, laboratory: Path) -> None:

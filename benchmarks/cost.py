@@ -5,27 +5,36 @@
 RECIPE is experiments/demo.yaml where none is given. The run trains for some epochs, `--minutes` by the plan, in a folder
 that is removed afterwards; the corpus and its features are made first, and do not count. Printed, tab-separated: what
 a step takes by the plan and in the run, from the end of its first step to the end of the last epoch without the
-passes over dev, and their ratio, which is meant to lie between 0.8 and 1.2; then the same for the passes over dev.
+passes over dev, and their ratio, which is meant to lie between 0.8 and 1.2; then the same for the passes over dev, and of
+the pretraining that the run begins with, which trains as long, where there is one.
 """
 
 import argparse
 import math
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 
-from specaug.study.cost.plan import Plan, planned
+from specaug.augment.policy import NONE
+from specaug.study.cost.costs import Costs
+from specaug.study.cost.plan import planned
+from specaug.study.cost.pretrained import PretrainCosts
 from specaug.study.laboratory import find, on_path
 from specaug.study.load import load
 from specaug.study.places import Places
+from specaug.study.pretraining.first import pretraining_of
+from specaug.study.pretraining.run import PretrainRun, ready
 from specaug.study.recipe import Recipe
 from specaug.study.run import Run, prepared_run
-from specaug.training import fit
+from specaug.training import fit, pretrain
 from specaug.training.fit import Job
+from specaug.training.options import Training
 from specaug.training.schedule import Schedule
 
 DEMO = Path(__file__).resolve().parent.parent / "experiments" / "demo.yaml"
@@ -70,37 +79,67 @@ class Compared:
 
 
 def compared(path: Path, overrides: Sequence[str], data: Path | None, seconds: float) -> list[Compared]:
-    """Plan one run, train it for some `seconds`, and hold the two against each other."""
+    """Plan one run, train it for some `seconds`, and hold the two against each other; and its pretraining."""
     places = Places.of(find(path), data)
     recipe = single(load(path, overrides))
-    with on_path(places.laboratory):
+    with on_path(places.laboratory), tempfile.TemporaryDirectory() as folder:
         network, prepared, _ = prepared_run(Run("cost", recipe.run(), places))
-    plan = planned(recipe, places)
-    clock = Clock()
-    steps = max(2, min(plan.steps, round(seconds / plan.step)))
-    options = replace(recipe.training, schedule=Schedule(s_r=1, s_i=1, s_f=steps), evaluate_every=1)
-    with tempfile.TemporaryDirectory() as folder, on_path(places.laboratory):
-        policy = recipe.policy.policy()
-        job = Job(network, prepared, policy, recipe.seed, options, Path(folder))
-        timed_by(clock, job)
-    return rows(plan, clock)
+        plan = planned(recipe, places)
+        options, policy = shortened(plan, seconds), recipe.policy.policy()
+        clock = Clock()
+        with beside(fit, clock):
+            fit.train(Job(network, prepared, policy, recipe.seed, options, Path(folder)))
+        found = rows(plan, clock)
+        if plan.pretrained and (wanted := pretraining_of(recipe.run(), places)):
+            found += [
+                replace(row, what=f"{row.what}, pretraining")
+                for row in first(plan.pretrained, wanted, seconds)
+            ]
+    return found
 
 
-def timed_by(clock: Clock, job: Job) -> None:
-    """Train a job with a clock beside its callbacks."""
-    make = fit.make_trainer
-    fit.make_trainer = lambda job, callbacks, *rest: make(job, [*callbacks, clock], *rest)
+def first(costs: PretrainCosts, wanted: PretrainRun, seconds: float) -> list[Compared]:
+    """The same of a pretraining."""
+    prepared, recipe, clock = ready(wanted), wanted.recipe, Clock()
+    with tempfile.TemporaryDirectory() as folder, beside(pretrain, clock):
+        pretrain.pretrain(
+            pretrain.PretrainJob(
+                network=prepared.network,
+                prepared=prepared.data,
+                policy=NONE,
+                seed=recipe.seed,
+                options=shortened(costs, seconds),
+                folder=Path(folder),
+                hiding=prepared.hiding,
+                measures=prepared.measures,
+                choose=recipe.choose,
+            )
+        )
+    return rows(costs, clock)
+
+
+def shortened(costs: Costs, seconds: float) -> Training:
+    """The options of a training that ends after some `seconds` by its plan, with a pass over dev after every epoch."""
+    steps = max(2, min(costs.steps, round(seconds / costs.step)))
+    return replace(costs.recipe.training, schedule=Schedule(s_r=1, s_i=1, s_f=steps), evaluate_every=1)
+
+
+@contextmanager
+def beside(module: Any, clock: Clock) -> Iterator[None]:
+    """What a module trains has a clock beside its callbacks."""
+    make = module.make_trainer
+    module.make_trainer = lambda job, callbacks, *rest: make(job, [*callbacks, clock], *rest)
     try:
-        fit.train(job)
+        yield
     finally:
-        fit.make_trainer = make
+        module.make_trainer = make
 
 
-def rows(plan: Plan, clock: Clock) -> list[Compared]:
+def rows(costs: Costs, clock: Clock) -> list[Compared]:
     """What there is to print."""
-    dev = plan.pass_over(plan.lengths.of_dev())
+    dev = costs.pass_over(costs.lengths.of_dev())
     return [
-        Compared("a step", plan.step, clock.training / clock.steps),
+        Compared("a step", costs.step, clock.training / clock.steps),
         Compared("a pass over dev", dev, clock.dev / max(1, clock.passes)),
     ]
 

@@ -9,6 +9,7 @@ import optuna
 from optuna.storages import RDBStorage
 
 from specaug.speech.corpora.options import Manifests, Spoken
+from specaug.speech.options import Text
 from specaug.study.recipe import Recipe
 from specaug.study.sweep.book import Plan, opened
 from specaug.study.sweep.objective import POLICY, RUNS, labelled, suggester
@@ -26,11 +27,15 @@ SPACE = {
 }
 
 
-def plan_of(trials: int = 24, synthetic: bool = True, **more: Any) -> Plan:
+def plan_of(trials: int = 24, synthetic: bool = True, classes: str | None = None, **more: Any) -> Plan:
     """A sweep over six symbols."""
     corpus = Spoken() if synthetic else Manifests(train="a", dev="b", test=("c",), title="Read speech")
     given: dict[str, Any] = {"space": SPACE, "sampler": "random", "confirm": Confirm(top=1), **more}
-    return Plan("widths", Recipe(corpus=corpus), Sweep(experiment="a.yaml", trials=trials, **given))
+    return Plan(
+        "widths",
+        Recipe(corpus=corpus, text=Text(classes=classes)),
+        Sweep(experiment="a.yaml", trials=trials, **given),
+    )
 
 
 def rate(point: Mapping[str, Any]) -> float:
@@ -82,6 +87,7 @@ def facts(slot: int, seed: int, errors: int) -> dict[str, Any]:
         "fold": 0,
         "wer": wrong,
         "cer": wrong,
+        "map": [errors / 1000, 1],
         "masked": 0.25,
         "seconds": 61.5,
         "curve": curve,

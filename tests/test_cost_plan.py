@@ -17,8 +17,9 @@ from specaug.cli.plan import add_plan
 from specaug.errors import UserError
 from specaug.speech.corpora.options import Fsdd, LibriSpeech, Manifests
 from specaug.speech.options import Features
-from specaug.study.cost import plan as module
+from specaug.study.cost import costs as module
 from specaug.study.cost.corpus import Lengths, frames_of, lengths_of, shares_of
+from specaug.study.cost.costs import LAUNCH, STREAMED, UPDATED, USED
 from specaug.study.cost.known import (
     LIBRISPEECH,
     READ,
@@ -33,7 +34,7 @@ from specaug.study.cost.known import (
 from specaug.study.cost.laws import Law
 from specaug.study.cost.machines import GIB, Machine, named
 from specaug.study.cost.made_up import made_up
-from specaug.study.cost.plan import EVALUATED, LAUNCH, STREAMED, UPDATED, USED, Plan, planned
+from specaug.study.cost.plan import Plan, planned
 from specaug.study.cost.timing import Timed
 from specaug.study.load import load
 from specaug.study.places import Places
@@ -163,7 +164,7 @@ def test_a_plan_adds_up_by_hand():
     step = flops / (USED * kind.float32) + moved / (STREAMED * kind.bandwidth)
     assert plan.step == max(step, (500 + 2 * 500) * LAUNCH)
     heard = [sum(1e7 * n + 100 * n**2 for n in frames) for frames in LENGTHS.frames.values()]
-    assert plan.evaluation == pytest.approx(EVALUATED * (5 * heard[1] + heard[2]) / heard[0] * plan.step)
+    assert plan.evaluation == pytest.approx(Plan.EVALUATED * (5 * heard[1] + heard[2]) / heard[0] * plan.step)
     assert plan.run == plan.training + plan.evaluation == 8 * plan.step + plan.evaluation
     assert plan.all_runs == 8 * plan.run
     assert plan.storage == 2100 * 80 * 4

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 from classifying import SPEAKERS, run_of, study
+from test_compare_systems import holm_by_hand
 from test_results import change, write_run
 
 from specaug import cli
@@ -191,6 +192,7 @@ def test_groups_are_told_in_accuracy_as_well(tmp_path):
     assert "accuracy [95 %]" in told
     assert "WER" not in told
     assert "fewer errors" not in told
+    assert "mAP is not told by group" in told
     lines = [line.split() for line in told.splitlines() if line.startswith("(all)")]
     whole = compare([runs]).rows[0].scores["test"].shown(ACCURACY)[0]
     assert any(f"{100 * whole.value:.2f}" in line for line in lines)
@@ -201,14 +203,50 @@ def test_groups_are_told_in_accuracy_as_well(tmp_path):
             assert float(cells["accuracy"]) == pytest.approx(100 - float(cells["wer"]))
 
 
-def test_pairs_are_told_in_accuracy_as_well(runs):
+def test_pairs_are_told_in_accuracy_and_in_map(runs):
     found = paired(read_runs([runs]))
     told = plain_table.as_text(pairs_table.plain(found))
-    assert "policies in pairs, points of accuracy" in told
+    assert "policies in pairs, points of accuracy and mAP" in told
     assert "P(>)" in told
     assert "WER" not in told
-    (pair,) = [p for p in found.pairs if (p.part, p.policy, p.other) == ("test", "LD", "None")]
-    assert f"{-100 * pair.difference.value:+.2f}" in told
+    assert "the accuracy or mAP of a policy minus that of the other" in " ".join(told.split())
+    header, *rows = pairs_table.plain(found).table
+    assert header[:4] == ["part", "measure", "policy", "minus"]
+    assert [(row[0], row[1], row[2], row[3]) for row in rows] == [
+        (p.part, p.measure.name, p.policy, p.other) for p in found.pairs
+    ]
+    for row, pair in zip(rows, found.pairs, strict=True):
+        assert row[header.index("difference")] == f"{-100 * pair.difference.value:+.2f}"
+
+
+def test_a_pair_with_the_baseline_is_what_the_comparison_says_by_either_measure(runs, compared):
+    found = paired(read_runs([runs]))
+    mine = [pair for pair in found.pairs if pair.other == compared.baseline]
+    assert {pair.measure for pair in mine} == {ACCURACY, MAP}
+    for pair in mine:
+        told = row(compared, pair.policy).scores[pair.part].counted(pair.measure)[1]
+        ours = pair.difference
+        assert (ours.value, ours.low, ours.high, ours.p) == (told.value, told.low, told.high, told.p)
+
+
+def test_pairs_are_corrected_by_each_measure_alone(runs):
+    found = paired(read_runs([runs]))
+    for measure in (ACCURACY, MAP):
+        mine = {
+            (p.policy, p.other): p.difference for p in found.pairs if (p.part, p.measure) == ("test", measure)
+        }
+        expected = holm_by_hand({name: difference.p for name, difference in mine.items()})
+        assert {name: difference.adjusted for name, difference in mine.items()} == pytest.approx(expected)
+        assert found.family == len(mine)
+
+
+def test_pairs_without_the_map_of_one_run_are_told_in_accuracy(tmp_path):
+    study(tmp_path, {"None": 0.4, "LD": 0.9})
+    change(tmp_path / "LD-0-0" / "result.json", ["parts", "dev", "map"], None)
+    told = pairs_table.plain(paired(read_runs([tmp_path])))
+    assert "measure" not in told.table[0]
+    assert "points of accuracy" in told.headline
+    assert "mAP" not in plain_table.as_text(told)
 
 
 def test_the_page_has_both_tables_and_draws_what_is_better_to_the_right(compared):

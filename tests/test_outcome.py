@@ -8,6 +8,7 @@ from specaug.study.choice import PolicyChoice
 from specaug.study.comparing.compare import Comparison, PartScore, Row
 from specaug.study.results import Masked
 from specaug.study.stats.statistics import Estimate
+from specaug.study.sweep.metric import MEASURED
 from specaug.study.sweep.options import Confirm
 from specaug.study.sweep.outcome import Winner, named, searched, winner
 from specaug.study.sweep.progress import Standing
@@ -29,7 +30,7 @@ def compared(*rows):
 def score(policy, value, params):
     trial = create_trial(state=TrialState.COMPLETE, value=value)
     object.__setattr__(trial, "_params", params)
-    return Score(policy, "wer", [trial])
+    return Score(policy, MEASURED["wer"], [trial])
 
 
 def test_the_winner_has_the_lowest_rate_of_those_with_all_the_seeds():
@@ -40,7 +41,7 @@ def test_the_winner_has_the_lowest_rate_of_those_with_all_the_seeds():
 
 def test_the_winner_is_named_by_the_metric_that_was_minimised():
     rows = row("None", 0.3, cer=0.02), row("LD", 0.2, cer=0.04)
-    won = winner(Standing([], "cer"), PLAN, compared(*rows))
+    won = winner(Standing([], MEASURED["cer"]), PLAN, compared(*rows))
     assert (won.label, won.confirmed.value) == ("None", 0.02)
 
 

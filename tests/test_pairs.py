@@ -68,6 +68,7 @@ def test_one_policy_is_no_pair(tmp_path):
 def test_the_table_says_what_was_found_and_what_stands_against_it(tmp_path, found):
     header, *rows = plain(found).table
     assert "network" not in header
+    assert "measure" not in header
     for row, pair in zip(rows, found.pairs, strict=True):
         cells = dict(zip(header, row, strict=True))
         told = pair.difference

@@ -10,7 +10,9 @@ from specaug.cli.runs import RUN
 from specaug.errors import UserError
 
 if TYPE_CHECKING:
+    from specaug.study.cost.costs import Costs
     from specaug.study.cost.plan import Plan
+    from specaug.study.cost.pretrained import PretrainCosts
 
 SEEDS_ALONE = (  # options of the other plan
     *("effect", "pairs", "runs", "policy", "baseline", "part"),
@@ -70,25 +72,26 @@ def lines_of(plan: "Plan") -> list[Line]:
     need, count, options = plan.need, plan.parameters, plan.recipe.training
     seconds = sum(plan.lengths.train) * plan.recipe.features.shift
     extra = states(options) - WEIGHT - GRADIENT - MOMENTS
+    first = plan.pretrained
+    in_all = [duration("time of all runs and pretrainings", plan.everything)] if first else []
     copies = [memory("  copies of the weights", count * extra)] if extra else []
     return [
         whole("parameters", count),
         whole("training utterances", len(plan.lengths.train)),
-        Line("training speech", seconds / HOUR, "hours", hours(seconds)),
+        duration("training speech", seconds),
         whole("steps of an epoch", len(plan.shares)),
         whole("epochs", plan.epochs),
         whole("steps of a run", plan.steps),
         Line("FLOPs of a step", plan.flops, "FLOP", scaled(plan.flops, "FLOP")),
         Line("bytes moved by a step", plan.moved, "bytes", scaled(plan.moved, "B")),
         Line("time of a step", plan.step, "seconds", f"{plan.step:.3g} s"),
-        Line("time of a run", plan.run / HOUR, "hours", hours(plan.run)),
-        Line("  evaluation in it", plan.evaluation / HOUR, "hours", hours(plan.evaluation)),
+        duration("time of a run", plan.run),
+        duration("  evaluation in it", plan.evaluation),
         whole("runs", plan.runs),
-        Line(
-            "time of all runs, one by one", plan.runs * plan.run / HOUR, "hours", hours(plan.runs * plan.run)
-        ),
+        duration("time of all runs, one by one", plan.runs * plan.run),
         whole("runs at a time", plan.beside),
-        Line("time of all runs", plan.all_runs / HOUR, "hours", hours(plan.all_runs)),
+        duration("time of all runs", plan.all_runs),
+        *in_all,
         whole("utterances at once", plan.at_once),
         memory("memory of a process", need.of(plan.at_once)),
         memory("  weights", count * WEIGHT),
@@ -99,43 +102,81 @@ def lines_of(plan: "Plan") -> list[Line]:
         memory("memory that a process may take", plan.room),
         whole("largest batch that fits", largest(options, plan.lengths.longest, plan.most), unit_of(options)),
         memory("features on disk", plan.storage),
+        *(lines_of_pretrainings(first) if first else []),
+    ]
+
+
+def lines_of_pretrainings(costs: "PretrainCosts") -> list[Line]:
+    """What the pretrainings add that the runs begin with."""
+    from specaug.study.cost.memory import largest, unit_of
+
+    options, longest = costs.recipe.training, costs.lengths.longest
+    return [
+        whole("pretrainings", costs.runs),
+        whole("  parameters pretrained", costs.parameters),
+        whole("  utterances of a pretraining", len(costs.lengths.train)),
+        whole("  epochs of a pretraining", costs.epochs),
+        whole("  steps of a pretraining", costs.steps),
+        Line("  time of its step", costs.step, "seconds", f"{costs.step:.3g} s"),
+        duration("  time of a pretraining", costs.run),
+        duration("  time of all pretrainings", costs.all_runs),
+        memory("  memory of a pretraining", costs.need.of(costs.at_once)),
+        whole("  largest batch of it that fits", largest(options, longest, costs.most), unit_of(options)),
+        memory("  its features on disk", costs.storage),
     ]
 
 
 def remarks(plan: "Plan") -> list[str]:
     """What a reader has to know of the numbers."""
-    from specaug.study.cost.memory import too_large
-    from specaug.study.cost.plan import LAUNCH, STREAMED, USED
+    from specaug.study.plural import counted
 
-    options, machine = plan.recipe.training, plan.machine
-    lines = [plan.lengths.assumed] if plan.lengths.assumed else []
-    if plan.need.of(plan.at_once) > plan.room:
-        lines.append(f"does not fit: {too_large(plan.need, options, plan.lengths.longest, machine)}")
+    lines, text = doubts(plan), plan.recipe.text
+    if text.pieces:
+        lines.append("word pieces of 4 characters are assumed.")
+    if text.classes:
+        lines.append(f"{text.labels - 1} classes are assumed; training counts those of the corpus.")
+    if first := plan.pretrained:
+        told = [line for line in doubts(first) if line not in lines]
+        if first.too_short:
+            few = counted(first.too_short, "utterance")
+            told.append(f"left out, being too short for what is hidden: {few}.")
+        lines += [f"pretraining {first.name}: {line}" for line in told]
+    more = ["beam searches and language models"] if plan.recipe.decodings else []
+    if plan.recipe.training.devices > 1:
+        more.append("what processes tell each other")
+    return [*lines, *([f"not counted: {', '.join(more)}."] if more else [])]
+
+
+def doubts(costs: "Costs") -> list[str]:
+    """What is assumed, how fast this machine was, and whether a batch fits."""
+    from specaug.study.cost.costs import LAUNCH, STREAMED, USED
+    from specaug.study.cost.memory import too_large
+
+    options, machine = costs.recipe.training, costs.machine
+    lines = [costs.lengths.assumed] if costs.lengths.assumed else []
+    if costs.need.of(costs.at_once) > costs.room:
+        lines.append(f"does not fit: {too_large(costs.need, options, costs.lengths.longest, machine)}")
     if kind := machine.kind:
         used = f"{100 * USED:.0f} % of the peak of {scaled(kind.peak(options.precision), 'FLOP/s')} in {options.precision}"
         rest = (
             f"{100 * STREAMED:.0f} % of {scaled(kind.bandwidth, 'B/s')}, {1e6 * LAUNCH:.0f} us an operation"
         )
         lines.append(f"assumed, not measured: {used}, {rest} ({kind.sheet}).")
-    elif plan.timed:
-        rate = scaled(plan.timed.rate(plan.laws["flops"]), "FLOP/s")
-        cut = "" if plan.timed.whole else ", on smaller batches than training has"
-        lines.append(f"measured here: {rate} in the passes of {len(plan.timed.shapes)} batches{cut}.")
-    if plan.recipe.text.pieces:
-        lines.append("word pieces of 4 characters are assumed.")
-    if plan.recipe.text.classes:
-        lines.append(
-            f"{plan.recipe.text.labels - 1} classes are assumed; training counts those of the corpus."
-        )
-    more = ["beam searches and language models"] if plan.recipe.decodings else []
-    if options.devices > 1:
-        more.append("what processes tell each other")
-    return [*lines, *([f"not counted: {', '.join(more)}."] if more else [])]
+    elif costs.timed:
+        rate = scaled(costs.timed.rate(costs.laws["flops"]), "FLOP/s")
+        cut = "" if costs.timed.whole else ", on smaller batches than training has"
+        lines.append(f"measured here: {rate} in the passes of {len(costs.timed.shapes)} batches{cut}.")
+    return lines
 
 
 def whole(quantity: str, value: int, unit: str = "") -> Line:
     """A number of things."""
     return Line(quantity, value, unit, f"{value:,} {unit}".rstrip())
+
+
+def duration(quantity: str, seconds: int | float) -> Line:
+    """A time in hours."""
+    return Line(quantity, seconds / HOUR, "hours", hours(seconds))
 
 
 def memory(quantity: str, size: int | float) -> Line:

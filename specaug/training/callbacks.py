@@ -251,6 +251,7 @@ class Progress:
     loss: float  # of the last batch (of rank 0's share of it), nats per label
     wer: float | None  # on dev, the last measured
     classes: bool = False  # then it is the share of the utterances that are given a wrong class
+    map: float | None = None  # mean average precision, where there are classes; measured with the WER
     stage: str = ""  # what comes before the run's own training, while that lasts
 
     @property
@@ -284,7 +285,7 @@ class Report(L.Callback):
         if time.monotonic() - self.told < self.INTERVAL:
             return
         self.told = time.monotonic()
-        wer = trainer.callback_metrics.get("dev/wer")
+        wer, found = (trainer.callback_metrics.get(f"dev/{name}") for name in ("wer", "map"))
         self.report(
             Progress(
                 step=trainer.global_step,
@@ -296,5 +297,6 @@ class Report(L.Callback):
                 loss=float(outputs["loss"]),
                 wer=None if wer is None else float(wer),
                 classes="dev/accuracy" in trainer.callback_metrics,
+                map=None if found is None else float(found),
             )
         )

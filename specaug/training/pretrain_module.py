@@ -49,7 +49,13 @@ class Pretrainer(Trained):
 
 def pretext_loss(hiding: PatchHiding, network: nn.Module, batch: Batch, half: bool) -> Tensor:
     """The loss of a batch under the masks of evaluation, with products in half the bits where that is asked for."""
-    hidden = hidden_of(hiding, batch, *FIXED)
+    return loss_under(hidden_of(hiding, batch, *FIXED), network, batch, half)
+
+
+def loss_under(
+    hidden: Bool[torch.Tensor, "batch row column"], network: nn.Module, batch: Batch, half: bool
+) -> Tensor:
+    """The loss of a batch of which these patches are hidden."""
     with torch.autocast(batch.features.device.type, torch.bfloat16, enabled=half):
         return answering(network).loss(batch.features, batch.lengths, hidden)[0]
 

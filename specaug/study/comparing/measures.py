@@ -54,6 +54,7 @@ class Measure:
 
 
 WER = Measure("WER", "word error rate", False)
+CER = Measure("CER", "character error rate", False)
 ACCURACY = Measure("accuracy", "accuracy", True)
 MAP = Measure("mAP", "mean average precision", True)
 

@@ -15,14 +15,15 @@ from specaug.study.stats.statistics import Difference, estimates
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A policy minus another one on a part; Holm's p and the verdict are over all pairs of the part."""
+    """A policy minus another one on a part; Holm's p and the verdict are over all pairs of the part and measure."""
 
     part: str
     system: str
     policy: str
     other: str  # that stands above it in the table
     seeds: int  # that both have
-    difference: Difference
+    difference: Difference  # of the rate of errors that the measure is made of
+    measure: Measure = WER
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,12 @@ class Paired:
     pairs: Sequence[Pair]
     notes: Sequence[str]
     unfinished: Sequence[Path]
-    measure: Measure = WER  # in which differences are told; accuracy of classes
+    measures: Sequence[Measure] = (WER,)  # in which differences are told, the first one first
 
     @property
     def family(self) -> int:
-        """How many pairs are judged, and so corrected for, at most in a part."""
-        judged = [pair.part for pair in self.pairs if pair.difference.adjusted is not None]
+        """How many pairs are judged, and so corrected for, at most in a part by one measure."""
+        judged = [(pair.part, pair.measure) for pair in self.pairs if pair.difference.adjusted is not None]
         return max(map(judged.count, judged), default=0)
 
 
@@ -51,13 +52,20 @@ def paired(found: Reading) -> Paired:
     ]
     if not places:
         raise UserError(f"{', '.join(map(str, found.paths))}: no two policies; expected some to compare")
-    pairs = [pair for part in parts_of(found) for pair in _on_part(part, found.entries, places)]
-    measure = measures_of(found.results)[0]
-    return Paired(found.entries[0].results[0].heading, pairs, found.notes, found.unfinished, measure)
+    measures = measures_of(found.results)
+    pairs = [
+        pair
+        for part in parts_of(found)
+        for measure in measures
+        for pair in _on_part(part, found.entries, places, measure)
+    ]
+    return Paired(found.entries[0].results[0].heading, pairs, found.notes, found.unfinished, measures)
 
 
-def _on_part(part: str, entries: Sequence[Entry], places: Sequence[tuple[int, int]]) -> list[Pair]:
-    _, runs = on_part(part, entries)
+def _on_part(
+    part: str, entries: Sequence[Entry], places: Sequence[tuple[int, int]], measure: Measure
+) -> list[Pair]:
+    _, runs = on_part(part, entries, measure)
     named = [(str(one), str(other)) for one, other in places]
     _, differences = estimates({str(place): found for place, found in enumerate(runs)}, named)
     return [
@@ -68,6 +76,7 @@ def _on_part(part: str, entries: Sequence[Entry], places: Sequence[tuple[int, in
             other=entries[other].label,
             seeds=len(set(entries[one].seeds) & set(entries[other].seeds)),
             difference=differences[name],
+            measure=measure,
         )
         for (one, other), name in zip(places, named, strict=True)
     ]

@@ -15,6 +15,7 @@ from specaug.speech.options import Features, Text
 from specaug.study.corpora import open_corpus
 from specaug.study.cost.known import known
 from specaug.study.places import Places
+from specaug.study.pretraining.recipe import Pretraining
 from specaug.study.recipe import Recipe
 from specaug.training.options import Training
 
@@ -70,12 +71,13 @@ def shares_of(batch: Sequence[int], options: Training) -> list[list[int]]:
     return [[batch[place] for place in places] for places in mine if places]
 
 
-def lengths_of(recipe: Recipe, places: Places, progress: Tell = lambda *_: None) -> Lengths:
-    """The lengths of a recipe's corpus.
+def lengths_of(recipe: Recipe | Pretraining, places: Places, progress: Tell = lambda *_: None) -> Lengths:
+    """The lengths of a recipe's corpus; a pretraining takes it as it is, whatever is said there.
 
     Raises UserError where it is neither at hand nor known, lacks the classes that are asked for, or none of its training
     utterances has a frame.
     """
+    text = recipe.text if isinstance(recipe, Recipe) else Text()
     try:
         corpus = open_corpus(recipe.corpus, places, progress)
     except UserError as error:
@@ -85,8 +87,8 @@ def lengths_of(recipe: Recipe, places: Places, progress: Tell = lambda *_: None)
             f"lengths of utterances are assumed, and their sum is known: the corpus is not at hand ({error})"
         )
         parts = {name: frames_of(seconds, recipe.features) for name, seconds in found.items()}
-        return Lengths(parts, CHARACTERS * recipe.features.shift / unit(recipe.text), told)
-    corpus, _ = asked_of(corpus, recipe.text)
+        return Lengths(parts, CHARACTERS * recipe.features.shift / unit(text), told)
+    corpus, _ = asked_of(corpus, text)
     heard = {
         name: frames_of([u.duration for u in utterances], recipe.features)
         for name, utterances in corpus.parts.items()
@@ -95,7 +97,7 @@ def lengths_of(recipe: Recipe, places: Places, progress: Tell = lambda *_: None)
         raise UserError(
             f"corpus {corpus.title}: no training utterance is as long as a window of the features"
         )
-    said = sum(len(u.text) for u in corpus.parts[TRAIN]) / unit(recipe.text)
+    said = sum(len(u.text) for u in corpus.parts[TRAIN]) / unit(text)
     return Lengths(heard, said / sum(heard[TRAIN]))
 
 

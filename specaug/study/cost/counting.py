@@ -1,6 +1,6 @@
 """What one forward and backward pass of a network takes, counted as it runs: FLOPs, bytes, operations, activations."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from specaug.speech.batching import Batch
 from specaug.training.contract import answering
 
 Shape = Sequence[int]
+Loss = Callable[[nn.Module, Batch, bool], Tensor]  # the flag says whether products are in half the bits
 
 aten = torch.ops.aten
 BACKWARD = 2  # times the forward pass of a product: by its input, and by its weight
@@ -27,23 +28,23 @@ class Counted(NamedTuple):
     activations: float  # bytes, see `Saved`
 
 
-def counted(network: nn.Module, batch: Batch, half: bool = False) -> Counted:
+def loss_of(network: nn.Module, batch: Batch, half: bool) -> Tensor:
+    """The loss of a batch, with products in half the bits where that is asked for."""
+    with torch.autocast(batch.features.device.type, torch.bfloat16, enabled=half):
+        return answering(network).loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
+
+
+def counted(network: nn.Module, batch: Batch, half: bool = False, loss: Loss = loss_of) -> Counted:
     """The costs of a forward and backward pass over a batch; the network's gradients are empty afterwards.
 
     Raises whatever the network raises.
     """
     with FlopCounterMode(display=False, custom_mapping={**OWN}) as flops, Traffic() as traffic:
         with saved(network) as activations:
-            loss = loss_of(network, batch, half)
-        loss.backward()  # type: ignore[no-untyped-call]
+            value = loss(network, batch, half)
+        value.backward()  # type: ignore[no-untyped-call]
     network.zero_grad(set_to_none=True)
     return Counted(float(flops.get_total_flops()), traffic.moved, traffic.launches, activations.bytes)
-
-
-def loss_of(network: nn.Module, batch: Batch, half: bool) -> Tensor:
-    """The loss of a batch, with products in half the bits where that is asked for."""
-    with torch.autocast(batch.features.device.type, torch.bfloat16, enabled=half):
-        return answering(network).loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
 
 
 class Saved:

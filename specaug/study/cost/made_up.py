@@ -1,6 +1,6 @@
 """Utterances that are made up: what is measured on them are sizes and times, and those depend on lengths alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -8,6 +8,8 @@ from specaug.speech.batching import Batch
 from specaug.speech.manifest import Utterance
 from specaug.speech.prepare import Part
 from specaug.training.data import Share, Utterances
+
+Made = Callable[[Sequence[int]], Part]  # of so many frames an utterance
 
 
 def made_up(frames: Sequence[int], labels: float, mel: int, vocab: int) -> Part:

@@ -3,15 +3,15 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from specaug.errors import UserError
-from specaug.speech.batching import Batch
 from specaug.speech.prepare import Part
-from specaug.study.cost.counting import loss_of, saved
+from specaug.study.cost.counting import Loss, loss_of, saved
 from specaug.study.cost.laws import Number
 from specaug.study.cost.machines import GIB, Machine, here
 from specaug.study.networks import build
@@ -19,8 +19,6 @@ from specaug.study.recipe import Recipe
 from specaug.training.data import Share, Utterances
 from specaug.training.fit import MISTAKES
 from specaug.training.options import Training
-
-Loss = Callable[[nn.Module, Batch, bool], Tensor]
 
 WEIGHT, GRADIENT, MOMENTS = 4, 4, 8  # bytes a parameter: float32, and Adam's two moments in float32
 
@@ -52,10 +50,15 @@ class Need:
 
 
 def on_meta(recipe: Recipe, laboratory: Path) -> nn.Module | None:
-    """The recipe's network without memory for its weights; None where it cannot be built so, which says nothing of it."""
+    """The recipe's network without memory for its weights; None where it cannot be built so."""
+    return sketched(partial(build, recipe.network, recipe.features.mel, recipe.text.labels, laboratory))
+
+
+def sketched(built: Callable[[], nn.Module]) -> nn.Module | None:
+    """A network without memory for its weights; None where it cannot be built so, which says nothing of it."""
     try:
         with torch.device("meta"):
-            return build(recipe.network, recipe.features.mel, recipe.text.labels, laboratory)
+            return built()
     except UserError:  # what is wrong with it, if anything is, is told when it is built
         return None
 

@@ -5,22 +5,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 import lightning as L
 import torch
-from torch import nn
 from torch.utils.data import DataLoader
 
 from specaug.speech.batching import Batch
 from specaug.speech.prepare import Part
 from specaug.study.cost.laws import Law
-from specaug.study.recipe import Recipe
-from specaug.training.augment import Augment
-from specaug.training.callbacks import Reseed
 from specaug.training.data import Share, Utterances
 from specaug.training.fit import quieten
-from specaug.training.module import Recognizer
-from specaug.training.noise import WeightNoise
+from specaug.training.module import Trained
 
 WARM = 2  # steps that are left out: memory is found, kernels are chosen
 ROUNDS = 3  # times that each batch is trained on; the median counts
@@ -42,24 +38,28 @@ class Timed:
 
 
 def timed(
-    network: nn.Module, recipe: Recipe, part: Part, batches: Sequence[Sequence[int]], patience: float
+    module: Trained,
+    callbacks: Sequence[L.Callback],
+    part: Part,
+    batches: Sequence[Sequence[int]],
+    patience: float,
 ) -> Timed:
-    """Train a network on batches (places of a part), on the GPU where there is one, and time it.
+    """Train a module on batches (places of a part), on the GPU where there is one, and time it.
 
     Where that would take longer than `patience` (seconds), the batches are cut to fewer utterances, at least one, then
-    there are fewer rounds and fewer batches. The network's weights change.
+    there are fewer rounds and fewer batches. The module's weights change.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    module = Recognizer(network.train(), recipe.training).to(device)
+    module = module.to(device)
     typical = sorted(batches, key=lambda batch: part.frames[batch[0]])[len(batches) // 2]
     alone, update = step_of(module, Utterances(part)[Share([typical[0]])])
     afford = patience / (ROUNDS * len(batches) * alone)  # utterances, at the pace of one alone
     rounds = ROUNDS if afford >= 1 else 1
     chosen = batches if afford * ROUNDS >= 1 else [typical]
     cut = [[*batch][: max(1, int(afford))] for batch in chosen]
-    took = trained(module, recipe, part, [cut[0]] * WARM + [batch for batch in cut for _ in range(rounds)])[
-        WARM:
-    ]
+    took = trained(
+        module, callbacks, part, [cut[0]] * WARM + [batch for batch in cut for _ in range(rounds)]
+    )[WARM:]
     passes = [median(took[place : place + rounds]) for place in range(0, len(took), rounds)]
     return Timed(
         passes=sum(max(0.0, seconds - update) for seconds in passes),
@@ -69,7 +69,7 @@ def timed(
     )
 
 
-def step_of(module: Recognizer, batch: Batch) -> tuple[float, float]:
+def step_of(module: Trained, batch: Batch) -> tuple[float, float]:
     """The seconds of the passes over a batch, and of the update after it; the last of a few."""
     device, ((optimizer,), _) = module.device, module.configure_optimizers()
     moved = batch._replace(
@@ -80,7 +80,8 @@ def step_of(module: Recognizer, batch: Batch) -> tuple[float, float]:
     )
     for _ in range(WARM + 1):
         with clock(device) as passes:
-            module.training_step(moved, 0).backward()  # type: ignore[no-untyped-call]
+            loss: Any = module.training_step(moved, 0)  # a tensor; Lightning knows others
+            loss.backward()
         with clock(device) as update:
             torch.nn.utils.clip_grad_norm_(module.parameters(), module.options.clip)
             optimizer.step()
@@ -121,16 +122,17 @@ class Ends(L.Callback):
         self.at.append(now(pl_module.device))
 
 
-def trained(module: Recognizer, recipe: Recipe, part: Part, batches: Sequence[Sequence[int]]) -> list[float]:
-    """The seconds of each step, through Lightning as a run takes them, with the masks of the recipe's last policy."""
+def trained(
+    module: Trained, callbacks: Sequence[L.Callback], part: Part, batches: Sequence[Sequence[int]]
+) -> list[float]:
+    """The seconds of each step, through Lightning as a run takes them."""
     quieten()
-    policy, options, ends = recipe.scaled(recipe.policies[-1]).policy(), recipe.training, Ends()
-    noise = [WeightNoise(options.weight_noise, 0, recipe.seed)] if options.weight_noise else []
+    ends = Ends()
     trainer = L.Trainer(
         max_steps=len(batches),
         devices=1,
-        gradient_clip_val=options.clip,
-        callbacks=[Reseed(recipe.seed), Augment(policy, recipe.seed), *noise, ends],
+        gradient_clip_val=module.options.clip,
+        callbacks=[*callbacks, ends],
         logger=False,
         use_distributed_sampler=False,
         enable_checkpointing=False,

@@ -8,6 +8,7 @@ import numpy as np
 from optuna.trial import FrozenTrial
 from scipy.stats import kendalltau
 
+from specaug.study.sweep.metric import Metric
 from specaug.study.sweep.objective import RUNS
 
 FEWEST = 8  # trials of which anything can be said
@@ -54,16 +55,17 @@ def tau(early: np.ndarray, final: np.ndarray) -> float:
     return 0.0 if math.isnan(value) else value
 
 
-def said(trials: Sequence[FrozenTrial]) -> list[str]:
+def said(trials: Sequence[FrozenTrial], metric: Metric) -> list[str]:
     """The diagnosis in words."""
     found = agreements(trials)
     if not found:
         return [
-            f"pruning: nothing can be said of fewer than {FEWEST} trials whose WER is measured more than once"
+            f"pruning: nothing can be said of fewer than {FEWEST} trials whose {metric.name} is measured more than once"
         ]
+    what = metric.name if metric.right else "error rate"
     half = min(found, key=lambda one: abs(one.share - 0.5))
     lines = [
-        f"pruning: by epoch {half.epoch} ({half.share:.0%} of the way) the error rate on dev orders the trials as at the end "
+        f"pruning: by epoch {half.epoch} ({half.share:.0%} of the way) the {what} on dev orders the trials as at the end "
         f"with Kendall's tau {half.tau:.2f} [{half.low:.2f}, {half.high:.2f}]"
     ]
     safe = next((one for one in found if one.low >= SAFE), None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import accumulate
 from typing import Any
 
 import plotly.graph_objects as go
@@ -10,6 +11,7 @@ from optuna.trial import FrozenTrial
 from specaug.study.page.theme import BLUE, GREY, ORANGE, plain
 from specaug.study.sweep.diagnosis import SAFE, Agreement
 from specaug.study.sweep.importance import Importance
+from specaug.study.sweep.metric import Metric
 from specaug.study.sweep.objective import POLICY
 from specaug.study.sweep.options import Axis
 from specaug.study.sweep.response import Curve, named
@@ -19,28 +21,35 @@ FEW = 9  # whole numbers that are all written below an axis
 VEIL = "rgba(61, 126, 194, 0.22)"
 
 
-def hovers(trials: Sequence[FrozenTrial], metric: str) -> list[str]:
+def hovers(trials: Sequence[FrozenTrial], metric: Metric) -> list[str]:
     """What is said of each trial under the pointer."""
     return [
-        f"trial {trial.user_attrs[SLOT]}: {metric} {100 * (trial.value or 0.0):.2f} %<br>"
+        f"trial {trial.user_attrs[SLOT]}: {metric.name} {rate:.2f} %<br>"
         f"{escape(str(trial.user_attrs.get(POLICY, '')))}"
-        for trial in trials
+        for trial, rate in zip(trials, rates_of(trials, metric), strict=True)
     ]
 
 
-def dots(trials: Sequence[FrozenTrial], x: Sequence[Any], metric: str, colour: str = GREY) -> Any:
+def rates_of(trials: Sequence[FrozenTrial], metric: Metric) -> list[float]:
+    """The trials' values in percent, as they are printed."""
+    return [metric.percent(trial.value or 0.0) for trial in trials]
+
+
+def dots(trials: Sequence[FrozenTrial], x: Sequence[Any], metric: Metric, colour: str = GREY) -> Any:
     """The trials as dots, at the places that are given."""
-    rates = [100 * (trial.value or 0.0) for trial in trials]
     look = {"color": colour, "size": 7, "opacity": 0.75}
     told = hovers(trials, metric)
-    return go.Scatter(x=list(x), y=rates, mode="markers", marker=look, text=told, hoverinfo="text")
+    return go.Scatter(
+        x=list(x), y=rates_of(trials, metric), mode="markers", marker=look, text=told, hoverinfo="text"
+    )
 
 
-def history(finished: Sequence[FrozenTrial], first: Mapping[int, str], metric: str) -> Any:
+def history(finished: Sequence[FrozenTrial], first: Mapping[int, str], metric: Metric) -> Any:
     """The error rate of each trial by its slot, the best so far, and the first policies by name."""
     trials = sorted(finished, key=lambda trial: trial.user_attrs[SLOT])
     slots = [trial.user_attrs[SLOT] for trial in trials]
-    best = [100 * min(trial.value or 0.0 for trial in trials[: place + 1]) for place in range(len(trials))]
+    rates = rates_of(trials, metric)
+    best = list(accumulate(rates, max if metric.right else min))
     known = [trial for trial in trials if trial.user_attrs[SLOT] in first]
     line = {"color": BLUE, "width": 2, "shape": "hv"}
     traces = [
@@ -51,7 +60,7 @@ def history(finished: Sequence[FrozenTrial], first: Mapping[int, str], metric: s
     names = [
         {
             "x": trial.user_attrs[SLOT],
-            "y": 100 * (trial.value or 0.0),
+            "y": metric.percent(trial.value or 0.0),
             "text": escape(first[trial.user_attrs[SLOT]]),
             "textangle": -90,
             "showarrow": False,
@@ -61,14 +70,13 @@ def history(finished: Sequence[FrozenTrial], first: Mapping[int, str], metric: s
         }
         for trial in known
     ]
-    rates = [100 * (trial.value or 0.0) for trial in trials]
     room = 0.08 * (max(rates) - min(rates)) or 1.0
     top = max([max(rates), *(one["y"] + 3 * room for one in names)]) + room  # for the names
-    figure = plain(traces, "trial", f"{metric} on dev, %", 340, annotations=names)
+    figure = plain(traces, "trial", f"{metric.name} on dev, %", 340, annotations=names)
     return figure.update_yaxes(range=[min(rates) - room, top])
 
 
-def response(curve: Curve, axis: Axis, trials: Sequence[FrozenTrial], metric: str) -> Any:
+def response(curve: Curve, axis: Axis, trials: Sequence[FrozenTrial], metric: Metric) -> Any:
     """The error rate by one symbol: the curve in its band, and the trials."""
     there = [trial for trial in trials if curve.symbol in trial.params]
     even = bool(axis.choices)  # choices stand side by side
@@ -104,7 +112,7 @@ def response(curve: Curve, axis: Axis, trials: Sequence[FrozenTrial], metric: st
         low = go.Scatter(y=curve.low.tolist(), **edge)
         band = [low, go.Scatter(y=curve.high.tolist(), fill="tonexty", fillcolor=VEIL, **edge)]
     raw = dots(there, [str(value) if even else value for value in at], metric)
-    figure = plain([*band, raw, mean], curve.symbol, f"{metric} on dev, %", 270)
+    figure = plain([*band, raw, mean], curve.symbol, f"{metric.name} on dev, %", 270)
     if even:
         figure.update_xaxes(type="category", categoryorder="array", categoryarray=places)
     else:

@@ -13,6 +13,7 @@ from specaug.study.sweep import figures
 from specaug.study.sweep.book import Plan
 from specaug.study.sweep.diagnosis import Agreement, agreements
 from specaug.study.sweep.importance import Importance, importances
+from specaug.study.sweep.metric import Metric
 from specaug.study.sweep.options import Sweep
 from specaug.study.sweep.progress import Standing, standing
 from specaug.study.sweep.response import Coder, Curve, curves
@@ -36,9 +37,9 @@ class Findings:
     agreements: Sequence[Agreement]
 
     @property
-    def metric(self) -> str:
-        """What was minimised, as it is written."""
-        return self.sweep.metric.upper()
+    def metric(self) -> Metric:
+        """What was minimised."""
+        return self.now.metric
 
     @property
     def synthetic(self) -> bool:
@@ -68,7 +69,7 @@ def findings(study: optuna.Study, plan: Plan) -> Findings:
     trials = sorted(now.finished, key=lambda trial: trial.number)
     some = [trials[place] for place in np.linspace(0, len(trials) - 1, min(MOST, len(trials))).astype(int)]
     points = [trial.params for trial in some]
-    values = np.array([100 * (trial.value or 0.0) for trial in some])
+    values = np.array([now.metric.percent(trial.value or 0.0) for trial in some])
     enough = len(trials) >= FEWEST
     return Findings(
         name=plan.name,

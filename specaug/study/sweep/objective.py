@@ -17,6 +17,7 @@ from specaug.study.recipe import fits
 from specaug.study.results import read_result
 from specaug.study.run import Run, check, execute
 from specaug.study.sweep.book import Plan
+from specaug.study.sweep.metric import MEASURED, Metric, metric_of
 from specaug.study.sweep.options import Axis, Sweep, Value
 from specaug.study.sweep.pretext import pretrained_at, values_there
 from specaug.study.sweep.slots import SLOT, slots
@@ -48,9 +49,9 @@ class Listed:
         run = self.runs[trial.user_attrs[SLOT]]
         trial.set_user_attr(POLICY, run.name)
         folder = execute(run, self.logs, training=Watch(trial, attempt, run), attempt=attempt.name)
-        told = [facts(run, folder, DEV)]
+        told = [facts(run, folder, DEV, MEASURED["wer"])]
         trial.set_user_attr(RUNS, told)
-        return pooled(told, "wer")
+        return pooled(told, MEASURED["wer"])
 
 
 class Search:
@@ -58,6 +59,7 @@ class Search:
 
     def __init__(self, plan: Plan, sweep: Sweep, places: Places, logs: Logs = OFFLINE) -> None:
         self.plan, self.sweep, self.places, self.logs = plan, sweep, places, logs
+        self.metric = metric_of(sweep.metric, plan.recipe.text.classes)
         self.lengths: Sequence[int] | None = None  # of the training utterances, in frames
 
     def __call__(self, trial: optuna.Trial, attempt: Attempt) -> float:
@@ -72,12 +74,12 @@ class Search:
             folder = execute(
                 run,
                 self.logs,
-                training=Watch(trial, attempt, run, number, len(runs)),
+                training=Watch(trial, attempt, run, number, len(runs), self.metric),
                 attempt=attempt.name,
             )
-            told.append(facts(run, folder, self.sweep.part, self.sweep.metric))
+            told.append(facts(run, folder, self.sweep.part, self.metric))
         trial.set_user_attr(RUNS, told)
-        return pooled(told, self.sweep.metric)
+        return pooled(told, self.metric)
 
     def policy(self, point: dict[str, Value]) -> PolicyChoice:
         """The policy at a point, labelled by what was searched. Raises UserError where there is none."""
@@ -143,9 +145,16 @@ class Watch:
     """Follows the training of one run: is the trial still ours, how far is it, is it worth going on?"""
 
     def __init__(
-        self, trial: optuna.Trial, attempt: Attempt, run: Run, number: int = 0, among: int = 1
+        self,
+        trial: optuna.Trial,
+        attempt: Attempt,
+        run: Run,
+        number: int = 0,
+        among: int = 1,
+        metric: Metric = MEASURED["wer"],
     ) -> None:
         self.trial, self.attempt, self.run, self.number, self.among = trial, attempt, run, number, among
+        self.metric = metric
         self.reported: float | None = None
 
     def __call__(self, at: Progress) -> None:
@@ -155,34 +164,48 @@ class Watch:
         share = (self.number + done) / self.among
         self.attempt.tell(f"{self.run.name}: {at.place}{at.dev}", share)
         percent = 100 * at.step // max(1, at.steps)
-        if self.number == 0 and at.wer is not None and at.wer != self.reported and percent > 0:
-            self.reported = at.wer
-            self.trial.report(at.wer, percent)
+        rate = early(at, self.metric)
+        if self.number == 0 and rate is not None and rate != self.reported and percent > 0:
+            self.reported = rate
+            self.trial.report(rate, percent)
             if self.trial.should_prune():
                 raise optuna.TrialPruned
 
 
-def facts(run: Run, folder: Path, part: str, metric: str = "wer") -> dict[str, Any]:
-    """What the study remembers of a run, so that a report needs no run folder. Raises Diverged."""
+def early(at: Progress, metric: Metric) -> float | None:
+    """The error rate on dev that was measured last, by which a trial may be ended: one less the mAP, or the WER."""
+    if metric.counts == "map":
+        return None if at.map is None else 1 - at.map
+    return at.wer
+
+
+def facts(run: Run, folder: Path, part: str, metric: Metric) -> dict[str, Any]:
+    """What the study remembers of a run, so that a report needs no run folder. Raises Diverged.
+
+    Its mean average precision stands there as errors do, what it lacks to 1 of 1: all runs and folds count alike.
+    """
     result = read_result(folder)
     there = result.parts[part]
     if there.loss is None:
         raise Diverged(f"{run.name}: the loss on {part} is not finite")
-    rows = [row for row in read_curves(folder / CURVES) if row[f"{DEV}/{metric}"]]
-    curve = [[int(row["epoch"]), float(row[f"{DEV}/{metric}"])] for row in rows]
+    column = f"{DEV}/{metric.counts}"
+    rows = [row for row in read_curves(folder / CURVES) if row[column]]
+    found = [(int(row["epoch"]), float(row[column])) for row in rows]
+    curve = [[epoch, 1 - value if metric.counts == "map" else value] for epoch, value in found]
     return {
         "run": run.id,
         "seed": result.seed,
         "fold": result.fold,
         "wer": [there.wer.errors, there.wer.total],
         "cer": [there.cer.errors, there.cer.total],
+        **({} if there.map is None else {"map": [1 - there.map, 1]}),
         "masked": result.masked.cells,
         "seconds": result.wall_seconds,
         "curve": curve,
     }
 
 
-def pooled(told: Sequence[dict[str, Any]], metric: str) -> float:
+def pooled(told: Sequence[dict[str, Any]], metric: Metric) -> float:
     """The error rate over all runs together."""
-    errors, total = (sum(one[metric][place] for one in told) for place in (0, 1))
+    errors, total = (sum(one[metric.counts][place] for one in told) for place in (0, 1))
     return errors / total if total else math.nan

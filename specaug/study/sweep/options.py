@@ -10,12 +10,12 @@ from typing import Any
 from specaug.study.choice import PolicyChoice
 from specaug.study.nearest import hint
 from specaug.study.recipe import AnyPolicy
+from specaug.study.sweep.metric import METRICS
 from specaug.study.sweep.symbols import SAID, TAKEN, kinds, known, of_pretraining
 from specaug.study.sweep.symbols import Value as Value
 
 SAMPLERS = ("auto", "gp", "tpe", "random", "qmc")
 PRUNERS = ("none", "hyperband")
-METRICS = ("wer", "cer")
 DEV = "dev"
 HIDING = {"T": "frames", "F": "channels"}  # what the masks of a width hide
 COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -163,7 +163,7 @@ class Sweep:
     overrides: tuple[str, ...] = ()  # of the experiment, as on the command line
     policy: AnyPolicy = field(default_factory=PolicyChoice)
     space: Mapping[str, Axis]
-    metric: str = "wer"
+    metric: str = "wer"  # cer; of classes accuracy (which wer is as well), map
     part: str = DEV
     trials: int = 40
     seeds: tuple[int, ...] = (0,)

@@ -8,9 +8,11 @@ from pathlib import Path
 import optuna
 
 from specaug.study.comparing.compare import CHOOSING, Comparison, Row, compare
+from specaug.study.comparing.measures import CER, Measure
 from specaug.study.stats.statistics import Estimate
 from specaug.study.sweep.book import Plan
 from specaug.study.sweep.diagnosis import said
+from specaug.study.sweep.metric import MEASURED, Metric
 from specaug.study.sweep.progress import Standing, standing
 from specaug.study.sweep.scores import Score
 from specaug.study.sweep.space import point_of
@@ -24,9 +26,10 @@ class Winner:
     """The policy that the confirm runs name, on the part on which everything is chosen."""
 
     label: str
-    confirmed: Estimate  # of the metric, on fresh seeds
+    confirmed: Estimate  # the error rate, on fresh seeds
     searched: float | None  # what the search saw; None for a policy that it did not come upon
     incomplete: Sequence[str]  # policies without all the seeds, among which none was chosen
+    metric: Metric = MEASURED["wer"]
 
     @property
     def bias(self) -> float | None:
@@ -41,7 +44,7 @@ def outcome(study: optuna.Study, plan: Plan, folders: Sequence[Path]) -> str:
     repeated = f" ({again} of them on policies that were tried before, with fresh seeds)" if again else ""
     lines = [f"{len(now.finished)} of {len(now.slots)} trials finished{repeated}; the best on {CHOOSING}:"]
     lines += [f"  {place}. {score.said()}" for place, score in enumerate(now.scores[:TOP], 1)]
-    lines += ["", *said(now.finished)]
+    lines += ["", *said(now.finished, now.metric)]
     blocks = ["\n".join(lines)]
     if folders:
         compared = compare(folders)
@@ -56,15 +59,16 @@ def winner(now: Standing, plan: Plan, compared: Comparison) -> Winner:
     rates = {row.label: rate(row, now.metric) for row in whole}
     best = min(rates, key=lambda label: rates[label].value)
     left = [row.label for row in compared.rows if row not in whole]
-    return Winner(best, rates[best], searched(plan, now.scores).get(best), left)
+    return Winner(best, rates[best], searched(plan, now.scores).get(best), left, now.metric)
 
 
-def rate(row: Row, metric: str) -> Estimate:
+def rate(row: Row, metric: Metric) -> Estimate:
     """A policy's error rate on the part on which everything is chosen."""
     score = row.scores[CHOOSING]
-    found = score.wer if metric == "wer" else score.cer
-    assert found is not None  # runs have both
-    return found if isinstance(found, Estimate) else Estimate(found)
+    if metric.measure == CER:
+        assert score.cer is not None  # runs have both
+        return Estimate(score.cer)
+    return score.counted(metric.measure)[0]
 
 
 def searched(plan: Plan, scores: Sequence[Score]) -> dict[str, float]:
@@ -79,12 +83,17 @@ def searched(plan: Plan, scores: Sequence[Score]) -> dict[str, float]:
 
 def named(won: Winner, compared: Comparison, folders: Sequence[Path]) -> str:
     """The winner, how much the search flattered it, and what it is on the test parts against the known policies."""
-    lines = [f"winner, by the confirm runs on {CHOOSING} alone: {won.label}, {percent(won.confirmed)}"]
+    metric = won.metric
+    name = f"{metric.name} " if metric.right else ""
+    shown = percent(metric.measure.rate(won.confirmed))
+    lines = [f"winner, by the confirm runs on {CHOOSING} alone: {won.label}, {name}{shown}"]
     lines += [f"{label} has not run on all the seeds, and was not chosen from" for label in won.incomplete]
     if won.searched is not None and won.bias is not None:
         flattered = f"too good by {100 * won.bias:.2f} points, as the best of many is"
-        modest = f"not too good, {-100 * won.bias:.2f} points above the confirm runs"
-        lines.append(f"the search saw {100 * won.searched:.2f} %: {flattered if won.bias > 0 else modest}")
+        side = "below" if metric.right else "above"
+        modest = f"not too good, {-100 * won.bias:.2f} points {side} the confirm runs"
+        saw = f"{metric.percent(won.searched):.2f} %"
+        lines.append(f"the search saw {saw}: {flattered if won.bias > 0 else modest}")
     others = [
         row.label for row in compared.rows if row.label in ("None", "LD") or row.label.startswith("LD x")
     ]
@@ -92,8 +101,10 @@ def named(won: Winner, compared: Comparison, folders: Sequence[Path]) -> str:
         if other != won.label:
             against = compare(folders, other)
             row = next(row for row in against.rows if row.label == won.label)
+            measure = metric.measure if metric.measure in against.measures else against.measures[0]
             lines += [
-                f"against {other} on {part.name}: {difference(row, part.name)}" for part in against.parts
+                f"against {other} on {part.name}: {difference(row, part.name, measure)}"
+                for part in against.parts
             ]
     return "\n".join(lines)
 
@@ -105,9 +116,9 @@ def percent(found: Estimate) -> str:
     return f"{100 * found.value:.2f} % [{100 * found.low:.2f}, {100 * found.high:.2f}]"
 
 
-def difference(row: Row, part: str) -> str:
+def difference(row: Row, part: str, measure: Measure) -> str:
     """A difference in points with its interval and its verdict."""
-    told = row.scores[part].difference
+    told = row.scores[part].shown(measure)[1]
     if told is None:
         return "it is the same"
     if math.isnan(told.value):

@@ -8,6 +8,7 @@ import optuna
 from optuna.trial import TrialState
 
 from specaug.study.comparing.compare import Comparison, compare
+from specaug.study.comparing.measures import MAP
 from specaug.study.expected import hides_in
 from specaug.study.page import rates
 from specaug.study.page.theme import Table, captioned, division, put, tabled, whole
@@ -44,7 +45,7 @@ def page(found: Findings, compared: Comparison | None, folders: Sequence[Path]) 
         "<h2>History</h2>",
         *captioned(
             shown["history"],
-            f"Each dot is a finished trial, the line the best {found.metric} so far; orange: policies that were "
+            f"Each dot is a finished trial, the line the best {found.metric.name} so far; orange: policies that were "
             "tried by name, before anything was searched.",
         ),
         *answers(found, shown),
@@ -53,7 +54,7 @@ def page(found: Findings, compared: Comparison | None, folders: Sequence[Path]) 
         tabled(best(found)),
         *confirmed(found, compared, folders),
         "<h2>Would pruning be safe here?</h2>",
-        *(f"<p>{escape(line)}.</p>" for line in diagnosis.said(found.now.finished)),
+        *(f"<p>{escape(line)}.</p>" for line in diagnosis.said(found.now.finished, found.metric)),
         *captioned(shown.get("pruning", ""), "How each epoch orders the trials, compared with the end."),
     ]
     return whole(title, parts)
@@ -61,7 +62,8 @@ def page(found: Findings, compared: Comparison | None, folders: Sequence[Path]) 
 
 def head(found: Findings, compared: Comparison | None) -> list[str]:
     """What was searched, how, and how far it is."""
-    sweep, now = found.sweep, found.now
+    sweep, now, metric = found.sweep, found.now, found.metric
+    seeds, over = ", ".join(map(str, sweep.seeds)), "mean" if metric.measure == MAP else "pooled"
     done = [slot.done for slot in now.slots if slot.done is not None]
     pruned = sum(trial.state == TrialState.PRUNED for trial in done)
     open_ = len(now.slots) - now.over
@@ -72,7 +74,9 @@ def head(found: Findings, compared: Comparison | None) -> list[str]:
         "corpus": compared.title if compared else found.corpus,
         "experiment": " ".join([sweep.experiment, *sweep.overrides]),
         "network": found.plan.recipe.network.path,
-        "minimised": f"{found.metric} on {sweep.part}, pooled over seeds {', '.join(map(str, sweep.seeds))}",
+        "maximised"
+        if metric.right
+        else "minimised": f"{metric.name} on {sweep.part}, {over} over seeds {seeds}",
         "trials": f"{len(now.slots)}: {count}",
         "sampler": f"{sampler_name(sweep)}, seed {sweep.seed}; pruner {sweep.pruner}",
         "around": f"policy {sweep.policy.title()}{hides_in(sweep.policy, found.plan.recipe.features.mel)}",
@@ -106,7 +110,7 @@ def failures(found: Findings) -> Iterator[str]:
 
 def answers(found: Findings, shown: Mapping[str, str]) -> list[str]:
     """How the error rate answers to each symbol."""
-    title = f"<h2>{found.metric} by each value</h2>"
+    title = f"<h2>{found.metric.name} by each value</h2>"
     if not found.curves:
         few = f"Nothing can be said of fewer than {FEWEST} finished trials."
         return [title, f"<p>{few}</p>"]
@@ -140,7 +144,7 @@ def measured(one: Importance) -> list[str]:
 
 def best(found: Findings) -> Table:
     """The best policies."""
-    header = ["policy", f"{found.metric}, %", "how sure", "trials", "hidden, %", "seconds", "runs"]
+    header = ["policy", f"{found.metric.name}, %", "how sure", "trials", "hidden, %", "seconds", "runs"]
     return [header] + [score_row(score) for score in found.now.scores[:TOP]]
 
 
@@ -150,7 +154,7 @@ def score_row(score: Score) -> list[str]:
     hidden = f"{100 * sum(one['masked'] for one in runs) / len(runs):.1f}" if runs else ""
     return [
         escape(score.policy),
-        f"{100 * score.value:.2f}",
+        f"{score.metric.percent(score.value):.2f}",
         score.spread().strip() or "one run",
         str(len(score.trials)),
         hidden,

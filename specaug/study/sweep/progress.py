@@ -9,7 +9,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from specaug.errors import UserError
 from specaug.study.screen import Screen
-from specaug.study.sweep.book import SWEEP
+from specaug.study.sweep.book import EXPERIMENT, SWEEP
+from specaug.study.sweep.metric import MEASURED, Metric, metric_of
 from specaug.study.sweep.scores import Score, scores
 from specaug.study.sweep.slots import OVER, Slot, slots, why
 from specaug.study.sweep.storage import reaching
@@ -23,7 +24,7 @@ class Standing:
     """What is known of a study at one moment."""
 
     slots: Sequence[Slot]
-    metric: str = "wer"
+    metric: Metric = MEASURED["wer"]
 
     @property
     def finished(self) -> list[FrozenTrial]:
@@ -68,9 +69,10 @@ class Standing:
 
 
 def standing(study: optuna.Study) -> Standing:
-    """Where a study stands now; one that makes the runs of an experiment has no sweep, and is told by its WER."""
-    sweep = study.user_attrs.get(SWEEP)
-    return Standing(slots(study), sweep["metric"] if sweep else "wer")
+    """Where a study stands now; one that makes the runs of an experiment has no sweep, and is told by its WER, or accuracy."""
+    known = study.user_attrs
+    sweep, text = known.get(SWEEP), known.get(EXPERIMENT, {}).get("text", {})
+    return Standing(slots(study), metric_of(sweep["metric"] if sweep else "wer", text.get("classes")))
 
 
 @dataclass
@@ -116,7 +118,7 @@ class Follower:
         self.screen.overview(everything, now.share, now.left(self.started, self.then), rows)
 
 
-def told(number: int, trial: FrozenTrial, metric: str) -> str:
+def told(number: int, trial: FrozenTrial, metric: Metric) -> str:
     """One line about a slot that is over."""
     if trial.state == TrialState.PRUNED:
         return f"trial {number}: pruned"

@@ -50,7 +50,7 @@ def note(study: optuna.Study, confirmed: Sequence[Path]) -> str:
     """The best trials and the comparison of the confirm stage, as Markdown."""
     table = [COLUMNS, ("---",) * len(COLUMNS), *rows(study)[:TOP]]
     lines = [f"| {' | '.join(safe(str(cell)) for cell in row)} |" for row in table]
-    blocks = ["Best trials on dev", "\n".join(lines)]
+    blocks = [f"Best trials on dev, by {standing(study).metric.name}", "\n".join(lines)]
     return "\n\n".join([*blocks, as_markdown(compare(confirmed))] if confirmed else blocks)
 
 
@@ -64,14 +64,15 @@ def safe(text: str) -> str:
 def rows(study: optuna.Study) -> list[tuple[Any, ...]]:
     """The finished trials, best first, under COLUMNS."""
     found: list[tuple[Any, ...]] = []
-    for trial in standing(study).finished:
+    now = standing(study)
+    for trial in now.finished:
         runs = trial.user_attrs.get(RUNS, [])
         masked = 100 * sum(one["masked"] for one in runs) / max(1, len(runs))
         found.append(
             (
                 trial.user_attrs[SLOT],
                 trial.user_attrs.get(POLICY, ""),
-                round(100 * (trial.value or 0.0), 2),
+                round(now.metric.percent(trial.value or 0.0), 2),
                 round(masked, 1),
                 round(sum(one["seconds"] for one in runs)),
                 " ".join(one["run"][:SHORT] for one in runs),
@@ -108,7 +109,8 @@ def to_wandb(
         run.log({name: wandb.Plotly(figure) for name, figure in figures.items()})
         columns: list[str | int] = list(COLUMNS)
         run.log({"trials": wandb.Table(columns=columns, data=[list(row) for row in rows(study)])})
-        run.summary["best"] = standing(study).scores[0].value
+        now = standing(study)
+        run.summary["best"] = now.metric.percent(now.scores[0].value) / 100
         failed = False
     finally:
         run.finish(exit_code=int(failed))

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from specaug.study.stats.statistics import LEVEL, MIN_SEEDS
+from specaug.study.stats.statistics import LEVEL, MIN_SEEDS, Estimate
 from specaug.study.stats.variance import student_quantile
+from specaug.study.sweep.metric import Metric
 from specaug.study.sweep.objective import POLICY, RUNS
 
 
@@ -17,7 +18,7 @@ class Score:
     """One policy's finished trials, each on seeds of its own."""
 
     policy: str
-    metric: str
+    metric: Metric
     trials: Sequence[FrozenTrial]
 
     @property
@@ -40,7 +41,7 @@ class Score:
         """95 % by Student's distribution over the seeds, the folds of one pooled; None where they are too few."""
         by_seed: dict[int, list[Sequence[int]]] = {}
         for run in self.runs:
-            by_seed.setdefault(run["seed"], []).append(run[self.metric])
+            by_seed.setdefault(run["seed"], []).append(run[self.metric.counts])
         if len(by_seed) < MIN_SEEDS:
             return None
         rates = [sum(e for e, _ in one) / max(1, sum(n for _, n in one)) for one in by_seed.values()]
@@ -49,19 +50,21 @@ class Score:
         return max(0.0, self.value - arm), self.value + arm
 
     def said(self) -> str:
-        """The rate in percent, how sure it is, and the policy."""
-        return f"{100 * self.value:.2f} %{self.spread()} {self.policy}".rstrip()
+        """The rate in percent, how sure it is, and the policy; what is right in the place of errors has its name."""
+        name = f"{self.metric.name} " if self.metric.right else ""
+        return f"{name}{self.metric.percent(self.value):.2f} %{self.spread()} {self.policy}".rstrip()
 
     def spread(self) -> str:
         """The interval over the seeds, or how far runs that are too few for one lie apart."""
         if self.interval is not None:
-            low, high = self.interval
-            return f" [{100 * low:.1f}, {100 * high:.1f}]"
-        rates = [100 * run[self.metric][0] / max(1, run[self.metric][1]) for run in self.runs]
+            told = self.metric.measure.rate(Estimate(self.value, *self.interval))
+            return f" [{100 * (told.low or 0.0):.1f}, {100 * (told.high or 0.0):.1f}]"
+        counts = [run[self.metric.counts] for run in self.runs]
+        rates = [self.metric.percent(errors / max(1, total)) for errors, total in counts]
         return f" ({min(rates):.1f} to {max(rates):.1f} by run)" if len(rates) > 1 else ""
 
 
-def scores(trials: Iterable[FrozenTrial], metric: str) -> list[Score]:
+def scores(trials: Iterable[FrozenTrial], metric: Metric) -> list[Score]:
     """The policies of finished trials, best first."""
     by_policy: dict[str, list[FrozenTrial]] = {}
     for trial in sorted(trials, key=lambda trial: trial.number):

@@ -8,6 +8,7 @@ from typing import Any
 from specaug.augment.policy import paper_policy
 from specaug.study.choice import SYMBOLS, PolicyChoice
 from specaug.study.recipe import Recipe, fits
+from specaug.study.sweep.metric import check_metric
 from specaug.study.sweep.options import HIDING, Axis, Sweep, Value
 from specaug.study.sweep.pretext import axes_of, extremes, own_point
 from specaug.study.sweep.symbols import of_pretraining
@@ -110,6 +111,7 @@ def values_of(choice: PolicyChoice) -> dict[str, Any]:
 
 def suits(sweep: Sweep, recipe: Recipe) -> None:
     """Raise ValueError, naming the key, where a trial or a confirm run would be refused when its turn comes (D54)."""
+    check_metric(sweep.metric, recipe.text.classes)
     replace(recipe, policies=(sweep.policy,), seeds=sweep.seeds)
     if sweep.confirm.top:
         with under("confirm"):

@@ -30,6 +30,10 @@ COLUMNS = (
     "column part group policy utterances words speakers units unit wer wer_low wer_high "
     "difference difference_low difference_high p p_holm verdict agreeing seeds best worst baseline"
 )
+RANKED = (
+    "mAP is not told by group: the score of a class ranks the utterances of all groups together, and a group may lack "
+    "classes or be one."
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -239,6 +243,8 @@ def _about_groups(report: Report) -> Iterator[str]:
     if not parts:
         return
     measure = report.found.measure
+    if measure.right:
+        yield RANKED
     yield (
         f"{measure.name}: mean over seeds; minus {report.found.baseline}: on the same seeds and utterances, "
         f"{measure.better}; seeds: in how many of them the difference has this sign."

@@ -1,6 +1,5 @@
 """Every policy against every other one, for those to whom the baseline is not the question."""
 
-from specaug.study.comparing.measures import Measure
 from specaug.study.comparing.pairs import Pair, Paired
 from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS
 from specaug.study.tables.cells import chance, verdict
@@ -8,37 +7,48 @@ from specaug.study.tables.plain_table import Plain
 from specaug.study.tables.remarks import left_out
 from specaug.study.tables.text_table import percent
 
-COLUMNS = ("part", "network", "policy", "minus", "seeds", "difference", "low", "high", "P(<)", "verdict")
+COLUMNS = (
+    *("part", "measure", "network", "policy", "minus"),
+    *("seeds", "difference", "low", "high", "P(<)", "verdict"),
+)
 
 
 def plain(found: Paired) -> Plain:
-    """A row a pair; the column of networks is left out where there is one."""
-    several = len({pair.system for pair in found.pairs}) > 1
-    kept = [place for place, name in enumerate(COLUMNS) if several or name != "network"]
-    header = [found.measure.chance if name == "P(<)" else name for name in COLUMNS]
-    rows = [header, *(_cells(pair, found.measure) for pair in found.pairs)]
+    """A row a pair; the columns of networks and of measures are left out where there is one."""
+    one = {
+        "network": len({pair.system for pair in found.pairs}) == 1,
+        "measure": len(found.measures) == 1,
+    }
+    kept = [place for place, name in enumerate(COLUMNS) if not one.get(name)]
+    header = [found.measures[0].chance if name == "P(<)" else name for name in COLUMNS]
+    rows = [header, *map(_cells, found.pairs)]
     left = kept.index(COLUMNS.index("seeds"))
     table = [[row[place] for place in kept] for row in rows]
     return Plain(
-        f"{found.title}: policies in pairs, points of {found.measure.name}", table, left, _remarks(found)
+        f"{found.title}: policies in pairs, points of {_names(found, 'and')}", table, left, _remarks(found)
     )
 
 
-def _cells(pair: Pair, measure: Measure) -> tuple[str, ...]:
-    told = measure.difference(pair.difference)
+def _names(found: Paired, word: str) -> str:
+    return f" {word} ".join(measure.name for measure in found.measures)
+
+
+def _cells(pair: Pair) -> tuple[str, ...]:
+    told = pair.measure.difference(pair.difference)
     bounds = [percent(bound, "+") for bound in (told.value, told.low, told.high)]
-    names = pair.part, pair.system, pair.policy, pair.other, str(pair.seeds)
+    names = pair.part, pair.measure.name, pair.system, pair.policy, pair.other, str(pair.seeds)
     return *names, *bounds, chance(told), verdict(told)
 
 
 def _remarks(found: Paired) -> list[str]:
-    measure = found.measure
+    measure, name = found.measures[0], _names(found, "or")
+    several = f" by each of {_names(found, 'and')}" if len(found.measures) > 1 else ""
     return [
-        f"difference: the {measure.name} of a policy minus that of the other on the same seeds and utterances, "
+        f"difference: the {name} of a policy minus that of the other on the same seeds and utterances, "
         f"{measure.better}; low, high: 95 % over "
         f"seeds together with speakers (or utterances, where there is one speaker); {measure.chance}: how confident "
-        f"one may be of a {'higher' if measure.right else 'lower'} {measure.name}, by that pair alone.",
-        f"Verdicts are corrected (Holm) for all pairs that can be judged in a part, {found.family} at most: more than "
+        f"one may be of a {'higher' if measure.right else 'lower'} {name}, by that pair alone.",
+        f"Verdicts are corrected (Holm) for all pairs that can be judged in a part{several}, {found.family} at most: more than "
         "where policies are compared with the baseline alone, so that a difference must be larger to be seen. Too few "
         f"to say: fewer than {MIN_SEEDS} common seeds, or {MIN_UNITS} speakers or utterances.",
         *left_out(found.unfinished, found.notes),

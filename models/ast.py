@@ -49,9 +49,10 @@ class Cut(NamedTuple):
         """True at the first rows of each utterance, of features of `time` frames."""
         return valid(rows, self.rows(time))[:, :, None].expand(-1, -1, self.columns)
 
-    def row_of(self, tokens: Shaped[Tensor, "batch token"]) -> Int[Tensor, "batch token"]:
-        """The row of each token, where the patches of an utterance are laid in one line."""
-        return torch.arange(tokens.shape[1], device=tokens.device).expand(len(tokens), -1) // self.columns
+    def places(self, tokens: Shaped[Tensor, "batch token"]) -> Float[Tensor, "batch token"]:
+        """Where each token begins, in patches of t frames, where those of an utterance are laid in one line."""
+        rows = torch.arange(tokens.shape[1], device=tokens.device) // self.columns
+        return (rows * (self.down / self.t)).expand(len(tokens), -1)
 
     def patches(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
@@ -84,7 +85,7 @@ class AST(nn.Module):
 
     AST's class tokens are left out (D85). Positions are learned for `frames` frames (D84). A stride smaller than the
     patch makes patches overlap. Weights of a network of other strides, frames or channels load into this one: their
-    positions are fitted. With a `slope`, attention falls with the distance in rows, which is not the papers' (D111).
+    positions are fitted. With a `slope`, attention falls with the distance in time, which is not the papers' (D111).
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class AST(nn.Module):
         tokens = self.embedding(self.cut.patches(features, lengths))
         tokens = tokens + self.positions(rows, tokens.shape[1])
         there = self.cut.among(rows, features.shape[1]).flatten(1)
-        return self.body(tokens.flatten(1, 2), there, self.cut.row_of(there)).view_as(tokens), rows
+        return self.body(tokens.flatten(1, 2), there, self.cut.places(there)).view_as(tokens), rows
 
 
 class ASTCTC(CTC):

@@ -58,8 +58,8 @@ class MaskSpec(Pretext):
         cells = picked(patches.cells, places).masked_fill(~there[..., None], 0.0)  # room, not hidden patches
         positions = self.encoder.positions(patches.rows, patches.most).flatten(1, 2)
         tokens = self.encoder.embedding(cells) + picked(positions, places)
-        rows = self.encoder.cut.row_of(visible).gather(1, places)
-        states: Tensor = self.encoder.body(tokens, there, rows)
+        begin = self.encoder.cut.places(visible).gather(1, places)
+        states: Tensor = self.encoder.body(tokens, there, begin)
         return states
 
     def told(self, patches: Patches) -> Float[Tensor, "batch token cell"]:
@@ -67,7 +67,7 @@ class MaskSpec(Pretext):
         states = put_back(self.enter(self.seen(patches)), patches.there & ~patches.hidden, self.unseen)
         tokens = states + self.positions(patches.rows, patches.most).flatten(1, 2)
         cells: Tensor = self.output(
-            self.decoder(tokens, patches.there, self.encoder.cut.row_of(patches.there))
+            self.decoder(tokens, patches.there, self.encoder.cut.places(patches.there))
         )
         return cells
 

@@ -40,7 +40,7 @@ class MaskedEncoder(Pretext):
         """The encoder's state of each patch, made without what the hidden ones hold."""
         tokens = torch.where(patches.hidden[..., None], self.unseen, self.encoder.embedding(patches.cells))
         tokens = tokens + self.encoder.positions(patches.rows, patches.most).flatten(1, 2)
-        states: Tensor = self.encoder.body(tokens, patches.there, self.encoder.cut.row_of(patches.there))
+        states: Tensor = self.encoder.body(tokens, patches.there, self.encoder.cut.places(patches.there))
         return states
 
     def hidden(self, patches: Patches) -> Hidden:

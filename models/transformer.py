@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 NEVER = torch.finfo(torch.float16).min  # nats: nothing is left of a weight, and every precision holds it
@@ -13,7 +13,7 @@ class Body(nn.Module):
     """Blocks of a transformer, and layer norm: a state for each token. Tokens that are not there are not attended to.
 
     With a `slope` above 0, attention falls with the distance between tokens (ALiBi, Press et al. 2022): in the first
-    head by `slope` nats for each row, in each further head by a quarter of that.
+    head by `slope` nats for each unit in which `places` are told, in each further head by a quarter of that.
     """
 
     def __init__(self, width: int, depth: int, heads: int, dropout: float = 0.0, slope: float = 0.0) -> None:
@@ -23,7 +23,7 @@ class Body(nn.Module):
         if width < 1 or width % heads:
             raise ValueError(f"width is {width}; expected a multiple of heads ({heads})")
         if not 0 <= slope < float("inf"):
-            raise ValueError(f"slope is {slope}; expected 0 or more nats a row")
+            raise ValueError(f"slope is {slope}; expected 0 or more nats")
         self.slopes = [slope / STEEPER**head for head in range(heads)] if slope else []
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
@@ -32,21 +32,23 @@ class Body(nn.Module):
         self,
         tokens: Float[Tensor, "batch token width"],
         there: Bool[Tensor, "batch token"],
-        rows: Int[Tensor, "batch token"],
+        places: Float[Tensor, "batch token"],
     ) -> Float[Tensor, "batch token width"]:
         mask = there[:, None, None, :]
         if self.slopes:
-            mask = falling(rows, self.slopes).masked_fill(~mask, NEVER)
+            mask = falling(places, self.slopes).masked_fill(~mask, NEVER)
         for block in self.blocks:
             tokens = block(tokens, mask)
         states: Tensor = self.norm(tokens)
         return states
 
 
-def falling(rows: Int[Tensor, "batch token"], slopes: list[float]) -> Float[Tensor, "batch head token token"]:
+def falling(
+    places: Float[Tensor, "batch token"], slopes: list[float]
+) -> Float[Tensor, "batch head token token"]:
     """What is added to the scores of attention: less, the further a token is, in each head by its slope."""
-    distance = (rows[:, :, None] - rows[:, None, :]).abs()
-    steep = torch.tensor(slopes, device=rows.device)
+    distance = (places[:, :, None] - places[:, None, :]).abs()
+    steep = torch.tensor(slopes, device=places.device)
     return -steep[:, None, None] * distance[:, None]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from conftest import lay_out
 from test_results import utterance, write_run
 
-from specaug.speech.ranking import mean_average_precision, precisions
+from specaug.speech.ranking import mean_average_precision, missed
 
 NETWORK = "network={path: models.classifier.ASTClassifier, arguments: {width: 12, depth: 1, heads: 2}}"
 NAMES = ("calm", "glad", "sad")
@@ -32,12 +32,12 @@ def rows_of(part: str, skill: float, seed: int, fold: int = 0) -> list[dict[str,
     of = [NAMES.index(name) for name in names]
     scores = chance.normal(size=(len(of), 3)) + 4 * skill * np.eye(3)[of]
     rows = []
-    for place, (told, best, precision) in enumerate(
-        zip(names, scores.argmax(axis=1), precisions(scores, of), strict=True)
+    for place, (told, best, lacking) in enumerate(
+        zip(names, scores.argmax(axis=1), missed(scores, of), strict=True)
     ):
         speaker = SPEAKERS[place % 8]
         row = utterance(part, f"{fold}-{place:02}", speaker, 1, int(NAMES[best] != told))
-        rows.append({**row, "reference": told, "hypothesis": NAMES[best], "precision": float(precision)})
+        rows.append({**row, "reference": told, "hypothesis": NAMES[best], "missed": float(lacking)})
     return rows
 
 
@@ -48,8 +48,7 @@ def run_of(folder: Path, label: str, seed: int, skill: float, fold: int = 0, **o
     result = json.loads((folder / "result.json").read_text())
     for part, told in result["parts"].items():
         mine = [row for row in rows if row["part"] == part]
-        found = [row["precision"] for row in mine]
-        told["map"] = mean_average_precision(found, [row["reference"] for row in mine])
+        told["map"] = mean_average_precision([row["missed"] for row in mine])
     (folder / "result.json").write_text(json.dumps(result))
     recipe = json.loads((folder / "recipe.yaml").read_text())
     recipe["text"] = {"classes": "mood", **other}

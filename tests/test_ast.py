@@ -194,7 +194,7 @@ def test_the_sizes_are_those_of_the_paper():
         pytest.param({"width": 9}, r"width is 9; expected a multiple of heads \(2\)", id="width"),
         pytest.param({"width": 0}, "width is 0; expected a multiple", id="no width"),
         pytest.param({"frames": 0}, "frames is 0; expected 1 or more", id="no positions"),
-        pytest.param({"slope": -1.0}, r"slope is -1\.0; expected 0 or more nats a row", id="slope"),
+        pytest.param({"slope": -1.0}, r"slope is -1\.0; expected 0 or more nats", id="slope"),
         pytest.param({"slope": float("nan")}, "slope is nan; expected 0 or more", id="no slope"),
     ],
 )

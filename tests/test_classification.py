@@ -79,12 +79,11 @@ def test_the_error_rate_of_a_part_is_what_accuracy_lacks_of_1(finished):
         assert 1 - scores.wer.errors / scores.wer.total == sum(right) / len(right)
 
 
-def test_the_map_of_a_part_is_that_of_the_precisions_of_its_rows(finished):
+def test_the_map_of_a_part_is_that_of_its_rows(finished):
     result = read_result(finished.folder)
     for part, scores in result.parts.items():
         rows = [row for row in read_lines(finished.folder) if row["part"] == part]
-        found = [row["precision"] for row in rows]
-        assert scores.map == pytest.approx(mean_average_precision(found, [r["reference"] for r in rows]))
+        assert scores.map == pytest.approx(mean_average_precision([row["missed"] for row in rows]))
 
 
 def test_accuracy_and_map_on_dev_are_measured_after_every_epoch(finished):
@@ -105,12 +104,12 @@ def test_progress_tells_accuracy(finished, told):
     assert told[0].map is None
 
 
-def test_a_run_of_transcripts_has_no_map_and_its_rows_no_precision(tiny, tmp_path):
+def test_a_run_of_transcripts_has_no_map_and_its_rows_miss_nothing_of_it(tiny, tmp_path):
     recipe = load(tiny / "experiments" / "tiny.yaml", ["training.schedule.s_f=9"]).run()
     run = Run("tiny", recipe, Places.of(tiny, runs=tmp_path))
     execute(run)
     assert {part.map for part in read_result(run.folder).parts.values()} == {None}
-    assert not any("precision" in row for row in read_lines(run.folder))
+    assert not any("missed" in row for row in read_lines(run.folder))
     assert "dev/accuracy" not in read_curves(run.folder / "curves.csv")[0]
 
 
@@ -196,7 +195,7 @@ def test_a_logger_is_told_what_is_right_where_there_are_classes():
     right = Transcript("u", "a", "a", Errors(total=1), Errors(total=1), 0.5)
     found = [
         Outcome({"test": Scores([one], 0.1)}, {}, {}, [], 1, 1)
-        for one in (right, replace(right, precision=None))
+        for one in (right, replace(right, missed=None))
     ]
     errors = {"test/final_wer": 0.0, "test/final_cer": 0.0}
     assert rates(found[0]) == {**errors, "test/final_accuracy": 1.0, "test/final_map": 0.5}

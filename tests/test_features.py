@@ -124,6 +124,23 @@ def test_louder_speech_is_brighter_by_the_logarithm_of_its_power():
 
 
 @given(
+    floor=st.floats(1, 90), quieter=st.floats(-80, 0), pause=st.integers(200, 900), seed=st.integers(0, 99)
+)
+def test_with_a_floor_nothing_is_weaker_and_how_loud_it_was_recorded_says_nothing(
+    floor, quieter, pause, seed
+):
+    speech = np.random.default_rng(seed).normal(0, 0.1, 2000)
+    wave = torch.from_numpy(np.concatenate([np.zeros(pause), speech]).astype(np.float32))
+    options = Features(mel=20, floor=floor)
+    without, got = (log_mel(wave, 8000, each).double().numpy() for each in (Features(mel=20), options))
+    least = max(math.log(1e-10), without.max() - floor / 10 * math.log(10))
+    assert got == pytest.approx(np.maximum(without, least), abs=1e-4)
+    if least - math.log(1e-10) > 20:
+        scaled = log_mel(wave * 10 ** (quieter / 20), 8000, options)
+        assert scaled.double().numpy() - got == pytest.approx(quieter / 10 * math.log(10), abs=1e-3)
+
+
+@given(
     frames=st.integers(5, 60), offset=st.floats(-20, 20), scale=st.floats(0.1, 10), seed=st.integers(0, 99)
 )
 def test_each_normalised_channel_has_mean_0_and_variance_1(frames, offset, scale, seed):
@@ -156,6 +173,8 @@ def test_an_utterance_shorter_than_a_window_has_no_frames_normalised_or_not():
     ("options", "words"),
     [
         pytest.param({"mel": 0}, "mel is 0; expected at least 1", id="no channel"),
+        pytest.param({"floor": 0.0}, "floor is 0.0; expected above 0 dB", id="no floor"),
+        pytest.param({"floor": math.inf}, "floor is inf; expected above 0 dB, or null", id="endless floor"),
         pytest.param({"shift": 0.0}, "shift is 0.0; expected more than 0", id="no shift"),
         pytest.param({"shift": 0.03}, "at most window", id="gaps between windows"),
     ],

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import re
 
 import numpy as np
@@ -90,7 +91,7 @@ def test_map_over_folds_is_the_mean_of_that_of_each(tmp_path):
 
 
 def test_map_is_resampled_and_judged_as_rates_are(runs, compared):
-    """By the same function, of one less the precisions by speaker, each class counting alike."""
+    """By the same function, of what the utterances of each speaker missed, each class counting alike."""
     found = {}
     for label in SKILLS:
         wrong, counted = np.zeros((SEEDS, 8)), np.zeros(8)
@@ -99,7 +100,7 @@ def test_map_is_resampled_and_judged_as_rates_are(runs, compared):
             names = [r["reference"] for r in rows]
             for r in rows:
                 w = 1 / (3 * names.count(r["reference"]))
-                wrong[seed, SPEAKERS.index(r["speaker"])] += w * (1 - r["precision"])
+                wrong[seed, SPEAKERS.index(r["speaker"])] += r["missed"] / len(rows)
                 counted[SPEAKERS.index(r["speaker"])] += w / SEEDS
         found[label] = Runs(tuple(range(SEEDS)), wrong, counted)
     rates, minus = estimates(found, [("LB", "None"), ("LD", "None")])
@@ -288,16 +289,16 @@ def test_runs_on_a_share_of_the_labels_are_a_system_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        (1.5, r"precision of '0-00' is 1\.5; expected a share in \[0, 1\]"),
-        (None, r"precision of '0-00' is None; expected a share"),
-        ("high", r"precision of '0-00' is 'high'; expected a share"),
+        (math.inf, r"missed of '0-00' is inf; expected a finite number"),
+        (None, r"missed of '0-00' is None; expected a finite number"),
+        ("high", r"missed of '0-00' is 'high'; expected a finite number"),
         (0.123, r"the mean average precision is 0\.\d+; result\.json says 0\.\d+"),
     ],
 )
-def test_a_precision_that_cannot_be_is_refused(tmp_path, value, told):
+def test_a_share_that_cannot_be_is_refused(tmp_path, value, told):
     folder = run_of(tmp_path / "one", "None", 0, 0.4)
     rows = [json.loads(line) for line in (folder / "hypotheses.jsonl").read_text().splitlines()]
-    rows[0]["precision"] = value
+    rows[0]["missed"] = value
     (folder / "hypotheses.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     with pytest.raises(UserError, match=f"hypotheses.jsonl: part dev: {told}"):
         read_utterances(read_result(folder))
@@ -310,13 +311,13 @@ def test_a_map_that_is_no_share_is_refused(tmp_path):
         read_result(folder)
 
 
-def test_a_precision_is_no_group_of_utterances_where_there_are_classes_and_a_column_where_there_are_none(
+def test_what_is_missed_is_no_group_of_utterances_where_there_are_classes_and_a_column_where_there_are_none(
     tmp_path,
 ):
     folder = run_of(tmp_path / "one", "None", 0, 0.4)
-    assert "precision" not in read_utterances(read_result(folder))["test"].columns
+    assert "missed" not in read_utterances(read_result(folder))["test"].columns
     for part in ("dev", "test"):
         change(folder / "result.json", ["parts", part, "map"], None)
     found = read_utterances(read_result(folder))["test"]
-    assert found.precision is None
-    assert "precision" in found.columns
+    assert found.missed is None
+    assert "missed" in found.columns

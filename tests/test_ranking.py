@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specaug.speech.ranking import mean_average_precision, precisions, weights
+from specaug.speech.ranking import mean_average_precision, missed, weights
 
 
 @st.composite
@@ -35,11 +35,11 @@ def by_loop(scores, of):
 
 
 def ours(scores, of):
-    return mean_average_precision(precisions(scores, of).tolist(), [str(one) for one in of])
+    return mean_average_precision(missed(scores, of).tolist())
 
 
 @given(scored())
-def test_the_weighted_mean_of_precisions_is_the_mean_average_precision(given):
+def test_the_mean_of_what_is_missed_is_what_the_mean_average_precision_lacks(given):
     assert ours(*given) == pytest.approx(by_loop(*given), abs=1e-12)
 
 
@@ -56,16 +56,16 @@ def test_the_order_of_the_utterances_says_nothing(given, chance):
     scores, of = given
     order = list(range(len(of)))
     chance.shuffle(order)
-    shuffled = precisions(scores[order], [of[place] for place in order])
-    assert shuffled.tolist() == precisions(scores, of)[order].tolist()
+    shuffled = missed(scores[order], [of[place] for place in order])
+    assert shuffled.tolist() == pytest.approx(missed(scores, of)[order].tolist(), abs=1e-12)
 
 
 @given(scored())
 def test_only_the_order_of_scores_matters_and_a_score_that_is_no_number_ranks_last(given):
     scores, of = given
-    assert precisions(np.exp(scores) * 3 - 1, of).tolist() == precisions(scores, of).tolist()
+    assert missed(np.exp(scores) * 3 - 1, of).tolist() == missed(scores, of).tolist()
     lowest = np.where(scores == -3, np.nan, scores)
-    assert precisions(lowest, of).tolist() == precisions(scores, of).tolist()
+    assert missed(lowest, of).tolist() == missed(scores, of).tolist()
 
 
 def test_a_perfect_ranking_has_1_and_equal_scores_have_the_share_of_the_class():
@@ -73,9 +73,35 @@ def test_a_perfect_ranking_has_1_and_equal_scores_have_the_share_of_the_class():
     assert ours(np.zeros((4, 2)), [0, 0, 0, 1]) == pytest.approx((3 / 4 + 1 / 4) / 2)
 
 
-@given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=60))
-def test_it_is_a_share_even_where_the_weights_are_rounded_up(names):
-    assert 0.999 < mean_average_precision([1.0] * len(names), names) <= 1.0
+def counted_by_loop(scores, of, counts):
+    """The mean average precision where each utterance counts as often as `counts` says, which may be a fraction."""
+    told = []
+    for c in sorted(set(of)):
+        of_class = [(scores[i, c], count) for i, count in enumerate(counts) if of[i] == c]
+        found = 0.0
+        for score, count in of_class:
+            right = sum(n for other, n in of_class if other >= score)
+            found += count * right / sum(n for i, n in enumerate(counts) if scores[i, c] >= score)
+        told.append(found / sum(count for _, count in of_class))
+    return sum(told) / len(told)
+
+
+@given(scored())
+def test_what_an_utterance_missed_is_the_slope_of_the_map_by_how_often_it_counts(given):
+    scores, of = given
+    shares, found, step = weights([str(one) for one in of]), ours(*given), 1e-5
+    for place, told in enumerate(missed(scores, of)):
+        more, less = np.ones(len(of)), np.ones(len(of))
+        more[place] += step
+        less[place] -= step
+        slope = (counted_by_loop(scores, of, more) - counted_by_loop(scores, of, less)) / (2 * step)
+        assert told / len(of) == pytest.approx(shares[place] * (1 - found) - slope, abs=1e-7)
+
+
+@given(st.lists(st.floats(-1e-9, 1e-9), min_size=1, max_size=60))
+def test_it_is_a_share_also_where_it_is_rounded(around):
+    assert 0.999 < mean_average_precision(around) <= 1.0
+    assert 0.0 <= mean_average_precision([1 + each for each in around]) < 0.001
 
 
 @given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=20))

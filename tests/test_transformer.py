@@ -53,12 +53,12 @@ def attended(block: Block, hidden: Tensor, there: list[int], rows: list[int], sl
     rows=st.lists(st.integers(0, 40), min_size=6, max_size=6),
     there=st.lists(st.booleans(), min_size=6, max_size=6).filter(any),
 )
-def test_attention_falls_by_the_slope_with_each_row_and_less_in_each_further_head(slope, rows, there):
+def test_attention_falls_by_the_slope_with_distance_and_less_in_each_further_head(slope, rows, there):
     torch.manual_seed(0)
     body, hidden = Body(12, 1, 3, slope=slope).eval().requires_grad_(False), noise(1, 6, 12)
     block, heard = body.blocks[0], []
     block.output.register_forward_pre_hook(lambda _, taken: heard.append(taken[0][0]))
-    body(hidden, torch.tensor([there]), torch.tensor([rows]))
+    body(hidden, torch.tensor([there]), torch.tensor([rows], dtype=torch.float32))
     held = [place for place, is_there in enumerate(there) if is_there]
     expected = torch.stack(attended(block, hidden[0], held, rows, slope))
     assert (heard[0] - expected).abs().max() < 1e-4
@@ -67,7 +67,7 @@ def test_attention_falls_by_the_slope_with_each_row_and_less_in_each_further_hea
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_what_is_not_there_is_not_attended_to_in_any_precision(dtype):
     body, hidden = Body(8, 2, 2, slope=0.5).eval().to(dtype), noise(1, 5, 8).to(dtype)
-    there, rows = torch.tensor([[True, True, False, True, False]]), torch.arange(5)[None]
+    there, rows = torch.tensor([[True, True, False, True, False]]), torch.arange(5.0)[None]
     other = hidden.masked_fill(~there[..., None], 7.0)
     assert torch.equal(body(hidden, there, rows)[there], body(other, there, rows)[there])
     assert body(hidden, torch.zeros_like(there), rows).isfinite().all()
@@ -80,6 +80,12 @@ def test_a_spectrogram_of_several_columns_has_the_distance_of_its_rows():
     assert taken[0].tolist() == 2 * [[0, 0, 1, 1, 2, 2]]
 
 
+def test_patches_that_overlap_are_as_far_apart_as_their_beginnings():
+    apart, overlapping = (small(slope=1.0, stride_t=stride).cut for stride in (4, 3))
+    tokens = torch.zeros(1, 10)
+    assert torch.equal(overlapping.places(tokens), apart.places(tokens) * 3 / 4)
+
+
 @pytest.mark.parametrize("slope", [0.0, 0.7])
 def test_an_encoder_of_the_visible_patches_knows_how_far_apart_they_are(slope):
     network, (features, lengths, hidden) = built("maskspec", slope=slope).eval(), batch()
@@ -88,9 +94,9 @@ def test_an_encoder_of_the_visible_patches_knows_how_far_apart_they_are(slope):
     network.encoder.body.register_forward_hook(lambda *given: made.append(given[2]))
     network.loss(features, lengths, hidden)
     network.encoder(features, lengths)
-    (_, some, _), (tokens, there, rows) = received
+    (_, some, _), (tokens, there, places) = received
     visible = there & ~hidden.flatten(1) & cut.among(cut.rows(lengths), features.shape[1]).flatten(1)
-    with_holes = network.encoder.body(tokens, visible, rows)
+    with_holes = network.encoder.body(tokens, visible, places)
     assert (made[0][some] - with_holes[visible]).abs().max() < 1e-5
 
 

@@ -12,7 +12,7 @@ from specaug.errors import UserError
 from specaug.speech.options import Features
 
 DOUBLINGS = 8  # of the FFT, before so many channels are refused
-FLOOR = 1e-10  # energy below which the logarithm stops; 16-bit silence lies here
+FLOOR = 1e-10  # energy below which the logarithm stops, of samples in [-1, 1]: digital silence
 LEAST_DEVIATION = 1e-3  # a channel that never changes is not blown up
 
 
@@ -28,7 +28,9 @@ def log_mel(wave: Float[Tensor, " samples"], rate: int, options: Features) -> Fl
     frames = wave.unfold(0, window, shift) * torch.hann_window(window, periodic=False)
     power = torch.fft.rfft(frames, n=2 * (len(bank) - 1)).abs().square()
     energies: Tensor = power @ bank
-    return energies.clamp(min=FLOOR).log()
+    loudest = float(energies.max())
+    least = FLOOR if options.floor is None else max(FLOOR, loudest * 10 ** (-options.floor / 10))
+    return energies.clamp(min=least).log()
 
 
 def normalised(features: Float[Tensor, "frames mel"]) -> Float[Tensor, "frames mel"]:

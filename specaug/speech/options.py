@@ -15,12 +15,17 @@ class Features:
     window: float = 0.025  # seconds
     shift: float = 0.010  # seconds
     lowest: float = 20.0  # Hz; the highest is half the sample rate
+    floor: float | None = (
+        None  # dB below the loudest cell of an utterance: what is weaker counts as so strong
+    )
 
     def __post_init__(self) -> None:
         if self.mel < 1:
             raise ValueError(f"mel is {self.mel}; expected at least 1 channel")
         if not 0 <= self.lowest < math.inf:
             raise ValueError(f"lowest is {self.lowest}; expected 0 Hz or more")
+        if self.floor is not None and not 0 < self.floor < math.inf:
+            raise ValueError(f"floor is {self.floor}; expected above 0 dB, or null")
         if not SHORTEST <= self.shift <= self.window <= LONGEST:
             expected = f"expected more than 0 (at least {SHORTEST}), at most window ({self.window}), that at most {LONGEST}"
             raise ValueError(f"shift is {self.shift}; {expected} seconds")

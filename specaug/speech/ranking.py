@@ -1,4 +1,4 @@
-"""Mean average precision, as a mean over utterances."""
+"""Mean average precision, and what each utterance does to it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,22 +9,42 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-def precisions(scores: Floats, classes: Sequence[int]) -> Floats:
-    """For each utterance the precision at its own rank, when all are ranked by the score of its class.
+def missed(scores: Floats, classes: Sequence[int]) -> Floats:
+    """What each utterance adds to one less the mean average precision, in units in which their mean is that.
 
-    `scores` is (utterances, classes), `classes` says to which column each utterance belongs. Of equal scores all share
-    the rank of the last, so the order of the utterances says nothing; a score that is not a number ranks last. The
-    average precision of a class is the mean over its utterances (decision D102).
+    `scores` is (utterances, classes), `classes` says to which column each utterance belongs. For each class all utterances
+    are ranked by its score; at each of the class's own the precision is the share that its own have of what ranks as high
+    or higher; the average precision is the mean of these, and the mean over the classes that there are is asked for. Of
+    equal scores all share the rank of the last; a score that is not a number ranks last.
+
+    An utterance adds by its own precision and by what its rank does to that of the others: the influence function, which
+    is the derivative by how often the utterance counts. So utterances may be drawn anew without being ranked anew
+    (decision D102). A share may be negative, or above 1.
     """
     ranked = np.nan_to_num(scores, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
     of = np.asarray(classes, dtype=np.int64)
-    found = np.zeros(len(of))
-    for column in np.unique(of):
+    columns, counts = np.unique(of, return_counts=True)
+    mean, gained = 0.0, np.zeros(len(of))
+    for column, count in zip(columns, counts, strict=True):
         mine = of == column
         own, everybody = np.sort(ranked[mine, column]), np.sort(ranked[:, column])
-        right = mine.sum() - np.searchsorted(own, ranked[mine, column])
-        found[mine] = right / (len(of) - np.searchsorted(everybody, ranked[mine, column]))
-    return found
+        right = count - np.searchsorted(own, own)  # of its own as high or higher, at each
+        above = len(of) - np.searchsorted(everybody, own)  # of all
+        precision = right / above
+        mean += precision.mean() / len(columns)
+        # those of its own at which an utterance counts are the lowest so many
+        below = np.searchsorted(own, ranked[:, column], side="right")
+        change = -summed(right / above**2)[below]
+        change[mine] += summed(1 / above)[below[mine]] + precision[below[mine] - 1] - precision.mean()
+        gained += change / count / len(columns)
+    share = 1 / counts[np.searchsorted(columns, of)] / len(columns)
+    lacking: Floats = len(of) * (share * (1 - mean) - gained)
+    return lacking
+
+
+def summed(values: Floats) -> Floats:
+    """The sums of the first 0, 1, 2, ... values."""
+    return np.concatenate([[0.0], np.cumsum(values)])
 
 
 def weights(classes: Sequence[str]) -> Floats:
@@ -37,6 +57,6 @@ def weights(classes: Sequence[str]) -> Floats:
     return np.array([1 / (len(counts) * counts[name]) for name in classes], dtype=np.float64)
 
 
-def mean_average_precision(found: Sequence[float], classes: Sequence[str]) -> float:
-    """The mean over classes of the mean over the utterances of each, of what `precisions` found; a share."""
-    return min(1.0, float(np.dot(weights(classes), np.asarray(found, dtype=np.float64))))  # but for rounding
+def mean_average_precision(lacking: Sequence[float]) -> float:
+    """The mean average precision, a share, of what the utterances `missed`."""
+    return min(1.0, max(0.0, 1 - float(np.mean(lacking))))  # rounding may lead out

@@ -5,7 +5,7 @@ from typing import Any
 
 from specaug.speech.prepare import Prepared
 from specaug.speech.scoring import Errors
-from specaug.study.rows import PRECISION
+from specaug.study.rows import MISSED
 from specaug.training.scores import Scores
 
 
@@ -24,7 +24,7 @@ def hypotheses(part: str, scores: Scores, data: Prepared) -> list[dict[str, Any]
             "substitutions": t.words.substitutions,
             "deletions": t.words.deletions,
             "insertions": t.words.insertions,
-            **({} if t.precision is None else {PRECISION: t.precision}),
+            **({} if t.missed is None else {MISSED: t.missed}),
             "duration": round(utterances[t.id].duration, 3),
         }
         for t in scores.transcripts

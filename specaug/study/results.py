@@ -7,6 +7,7 @@ folders that are kept in version control hold it as `hypotheses.jsonl.xz` (xz an
 import gzip
 import json
 import lzma
+import math
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from specaug.study.load import read
 from specaug.study.parts import Masked as Masked
 from specaug.study.parts import Part, Score, masked_in, part_in
 from specaug.study.rows import KINDS as KINDS
-from specaug.study.rows import OWN, PRECISION, characters, parsed
+from specaug.study.rows import MISSED, OWN, characters, parsed
 
 Counts = NDArray[np.int64]
 
@@ -91,7 +92,7 @@ class Utterances:
     substitutions: Counts
     deletions: Counts
     insertions: Counts
-    precision: Floats | None = None  # of each utterance's class at its rank, where there are classes
+    missed: Floats | None = None  # what each takes from the mean average precision, where there are classes
 
     @property
     def errors(self) -> Counts:
@@ -232,7 +233,7 @@ def _utterances(result: Result, part: str, rows: list[dict[str, Any]]) -> Uttera
         if counts.sum() != expected[name]:
             raise UserError(f"{where}: {counts.sum()} {name}; {RESULT} says {expected[name]}")
     _check_characters(where, told.cer, characters(rows))
-    own = OWN if told.map is None else (*OWN, PRECISION)  # in transcripts it is a column as any other
+    own = OWN if told.map is None else (*OWN, MISSED)  # in transcripts it is a column as any other
     further = dict.fromkeys(name for row in rows for name in row if name not in own)
     return Utterances(
         ids=_column(rows, "id"),
@@ -240,20 +241,18 @@ def _utterances(result: Result, part: str, rows: list[dict[str, Any]]) -> Uttera
         references=_column(rows, "reference"),
         hypotheses=_column(rows, "hypothesis"),
         columns={name: _column(rows, name) for name in further},
-        precision=None if told.map is None else _precision(where, told.map, rows),
+        missed=None if told.map is None else _missed(where, told.map, rows),
         **got,
     )
 
 
-def _precision(where: str, told: float, rows: Sequence[Mapping[str, Any]]) -> Floats:
+def _missed(where: str, told: float, rows: Sequence[Mapping[str, Any]]) -> Floats:
     for row in rows:
-        value = row.get(PRECISION)
-        if not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise UserError(
-                f"{where}: precision of {row['id']!r} is {value!r:.80}; expected a share in [0, 1]"
-            )
-    found = _column(rows, PRECISION)
-    if abs((mean := mean_average_precision(found, _column(rows, "reference"))) - told) > ROUNDING:
+        value = row.get(MISSED)
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise UserError(f"{where}: missed of {row['id']!r} is {value!r:.80}; expected a finite number")
+    found = _column(rows, MISSED)
+    if abs((mean := mean_average_precision(found)) - told) > ROUNDING:
         raise UserError(f"{where}: the mean average precision is {mean:.6f}; {RESULT} says {told:.6f}")
     return np.array(found, dtype=np.float64)
 

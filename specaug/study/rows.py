@@ -19,7 +19,7 @@ from specaug.speech.scoring import tidy
 
 KINDS = ("substitutions", "deletions", "insertions")
 TEXTS = ("part", "id", "speaker", "reference", "hypothesis")
-PRECISION = "precision"  # of an utterance's class at its rank; in the rows of classes alone
+MISSED = "missed"  # what an utterance takes from the mean average precision; in the rows of classes alone
 OWN = (*TEXTS, "words", *KINDS)  # what every row has; any further field is a column of the manifest
 
 LARGEST = 2**53  # from here on not every whole number is a float

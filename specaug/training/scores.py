@@ -6,20 +6,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from specaug.speech.classes import Classes
-from specaug.speech.ranking import mean_average_precision, precisions
+from specaug.speech.ranking import mean_average_precision, missed
 from specaug.speech.scoring import Errors, add
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What the network wrote for one utterance, and its errors; of a class also the precision at its rank."""
+    """What the network wrote for one utterance, and its errors; of a class also what it takes from the mAP."""
 
     id: str
     reference: str
     hypothesis: str
     words: Errors
     characters: Errors
-    precision: float | None = None
+    missed: float | None = None  # the mean over a part is one less the mean average precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,14 @@ class Scores:
     @property
     def map(self) -> float | None:
         """Mean average precision of the classes; None where there are none."""
-        found = [t.precision for t in self.transcripts if t.precision is not None]
-        if not found or len(found) < len(self.transcripts):
-            return None
-        return mean_average_precision(found, [t.reference for t in self.transcripts])
+        found = [t.missed for t in self.transcripts if t.missed is not None]
+        return mean_average_precision(found) if found and len(found) == len(self.transcripts) else None
 
 
 def ranked(
     transcripts: Sequence[Transcript], classes: Classes, scores: Mapping[str, Sequence[float]]
 ) -> list[Transcript]:
-    """The same with the precision of each, by the `scores` that the network gave the classes of each utterance."""
+    """The same with what each `missed`, by the `scores` that the network gave the classes of each utterance."""
     columns = [classes.encode(t.reference)[0] - 1 for t in transcripts]
-    found = precisions(np.array([scores[t.id] for t in transcripts], dtype=np.float64), columns)
-    return [replace(t, precision=float(p)) for t, p in zip(transcripts, found, strict=True)]
+    found = missed(np.array([scores[t.id] for t in transcripts], dtype=np.float64), columns)
+    return [replace(t, missed=float(share)) for t, share in zip(transcripts, found, strict=True)]

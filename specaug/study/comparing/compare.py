@@ -193,12 +193,12 @@ def _runs(entry: Entry, part: str, unit_of: Counts, words: Counts) -> statistics
 
 
 def _missed(entry: Entry, part: str, unit_of: Counts, counted: Floats) -> statistics.Runs:
-    """One less the precision of each utterance, times what it counts: the sum is that of one less the mAP of each fold."""
+    """What the utterances missed, so that the sum over a fold is one less its mean average precision."""
     wrong = []
     for seed in entry.seeds:
-        folds = [parts[part].precision for (s, _), parts in sorted(entry.read.items()) if s == seed]
-        precision = np.concatenate([found for found in folds if found is not None])
-        wrong.append(_by_unit(unit_of, counted * (1 - precision)))
+        folds = [parts[part].missed for (s, _), parts in sorted(entry.read.items()) if s == seed]
+        shares = np.concatenate([found / len(found) for found in folds if found is not None])
+        wrong.append(_by_unit(unit_of, shares))
     return statistics.Runs(entry.seeds, np.array(wrong), _by_unit(unit_of, counted))
 
 

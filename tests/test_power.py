@@ -11,16 +11,18 @@ from specaug.errors import UserError
 from specaug.study.comparing.pilot import read_pilot
 from specaug.study.stats.power import (
     ENDLESS,
+    SIZES,
     Deviations,
+    best,
     detectable,
     doubt,
-    floor,
     margins,
     power,
     seeds_needed,
     units_needed,
 )
 from specaug.study.stats.statistics import BETTER, Runs, estimates
+from specaug.study.stats.variance import noncentrality
 
 MIXED = Deviations(seed=0.01, unit=0.03, residual=0.02)
 
@@ -55,7 +57,7 @@ def test_power_is_how_often_compare_says_better(seeds, units):
 @pytest.mark.parametrize("units", [2, 6, 30])
 def test_the_floor_is_the_t_test_over_speakers(units):
     lone = Deviations(seed=0.02, unit=0.05, residual=0.03)
-    effect = floor(lone, units, 0.8)
+    effect = best(lone, units, 0.8)[0]
     nonc = effect / (0.05 / units**0.5)
     bound = scipy.stats.t.ppf(0.975, units - 1)
     assert scipy.stats.nct.sf(bound, units - 1, nonc) == pytest.approx(0.8, abs=0.015)
@@ -72,11 +74,33 @@ def test_more_seeds_speakers_and_power_do_what_they_should():
     assert sizes == sorted(sizes, reverse=True)
     assert detectable(MIXED, 5, 20, 0.9) > detectable(MIXED, 5, 20, 0.8) > detectable(MIXED, 5, 60, 0.8)
     assert detectable(MIXED, 5, 20, 0.8, pairs=4) > detectable(MIXED, 5, 20, 0.8)
-    assert sizes[-1] == floor(MIXED, 20, 0.8) > 0
+    assert sizes[-1] == best(MIXED, 20, 0.8)[0] > 0
 
 
 def test_a_false_better_is_said_in_at_most_2_and_a_half_percent():
     assert power(MIXED, 5, 20, 0.0) == pytest.approx(0.025, abs=0.008)
+
+
+def test_of_few_speakers_some_seeds_may_show_more_than_endless_ones():
+    """Where seeds vary most, endless ones leave nothing but the one degree of freedom of two speakers."""
+    few = Deviations(seed=0.1, unit=0.05, residual=0.02)
+    least, seeds = best(few, 2, 0.8)
+    assert seeds < ENDLESS
+    assert least == detectable(few, seeds, 2, 0.8) < detectable(few, ENDLESS, 2, 0.8)
+    assert least == min(detectable(few, n, 2, 0.8) for n in SIZES)
+    effect = (least + detectable(few, ENDLESS, 2, 0.8)) / 2
+    needed = seeds_needed(few, 2, effect, 0.8)
+    assert needed is not None
+    assert needed <= seeds
+    assert detectable(few, needed, 2, 0.8) <= effect < detectable(few, needed - 1, 2, 0.8)
+
+
+@pytest.mark.parametrize("freedom", [1.0, 2.5, 8.0, 400.0])
+def test_the_noncentrality_is_that_of_students_distribution(freedom):
+    told = noncentrality(0.05, 0.8, freedom)
+    assert scipy.stats.nct.sf(scipy.stats.t.ppf(0.975, freedom), freedom, told) == pytest.approx(
+        0.8, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("effect", [0.025, 0.03, 0.05])
@@ -88,11 +112,11 @@ def test_the_seeds_needed_are_the_fewest_that_are_enough(effect):
 
 
 def test_below_the_floor_no_seeds_are_enough_but_more_speakers_are():
-    effect = 0.9 * floor(MIXED, 20, 0.8)
+    effect = 0.9 * best(MIXED, 20, 0.8)[0]
     assert seeds_needed(MIXED, 20, effect, 0.8) is None
     needed = units_needed(MIXED, effect, 0.8)
     assert needed is not None
-    assert floor(MIXED, needed, 0.8) <= effect < floor(MIXED, needed - 1, 0.8)
+    assert best(MIXED, needed, 0.8)[0] <= effect < best(MIXED, needed - 1, 0.8)[0]
 
 
 @pytest.mark.parametrize(("seeds", "units"), [(2, 20), (5, 1)])
@@ -151,7 +175,7 @@ def test_plan_says_how_many_seeds_and_what_is_assumed(specaug_plan):
     told = specaug_plan("--effect", 0.6)
     assert "assumed: speakers 40, seed sd 0.3, speaker sd 1, residual sd 1\n" in told
     assert f"{seeds_needed(assumed, 40, 0.006, 0.8)} seeds show a true difference of 0.6 in 80 %" in told
-    assert f"endless seeds: {100 * floor(assumed, 40, 0.8):.2f}." in told
+    assert f"endless seeds: {100 * best(assumed, 40, 0.8)[0]:.2f}." in told
 
 
 def test_plan_prints_a_line_per_number_of_seeds_for_programs(specaug_plan):
@@ -185,7 +209,7 @@ def test_plan_corrects_for_the_policies_that_compare_would_judge(specaug_plan, r
     found = read_pilot([kept]).deviations
     for options, pairs in ([], 2), (["--pairs", 1], 1), (["--pairs", 5], 5):
         told = specaug_plan("--effect", 2, "--runs", kept, *options)
-        assert f"endless seeds: {100 * floor(found, 24, 0.8, pairs):.2f}." in told
+        assert f"endless seeds: {100 * best(found, 24, 0.8, pairs)[0]:.2f}." in told
         assert (f"the strictest of {pairs} pairs" in told) == (pairs > 1)
     alone = sorted(kept.glob("None-*")) + sorted(kept.glob("LB-*"))
     assert "pairs" not in specaug_plan("--effect", 2, "--runs", *alone)

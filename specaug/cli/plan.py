@@ -174,24 +174,25 @@ def _rows(arguments: argparse.Namespace, setting: Setting) -> list[tuple[str, st
 
 
 def _remarks(arguments: argparse.Namespace, setting: Setting) -> list[str]:
-    from specaug.study.stats.power import MOST_SEEDS, MOST_UNITS, floor, seeds_needed, units_needed
+    from specaug.study.stats.power import ENDLESS, MOST_SEEDS, MOST_UNITS, best, seeds_needed, units_needed
 
     effect, share, pairs = arguments.effect / 100, arguments.power, setting.pairs
     deviations, units, unit = setting.deviations, setting.units, setting.unit
     what = f"a true difference of {arguments.effect:g} in {100 * share:g} % of comparisons"
-    least = 100 * floor(deviations, units, share, pairs)
+    least, seeds = best(deviations, units, share, pairs)
+    many = "endless" if seeds == ENDLESS else str(seeds)
     if needed := seeds_needed(deviations, units, effect, share, pairs):
         lines = [f"{needed} seeds show {what}."]
-    elif least / 100 > effect:
+    elif least > effect:
         wanted = units_needed(deviations, effect, share, pairs)
-        told = f"it takes at least {wanted}" if wanted else f"more than {MOST_UNITS:,} would be needed"
+        told = f"it takes at least {wanted} {unit}" if wanted else f"more than {MOST_UNITS:,} would be needed"
         lines = [f"No number of seeds shows {what} with {units} {unit}: {told}."]
     else:
         lines = [f"More than {MOST_SEEDS:,} seeds would be needed to show {what}."]
     correction = "" if pairs == 1 else f", corrected (Holm) as the strictest of {pairs} pairs"
     return [
         *lines,
-        f"What {units} {unit} allow at best, with endless seeds: {least:.2f}.",
+        f"What {units} {unit} allow at best, with {many} seeds: {100 * least:.2f}.",
         f"Points of WER; verdicts at 95 %{correction}, as `specaug compare` gives them.",
         *setting.left_out,
     ]

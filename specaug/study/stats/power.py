@@ -18,6 +18,9 @@ from specaug.study.stats.variance import Floats, combined, freedoms, mean_square
 
 ENDLESS = 10**6  # seeds: more cannot be told from this many
 MOST_SEEDS = 1000  # that are looked through
+SIZES = (3, 4, 5, 6, 8, 12, 20, 50, 200, MOST_SEEDS)  # of these each is tried
+FEW = 6  # units: of more, endless seeds show the most
+CHANCE = 0.02  # of a simulated difference, at most
 MOST_UNITS = 100_000
 DRAWS = 20_000  # simulated comparisons: a power of 80 % has a standard error of 0.3 %
 
@@ -75,21 +78,37 @@ def detectable(deviations: Deviations, seeds: int, units: int, share: float, pai
     return float(np.quantile(margins(deviations, seeds, units, pairs), share))
 
 
-def floor(deviations: Deviations, units: int, share: float, pairs: int = 1) -> float:
-    """The difference that `share` of the comparisons see with endless seeds: what the speakers alone allow."""
-    return detectable(deviations, ENDLESS, units, share, pairs)
+def best(deviations: Deviations, units: int, share: float, pairs: int = 1) -> tuple[float, int]:
+    """The least difference that `share` of the comparisons see with any number of seeds, and that number.
+
+    It is ENDLESS, but for a few speakers: the less seeds still vary beside them, the fewer degrees of freedom are left.
+    """
+    endless = detectable(deviations, ENDLESS, units, share, pairs)
+    if units > FEW:
+        return endless, ENDLESS
+    least, seeds = min((detectable(deviations, seeds, units, share, pairs), seeds) for seeds in SIZES)
+    return (least, seeds) if least < (1 - CHANCE) * endless else (endless, ENDLESS)
 
 
 def seeds_needed(
     deviations: Deviations, units: int, effect: float, share: float, pairs: int = 1
 ) -> int | None:
     """The fewest seeds with which `share` of the comparisons see `effect`; None where MOST_SEEDS do not."""
-    return _fewest(MIN_SEEDS, MOST_SEEDS, lambda n: detectable(deviations, n, units, share, pairs) <= effect)
+
+    def enough(seeds: int) -> bool:
+        return detectable(deviations, seeds, units, share, pairs) <= effect
+
+    below = MIN_SEEDS
+    for seeds in SIZES:  # more may be worse, but not between two of these
+        if enough(seeds):
+            return _fewest(below, seeds, enough)
+        below = seeds + 1
+    return None
 
 
 def units_needed(deviations: Deviations, effect: float, share: float, pairs: int = 1) -> int | None:
-    """The fewest speakers with which endless seeds would show `effect`; None where MOST_UNITS do not."""
-    return _fewest(MIN_UNITS, MOST_UNITS, lambda n: floor(deviations, n, share, pairs) <= effect)
+    """The fewest speakers with which some number of seeds would show `effect`; None where MOST_UNITS do not."""
+    return _fewest(MIN_UNITS, MOST_UNITS, lambda n: best(deviations, n, share, pairs)[0] <= effect)
 
 
 def doubt(count: int) -> tuple[float, float]:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specaug.study.stats.variance import Floats as Floats
-from specaug.study.stats.variance import standard_error, student_quantile
+from specaug.study.stats.variance import noncentrality, standard_error, student_quantile
 
 Pair = tuple[str, str]
 
@@ -233,7 +233,6 @@ def _estimate(spread: _Spread) -> Estimate:
 def _difference(spread: _Spread, p: float, level: float, adjusted: float, strictest: float) -> Difference:
     low, high = spread.interval(LEVEL)
     narrow, wide = spread.interval(level)
-    quantiles = student_quantile(1 - strictest / 2, spread.freedom), student_quantile(POWER, spread.freedom)
     verdict = NO_DIFFERENCE if adjusted >= LEVEL else BETTER if spread.value < 0 else WORSE
     return Difference(
         spread.value,
@@ -242,7 +241,7 @@ def _difference(spread: _Spread, p: float, level: float, adjusted: float, strict
         p=p,
         adjusted=adjusted,
         margin=max(spread.value - narrow, wide - spread.value),
-        detectable=sum(quantiles) * spread.error,
+        detectable=noncentrality(strictest, POWER, spread.freedom) * spread.error,
         verdict=verdict,
         better=spread.share_below(),
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import nctdtrinc, stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -12,6 +12,12 @@ MAX_FREEDOM = 1e3  # from here on Student's distribution is taken for the normal
 def student_quantile(probability: float, freedom: float) -> float:
     """The quantile of Student's t distribution; `freedom` need not be whole."""
     return float(stdtrit(min(freedom, MAX_FREEDOM), probability))
+
+
+def noncentrality(level: float, power: float, freedom: float) -> float:
+    """By how many standard errors a true difference exceeds 0 that `power` of the two-sided tests at `level` see."""
+    freedom = min(freedom, MAX_FREEDOM)
+    return float(nctdtrinc(freedom, 1 - power, student_quantile(1 - level / 2, freedom)))
 
 
 def standard_error(errors: Floats, words: Floats) -> tuple[float, float]:

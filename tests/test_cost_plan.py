@@ -265,6 +265,12 @@ def test_the_cost_here_is_measured(specaug_plan, laboratory):
     assert not (laboratory / "runs").exists()
 
 
+def test_passes_that_are_counted_are_told_as_they_go(laboratory):
+    recipe, heard = load(laboratory / "experiments" / "tiny.yaml"), []
+    planned(recipe, Places.of(laboratory), named("H100"), lambda *told: heard.append(told))
+    assert heard[-5:] == [("passes that are counted", done, 4) for done in range(5)]
+
+
 def test_a_batch_that_does_not_fit_is_said_in_the_plan(specaug_plan, laboratory, monkeypatch):
     recipe, places = load(laboratory / "experiments" / "tiny.yaml"), Places.of(laboratory)
     small = replace(named("H100"), memory=planned(recipe, places, named("H100")).need.of(3) / 0.89)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from specaug.errors import UserError
+from specaug.speech.kinds import Tell
 from specaug.study.cost.corpus import Lengths, shares_of
 from specaug.study.cost.counting import Counted
 from specaug.study.cost.laws import Law, Number, lengths_for
@@ -30,6 +31,7 @@ USED = 0.35  # of a GPU's peak in products; assumed
 STREAMED = 0.6  # of its bandwidth in all else; assumed
 LAUNCH = 6e-6  # seconds between two operations that a GPU starts; assumed
 UPDATED = 40  # bytes a parameter: clipping reads twice and writes once, AdamW reads four and writes three
+COUNTING = "passes that are counted"
 SAMPLE = 8  # batches that are timed
 
 
@@ -174,10 +176,19 @@ def measured(
     return timed(module, callbacks, part, [range(*pair) for pair in pairwise(ends)], patience)
 
 
-def laws_of(count: Callable[[Sequence[int]], Counted], typical: Number) -> dict[str, Law]:
+def laws_of(
+    count: Callable[[Sequence[int]], Counted], typical: Number, progress: Tell = lambda *_: None
+) -> dict[str, Law]:
     """How the costs of a pass grow, from four passes: one and two utterances, of a quarter and half the typical length."""
     frames, longer = lengths_for(typical)
-    found = {(n, t): count([t] * n) for n in (1, 2) for t in (frames, longer)}
+    passes = [(n, t) for n in (1, 2) for t in (frames, longer)]
+    found: dict[tuple[int, int], Counted] = {}
+    for n, t in passes:
+        progress(
+            COUNTING, len(found), len(passes)
+        )  # a minute each, where there are hundreds of millions of weights
+        found[n, t] = count([t] * n)
+    progress(COUNTING, len(passes), len(passes))
 
     def law(place: int) -> Law:
         return Law.through(lambda n, t: found[n, t][place], frames, longer)

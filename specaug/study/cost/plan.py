@@ -96,7 +96,9 @@ def costs_of_runs(recipe: Recipe, places: Places, machine: Machine, progress: Te
         return counted(network, batch_of(make(frames)), options.precision == "bf16")
 
     with told_as(f"network {type(network).__name__}"):
-        plan = Plan(recipe, machine, lengths, parameters_of(network), laws_of(count, lengths.typical))
+        plan = Plan(
+            recipe, machine, lengths, parameters_of(network), laws_of(count, lengths.typical, progress)
+        )
         if machine.kind is not None:
             return plan
         policy = recipe.scaled(recipe.policies[-1]).policy()  # the last has the most to do

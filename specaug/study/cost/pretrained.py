@@ -88,7 +88,7 @@ def pretrain_costs(
             machine=machine,
             lengths=lengths,
             parameters=parameters_of(network),
-            laws=laws_of(count, typical),
+            laws=laws_of(count, typical, progress),
             name=first.experiment,
             pretrainings=len(found),
             needed=needed_by(network, make([lengths.longest]), options, partial(pretext_loss, hiding)),

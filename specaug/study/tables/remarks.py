@@ -110,13 +110,15 @@ def _about_columns(comparison: Comparison, extras: Collection[str]) -> list[str]
 
 
 def origin(comparison: Comparison) -> list[str]:
-    """For each system its network, and how it was trained."""
+    """For each system its network, what it started from where that is not chance, and how it was trained."""
     several = len(comparison.systems) > 1
-    return [
-        f"{system.name if several else 'Network'}: {system.built}, {system.parameters:,} parameters; "
-        f"trained with {system.schedule}."
-        for system in comparison.systems
-    ]
+    lines = []
+    for system in comparison.systems:
+        built = f"{system.name if several else 'Network'}: {system.built}, {system.parameters:,} parameters"
+        share = f" on {system.share}" if system.share else ""
+        told = filter(None, (built, system.begun, f"trained with {system.schedule}{share}"))
+        lines.append(f"{'; '.join(told)}.")
+    return lines
 
 
 def _about_intervals(comparison: Comparison) -> list[str]:

@@ -89,11 +89,42 @@ def test_one_of_something_is_no_plural_and_nothing_is_not_counted(tmp_path):
 
 
 def test_where_one_pair_alone_has_too_few_seeds_that_is_said():
-    *rows, last = by_hand().rows
-    score = replace(last.scores["unseen"], difference=Difference(0.01))
-    shown = as_text(replace(by_hand(), rows=[*rows, replace(last, scores={"unseen": score})]))
+    shown = as_text(with_last(Difference(0.01)))
     assert re.search(r"\nD .* too few to say\n", shown)
     assert "Too few to say: an interval and a verdict take 3 seeds that both policies have" in shown
+
+
+def with_last(difference):
+    """The comparison by hand, D having another difference."""
+    *rows, last = by_hand().rows
+    score = replace(last.scores["unseen"], difference=difference)
+    return replace(by_hand(), rows=[*rows, replace(last, scores={"unseen": score})])
+
+
+SAME = Difference(0.0, p=1.0, adjusted=1.0)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_where_two_policies_make_the_same_errors_nothing_is_claimed(form):
+    shown = FORMATS[form](with_last(SAME))
+    assert "+0.00 [" not in shown
+    assert "(± 0.00)" not in shown
+    assert "no difference" not in shown
+    if form in ("text", "markdown"):
+        assert re.search(r"D .*\+0\.00  .*too few to say|D .*\| \+0\.00 \| too few to say", shown)
+    if form != "csv":
+        told = " ".join(shown.split())
+        assert "Too few to say: where a difference is 0 in every seed and every speaker" in told
+        assert "take 3 seeds" not in told
+        assert "corrected (Holm) for the 3 that" in told
+
+
+def test_what_would_be_seen_is_the_median_over_pairs_that_vary():
+    would = "Smallest true difference that 8 of 10 such comparisons would see"
+    assert f"{would}: 5.00 (unseen)." in as_text(with_last(SAME))  # of 4 and 6
+    first = by_hand().rows[0]
+    rows = [first, *(replace(row, scores=with_last(SAME).rows[3].scores) for row in by_hand().rows[1:])]
+    assert "Smallest true" not in as_text(replace(by_hand(), rows=rows))
 
 
 def test_a_line_of_the_table_is_as_written_by_hand():

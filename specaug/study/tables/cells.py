@@ -202,7 +202,7 @@ def chance(difference: Difference) -> str:
 
 def verdict(difference: Difference) -> str:
     """What may be said of a difference, and by which p after Holm's correction."""
-    if difference.adjusted is None:
+    if difference.adjusted is None or difference.verdict is None:
         return "too few to say"
     if difference.verdict == NO_DIFFERENCE:
         return f"{NO_DIFFERENCE} (± {percent(difference.margin)})"

@@ -143,15 +143,20 @@ def _about_intervals(comparison: Comparison) -> list[str]:
 
 
 def _about_refusals(comparison: Comparison) -> list[str]:
-    scores = [row.scores[part.name] for row in comparison.rows for part in comparison.parts]
-    given: list[Estimate | Difference] = [score.wer for score in scores]
-    given += [score.difference for score in scores if score.difference is not None]
-    if all(number.low is not None for number in given):
-        return []
-    return [
-        f"Too few to say: an interval and a verdict take {MIN_SEEDS} seeds that both policies have, and "
-        f"{MIN_UNITS} speakers or utterances; two seeds of one policy can differ as much as two policies."
-    ]
+    found = [row.scores[part.name].difference for row in comparison.rows for part in comparison.parts]
+    refused = [difference for difference in found if difference is not None and difference.low is None]
+    same = [difference for difference in refused if difference.adjusted is not None]
+    lines = []
+    if len(same) < len(refused):
+        lines.append(
+            f"an interval and a verdict take {MIN_SEEDS} seeds that both policies have, and {MIN_UNITS} speakers or "
+            "utterances; two seeds of one policy can differ as much as two policies."
+        )
+    if same:
+        lines.append(
+            "where a difference is 0 in every seed and every speaker (or utterance), nothing tells how it varies."
+        )
+    return [f"Too few to say: {line}" for line in lines]
 
 
 def _detectable(comparison: Comparison) -> str:

@@ -206,11 +206,43 @@ def test_they_are_left_out_and_not_explained_where_they_do_not_fit():
         text = as_text(extended("B" * length))
         header = text.splitlines()[9]
         told = "CER" in header, "P(<)" in header
+        left = " and ".join(name for name, there in zip(("CER", "P(<)"), told, strict=True) if not there)
+        said = f"Left out for want of room: {left}; `specaug compare --format markdown` (or tsv) prints"
+        assert (said in " ".join(text.split())) == ("Left out" in text) == (not all(told))
         assert told == ("CER: character error rate" in text, "P(<): how confident" in text)
         if any(told):
             assert max(map(len, text.splitlines())) <= 110
         seen.add(told)
     assert seen == {(True, True), (True, False), (False, False)}
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("form", ["text", "markdown", "tsv"])
+def test_a_policy_alone_is_not_said_to_be_compared(tmp_path, form, seeds):
+    shown = FORMATS[form](compare([study(tmp_path, ["LD"], seeds=seeds)]))
+    assert not re.search("minus|[Tt]oo few to say", shown)
+    assert form == "tsv" or "verdict" not in shown
+    if form == "text":
+        assert re.search(r"\npolicy +WER \[95 %\] +CER +S/D/I\nLD ", shown)
+
+
+def test_a_system_without_the_baseline_has_no_columns_for_it():
+    first, second = by_hand(), System("Other", "", "models.toy.Other", {}, 1, {})
+    alone = replace(first.rows[0], label="Z", system="Other")
+    both = replace(first, rows=[*first.rows, alone], systems=[*first.systems, second])
+    assert as_markdown(both).count("| minus A [95 %] |") == 1
+    assert as_markdown(both).count("| policy | WER [95 %] | S/D/I |\n") == 1
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "tsv", "latex"])
+def test_the_order_of_the_rows_is_said_where_there_are_more_than_two(tmp_path, form):
+    said = "Rows: None, LB, LD, SM, SS in this order, then their variants, then other policies by name."
+    two = compare([study(tmp_path / "two", ["None", "a"], seeds=1, folds=1)])
+    assert "Rows: " not in FORMATS[form](two)
+    labels = ["b", "LB x 0.5", "SS", "a", "LB x 0.25", "None"]
+    many = compare([study(tmp_path / "many", labels, seeds=1, folds=1)])
+    assert said in FORMATS[form](many)
+    assert [row.label for row in many.rows] == ["None", "SS", "LB x 0.25", "LB x 0.5", "a", "b"]
 
 
 def test_comparing_imports_nothing_heavy():

@@ -6,9 +6,10 @@ from statistics import median
 
 from specaug.study.comparing.compare import CHOOSING, Comparison, PartFacts
 from specaug.study.comparing.measures import ACCURACY, MAP, WER, Measure
+from specaug.study.comparing.pairing import ORDER
 from specaug.study.comparing.systems import System
 from specaug.study.plural import counted
-from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS, REPLICATES, Difference, Estimate
+from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS, REPLICATES
 from specaug.study.tables.cells import CER, CHANCE, earned, titled
 from specaug.study.tables.text_table import SHORT, percent
 
@@ -17,6 +18,8 @@ RIGHT = {
     MAP: "mAP: the mean over classes of the average precision, with which the score of a class ranks the utterances, "
     "mean over seeds.",
 }
+
+SMALL = 2  # policies whose order raises no question
 
 
 def headline(comparison: Comparison) -> str:
@@ -49,6 +52,7 @@ def footer(comparison: Comparison, extras: Collection[str] = (), mark: str = "")
     """The lines below the tables, which have `extras`, the optional columns, and `mark` what is the best."""
     lines = [f"{mark}: {best(comparison)}."] if mark and earned(comparison) else []
     lines += [
+        *_about_rows(comparison),
         *_about_columns(comparison, extras),
         *_about_intervals(comparison),
         *_about_refusals(comparison),
@@ -57,6 +61,14 @@ def footer(comparison: Comparison, extras: Collection[str] = (), mark: str = "")
         lines.append(f"Smallest true difference that 8 of 10 such comparisons would see: {seen}.")
     lines += [*origin(comparison), *runs(comparison)]
     return lines + left_out(comparison.unfinished, comparison.notes)
+
+
+def too_wide(comparison: Comparison, missing: Collection[str]) -> list[str]:
+    """Which optional columns a table of text has no room for, and what prints them."""
+    if not missing:
+        return []
+    names = " and ".join(comparison.measures[0].chance if name == CHANCE else name for name in missing)
+    return [f"Left out for want of room: {names}; `specaug compare --format markdown` (or tsv) prints them."]
 
 
 def left_out(unfinished: Sequence[Path], notes: Sequence[str]) -> list[str]:
@@ -93,6 +105,12 @@ def sizes(parts: Sequence[PartFacts]) -> str:
         for part in parts
         if not part.decoding
     )
+
+
+def _about_rows(comparison: Comparison) -> list[str]:
+    if len({row.label for row in comparison.rows}) <= SMALL:
+        return []
+    return [f"Rows: {', '.join(ORDER)} in this order, then their variants, then other policies by name."]
 
 
 def _about_columns(comparison: Comparison, extras: Collection[str]) -> list[str]:

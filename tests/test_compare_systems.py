@@ -1,5 +1,8 @@
 """Comparisons of several networks and schedules."""
 
+import csv
+import io
+
 import pytest
 import yaml
 from test_compare import study
@@ -7,7 +10,8 @@ from test_results import change
 
 from specaug.errors import UserError
 from specaug.study.comparing.compare import compare
-from specaug.study.tables.table import as_markdown, as_text
+from specaug.study.comparing.systems import System
+from specaug.study.tables.table import FORMATS, as_markdown, as_text
 
 
 def system(root, width=8, parameters=1000, s_f=3000, **other):
@@ -145,3 +149,62 @@ def test_each_part_has_a_table_of_each_system(compared):
     for name in ("Toy width=8", "Toy width=16"):
         assert f"\nunseen, {name}: 168 words in 48 utterances\n" in shown
         assert f"\ndev (used for choosing, not for reporting), {name}: 336 words" in shown
+
+
+def begun(root, **recipe):
+    """Runs that started, froze and used labels as the recipe says."""
+    study(root)
+    for run in root.iterdir():
+        (run / "recipe.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    return root
+
+
+PROBE = {"init": "/far/away/runs/pretraining/seed-0-6a3e/encoder.safetensors", "freeze": "encoder"}
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "tsv", "latex"])
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        pytest.param(
+            {"network": PROBE},
+            "; started from seed-0-6a3e/encoder.safetensors, encoder frozen; trained with s_r=",
+            id="a linear probe",
+        ),
+        pytest.param({"network": {"freeze": "encoder"}}, "; encoder frozen; trained with", id="its control"),
+        pytest.param({"text": {"labelled": 0.125}}, "peak=0.001 on 12.5 % of the labels.", id="few labels"),
+        pytest.param({}, "1,234,567 parameters; trained with", id="from scratch"),
+    ],
+)
+def test_one_table_tells_what_a_network_started_from_what_was_frozen_and_how_much_was_labelled(
+    tmp_path, form, recipe, said
+):
+    shown = FORMATS[form](compare([begun(tmp_path / "runs", **recipe)])).replace("\\", "")
+    assert said in " ".join(shown.split())
+    for word in ("started", "frozen", "labels"):
+        assert (word in shown) == (word in said)
+    assert "away" not in shown
+
+
+def test_a_pretraining_that_each_run_makes_is_told_by_its_name_and_what_it_is():
+    found = System("Net", "", "m.Net", {}, 7, {"init": "patches-0123456789ab", "freeze": "none"})
+    assert found.begun == "started from patches-0123456789ab"
+
+
+def test_csv_tells_the_start_and_the_labels_in_columns_of_their_own(tmp_path):
+    told = begun(tmp_path / "runs", network=PROBE, text={"labelled": 0.1})
+    lines = list(csv.DictReader(io.StringIO(FORMATS["csv"](compare([told])))))
+    assert {line["begun"] for line in lines} == {
+        "started from seed-0-6a3e/encoder.safetensors, encoder frozen"
+    }
+    assert {line["labelled"] for line in lines} == {"0.1"}
+
+
+def test_two_starts_are_named_by_the_ends_of_their_paths_unless_these_are_the_same(tmp_path):
+    for name, other in (("b", "/far/away/runs/c/encoder.pt"), ("c", "/near/b/encoder.pt")):
+        root = tmp_path / name
+        begun(root / "0", network={"init": "/far/away/runs/b/encoder.pt"})
+        begun(root / "1", network={"init": other})
+    told = [{system.name for system in compare([tmp_path / name]).systems} for name in "bc"]
+    assert told[0] == {f"Toy width=8, init={name}/encoder.pt" for name in "bc"}
+    assert told[1] == {f"Toy width=8, init={path}/b/encoder.pt" for path in ("/far/away/runs", "/near")}

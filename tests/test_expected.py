@@ -3,11 +3,9 @@ from dataclasses import asdict
 import pytest
 
 from specaug.augment.coverage import Coverage
-from specaug.augment.policy import LD
 from specaug.speech.corpus import TRAIN
 from specaug.study.ablation import ready
-from specaug.study.choice import PolicyChoice
-from specaug.study.expected import expected, hides, hides_in
+from specaug.study.expected import expected, hides
 from specaug.study.load import load
 from specaug.study.places import Places
 from specaug.study.run import Run, check
@@ -71,7 +69,3 @@ def test_a_share_is_said_in_words():
     assert hides(share) == said
     assert hides(share, Strength(rise=0.1)) == f"{said} at full strength"
     assert hides(None) == "; no closed form for what it hides"
-
-
-def test_where_no_corpus_is_at_hand_the_length_is_said():
-    assert hides_in(PolicyChoice(name="LD"), 80) == f"{hides(LD.coverage([800], 80))}, in 800 frames"

@@ -73,6 +73,7 @@ def test_every_line_names_its_runs_its_corpus_and_its_system(compared):
         assert json.loads(line["arguments"]) == told.arguments
         assert (line["network"], line["parameters"]) == (told.network, str(told.parameters))
         assert line["schedule"] == "s_r=1 s_i=2 s_f=3000 batch=16 peak=0.001"
+        assert (line["begun"], line["labelled"]) == ("", "1.0")
 
 
 def test_commas_and_tabs_separate_the_same_values(compared):

@@ -9,12 +9,15 @@ import pytest
 import torch
 from big import big
 from pages import finished, outline, places
+from searched import plan_of, searched
+from test_compare import study
 
 from specaug.augment.draws import draw
 from specaug.augment.keys import make_keys
 from specaug.augment.shares import hidden_shares
 from specaug.study.load import load
 from specaug.study.page.report import Wanted, report
+from specaug.study.sweep.page import report as sweep_report
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 pytestmark = pytest.mark.slow
@@ -263,6 +266,49 @@ def test_nothing_reaches_over_the_edge(page, width):
         assert page.execute_script("return document.documentElement.scrollWidth") <= width
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+CUT = """return [...document.querySelectorAll(".wide")].filter(one => one.scrollWidth > one.clientWidth)
+  .map(one => one.textContent.slice(0, 80))"""
+
+
+@pytest.fixture(scope="module")
+def pages_of_tables(path, tmp_path_factory):
+    """A report of strings and of a sweep with its confirm runs, whose rates are wide."""
+    folder = tmp_path_factory.mktemp("wide")
+    policies = ["None", "LB x 0.25", "LD x 0.25", "SM x 0.25 with the linear warp"]
+    runs = study(folder / "runs", policies)
+    plan = plan_of(24)
+    (folder / "sweep").mkdir()
+    searching = searched(folder / "sweep", plan)
+    return {
+        "strings": report([runs], folder / "strings.html", places(folder, folder), Wanted(None, 0, 1)),
+        "sweep": sweep_report(searching, plan, [runs], folder / "sweep.html"),
+        "tones": path,
+    }
+
+
+@pytest.mark.parametrize("name", ["strings", "sweep", "tones"])
+def test_no_table_is_cut_off_in_a_window_of_1300(browser, pages_of_tables, name):
+    size = {"width": 1300, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        browser.get(pages_of_tables[name].as_uri())
+        browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        assert browser.find_elements("css selector", ".wide table")
+        assert browser.execute_script(CUT) == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("name", ["strings", "tones"])
+def test_every_drawn_axis_has_two_numbers_in_sight(browser, pages_of_tables, name):
+    browser.get(pages_of_tables[name].as_uri())
+    for chart in browser.find_elements("css selector", ".chart"):
+        browser.execute_script("arguments[0].scrollIntoView()", chart)
+        wait(browser, f"return Boolean(document.querySelector('#{chart.get_attribute('id')} .main-svg'))")
+        for axis in ("xtick", "ytick"):
+            assert len(chart.find_elements("css selector", f".{axis} text")) >= 2
 
 
 FAINT = """

@@ -68,6 +68,9 @@ def test_the_differences_drawn_are_those_of_the_comparison(found, folder):
     ]
     assert [trace["x"][0] for trace in drawn] == pytest.approx([100 * one.value for one in expected])
     for trace, one in zip(drawn, expected, strict=True):
+        if one.low is None:  # the same errors everywhere
+            assert "error_x" not in trace
+            continue
         assert trace["x"][0] + trace["error_x"]["array"][0] == pytest.approx(100 * one.high)
         assert trace["x"][0] - trace["error_x"]["arrayminus"][0] == pytest.approx(100 * one.low)
 
@@ -144,6 +147,16 @@ def report_of(tiny, folder, **said):
     folder.mkdir()
     runs = finished(tiny, folder, seeds=(0, 1), **said)
     return report([runs], folder / "page.html", places(tiny, folder), Wanted(None, 2, 2))
+
+
+def test_the_caption_says_that_there_are_intervals_only_where_they_are_drawn(tiny, found, tmp_path):
+    two = outline(report_of(tiny, tmp_path / "two"))
+    drawn = block(two, "Differences-to-the-baseline-figure")["data"]
+    assert not any("error_x" in trace for trace in drawn)
+    (told,) = [text for text in two.texts("figcaption") if "Holm" in text]
+    assert told.startswith("Without 95 % intervals, for which there are too few seeds (3 at least)")
+    (told,) = [text for text in found.texts("figcaption") if "Holm" in text]
+    assert told.startswith("With 95 % intervals; to the left of the line is what is better.")
 
 
 def test_labels_and_titles_are_text(tiny, tmp_path):

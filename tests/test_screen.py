@@ -1,11 +1,16 @@
 from dataclasses import replace
 
 import pytest
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+from searched import plan_of
 
 from specaug.study.load import load
 from specaug.study.places import Places
 from specaug.study.run import Run
 from specaug.study.screen import EVERY, Screen
+from specaug.study.sweep.book import listing, opened
+from specaug.study.sweep.progress import Follower
 from specaug.training.callbacks import Progress
 
 
@@ -79,3 +84,36 @@ def test_brackets_are_text_and_no_markup(capsys):
     with Screen(1) as screen:
         screen.say("[red]policy[/red]")
     assert said(capsys) == ["[red]policy[/red]"]
+
+
+def test_the_work_of_others_is_told_without_empty_ends_and_not_twice_alike(capsys):
+    with Screen(0) as screen:
+        for left, rows in (("?", []), ("?", []), ("?", [("a", "run 0 starts", 0.0)]), ("1:00", [])):
+            screen.told -= EVERY
+            screen.overview("0 of 6 runs", 0.0, left, rows)
+    assert said(capsys) == [
+        "[0 of 6 runs, ? left]",
+        "[0 of 6 runs, ? left] run 0 starts",
+        "[0 of 6 runs, 1:00 left]",
+    ]
+
+
+@pytest.mark.parametrize(("searches", "one"), [(True, "trial"), (False, "run")])
+def test_a_search_is_told_in_trials_and_its_confirm_stage_in_runs(tmp_path, capsys, searches, one):
+    plan = plan_of(3)
+    plan = plan if searches else listing("confirm", replace(plan.recipe, seeds=(0,)))
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    study, _ = opened(plan, RDBStorage(url), url)
+    capsys.readouterr()
+    with Screen(0) as screen:
+        follow = Follower(study, screen, url)
+        for step in range(2):
+            follow.looked, screen.told = follow.looked - 2 * EVERY, screen.told - EVERY
+            if step == 1:
+                study.tell(study.ask(), state=TrialState.PRUNED)
+                study.ask()
+            follow()
+    begun, over, now = said(capsys)
+    assert (begun, over) == (f"[0 of 3 {one}s, ? left]", f"{one} 0: pruned")
+    assert now.startswith(f"[1 of 3 {one}s, 0:0")
+    assert now.endswith(f" left] {one} 1 starts")

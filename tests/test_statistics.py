@@ -13,6 +13,7 @@ from specaug.study.stats.statistics import (
     LEVEL,
     NO_DIFFERENCE,
     WORSE,
+    Difference,
     Runs,
     estimates,
     holm,
@@ -171,7 +172,8 @@ def test_better_and_p_agree():
 
 def test_of_identical_policies_neither_is_better():
     runs = toy(3)
-    assert estimates(runs | {"b": runs["a"]}, [("b", "a")])[1]["b", "a"].better == pytest.approx(0.5)
+    runs |= {"b": Runs(runs["a"].seeds, runs["a"].errors[::-1], runs["a"].words)}  # the same in another order
+    assert estimates(runs, [("b", "a")])[1]["b", "a"].better == pytest.approx(0.5, abs=0.02)
 
 
 def test_no_rate_is_below_zero():
@@ -181,11 +183,19 @@ def test_no_rate_is_below_zero():
     assert rates["a"].low == 0 < rates["a"].value < rates["a"].high
 
 
-def test_identical_policies_differ_by_nothing():
+def test_of_the_same_errors_everywhere_no_verdict_is_given_and_others_are_corrected_for_the_pair():
+    runs = toy(8, gain=0.05)
+    found = estimates(runs | {"c": runs["a"]}, [("b", "a"), ("c", "a")])[1]
+    assert found["c", "a"] == Difference(0.0, p=1.0, adjusted=1.0)
+    assert found["b", "a"].adjusted == pytest.approx(2 * found["b", "a"].p)
+
+
+def test_where_nothing_varies_no_difference_is_called_detectable():
     runs = toy(3)
-    got = estimates(runs | {"b": runs["a"]}, [("b", "a")])[1]["b", "a"]
-    assert (got.value, got.low, got.high, got.p, got.margin) == (0, 0, 0, 1, 0)
-    assert got.verdict == NO_DIFFERENCE
+    more = Runs(runs["a"].seeds, runs["a"].errors + 0.125 * runs["a"].words, runs["a"].words)
+    found = estimates(runs | {"c": more}, [("c", "a"), ("b", "a")])[1]
+    assert (found["c", "a"].value, found["c", "a"].detectable) == (pytest.approx(0.125), None)
+    assert found["b", "a"].detectable > 0
 
 
 @pytest.mark.parametrize("gain", [0.0, 0.01, 0.02, 0.03, 0.04, 0.05])

@@ -1,6 +1,7 @@
 import re
 from html import escape
 
+import numpy as np
 import pytest
 from searched import SPACE, plan_of, searched
 from test_compare import study as confirm_runs
@@ -8,9 +9,12 @@ from test_compare import study as confirm_runs
 from specaug.errors import UserError
 from specaug.study.comparing.compare import compare
 from specaug.study.sweep.book import listing
+from specaug.study.sweep.diagnosis import Agreement
+from specaug.study.sweep.figures import pruning, response
 from specaug.study.sweep.findings import drawn, findings
 from specaug.study.sweep.options import Axis
 from specaug.study.sweep.page import report, score_row, spelled
+from specaug.study.sweep.response import Curve
 from specaug.study.tables.cells import scores
 
 NASTY = "<img src=x onerror=alert(1)>|F_1"
@@ -70,11 +74,12 @@ def test_the_head_says_what_was_searched_and_how_far_it_is(body):
         "24: 20 finished, 1 pruned, 1 failed, 2 under way or waiting",
         "random, seed 0; pruner none",
         "WER on dev, pooled over seeds 0",
-        "policy None; hides 0.0% of the cells",
+        "<td>policy None</td>",
         "3 to 27 in steps of 3; only where m_F &gt; 0",
         "0.1 or 0.2 or 0.5 or 1.0; only where m_T &gt; 0",
     ):
         assert said in body
+    assert "hides" not in body  # how much depends on lengths of utterances, which a sweep does not know
 
 
 def test_synthetic_speech_is_called_so_before_any_run_confirms(found, tmp_path):
@@ -112,6 +117,18 @@ def test_the_line_is_the_best_so_far_and_every_finished_trial_is_a_dot(found):
         best.append(so_far)
     assert list(line.y) == pytest.approx(best)
     assert set(first.x) <= set(slots)
+
+
+def test_trials_and_epochs_are_counted_in_whole_numbers(found):
+    assert drawn(found)["history"].layout.xaxis.tickvals == (-5, 0, 5, 10, 15, 20, 25)
+    told = [Agreement(epoch, 0.5, 0.5, 0.4, 0.6) for epoch in (2, 4, 6)]
+    assert pruning(told).layout.xaxis.tickvals == (1, 2, 3, 4, 5, 6, 7)
+
+
+def test_an_axis_of_logarithms_has_numbers(found):
+    curve = Curve("F", (0.2, 8.0), *np.array([[0.2, 0.3], [0.1, 0.2], [0.3, 0.4]]))
+    shown = response(curve, Axis(low=0.2, high=8.0, log=True), [], found.metric).layout.xaxis
+    assert (shown.type, shown.ticktext) == ("log", ("0.2", "0.5", "1", "2", "5"))
 
 
 def test_the_first_policies_are_marked_by_name(found):

@@ -89,11 +89,42 @@ def test_one_of_something_is_no_plural_and_nothing_is_not_counted(tmp_path):
 
 
 def test_where_one_pair_alone_has_too_few_seeds_that_is_said():
-    *rows, last = by_hand().rows
-    score = replace(last.scores["unseen"], difference=Difference(0.01))
-    shown = as_text(replace(by_hand(), rows=[*rows, replace(last, scores={"unseen": score})]))
+    shown = as_text(with_last(Difference(0.01)))
     assert re.search(r"\nD .* too few to say\n", shown)
     assert "Too few to say: an interval and a verdict take 3 seeds that both policies have" in shown
+
+
+def with_last(difference):
+    """The comparison by hand, D having another difference."""
+    *rows, last = by_hand().rows
+    score = replace(last.scores["unseen"], difference=difference)
+    return replace(by_hand(), rows=[*rows, replace(last, scores={"unseen": score})])
+
+
+SAME = Difference(0.0, p=1.0, adjusted=1.0)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_where_two_policies_make_the_same_errors_nothing_is_claimed(form):
+    shown = FORMATS[form](with_last(SAME))
+    assert "+0.00 [" not in shown
+    assert "(± 0.00)" not in shown
+    assert "no difference" not in shown
+    if form in ("text", "markdown"):
+        assert re.search(r"D .*\+0\.00  .*too few to say|D .*\| \+0\.00 \| too few to say", shown)
+    if form != "csv":
+        told = " ".join(shown.split())
+        assert "Too few to say: where a difference is 0 in every seed and every speaker" in told
+        assert "take 3 seeds" not in told
+        assert "corrected (Holm) for the 3 that" in told
+
+
+def test_what_would_be_seen_is_the_median_over_pairs_that_vary():
+    would = "Smallest true difference that 8 of 10 such comparisons would see"
+    assert f"{would}: 5.00 (unseen)." in as_text(with_last(SAME))  # of 4 and 6
+    first = by_hand().rows[0]
+    rows = [first, *(replace(row, scores=with_last(SAME).rows[3].scores) for row in by_hand().rows[1:])]
+    assert "Smallest true" not in as_text(replace(by_hand(), rows=rows))
 
 
 def test_a_line_of_the_table_is_as_written_by_hand():
@@ -175,11 +206,43 @@ def test_they_are_left_out_and_not_explained_where_they_do_not_fit():
         text = as_text(extended("B" * length))
         header = text.splitlines()[9]
         told = "CER" in header, "P(<)" in header
+        left = " and ".join(name for name, there in zip(("CER", "P(<)"), told, strict=True) if not there)
+        said = f"Left out for want of room: {left}; `specaug compare --format markdown` (or tsv) prints"
+        assert (said in " ".join(text.split())) == ("Left out" in text) == (not all(told))
         assert told == ("CER: character error rate" in text, "P(<): how confident" in text)
         if any(told):
             assert max(map(len, text.splitlines())) <= 110
         seen.add(told)
     assert seen == {(True, True), (True, False), (False, False)}
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("form", ["text", "markdown", "tsv"])
+def test_a_policy_alone_is_not_said_to_be_compared(tmp_path, form, seeds):
+    shown = FORMATS[form](compare([study(tmp_path, ["LD"], seeds=seeds)]))
+    assert not re.search("minus|[Tt]oo few to say", shown)
+    assert form == "tsv" or "verdict" not in shown
+    if form == "text":
+        assert re.search(r"\npolicy +WER \[95 %\] +CER +S/D/I\nLD ", shown)
+
+
+def test_a_system_without_the_baseline_has_no_columns_for_it():
+    first, second = by_hand(), System("Other", "", "models.toy.Other", {}, 1, {})
+    alone = replace(first.rows[0], label="Z", system="Other")
+    both = replace(first, rows=[*first.rows, alone], systems=[*first.systems, second])
+    assert as_markdown(both).count("| minus A [95 %] |") == 1
+    assert as_markdown(both).count("| policy | WER [95 %] | S/D/I |\n") == 1
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "tsv", "latex"])
+def test_the_order_of_the_rows_is_said_where_there_are_more_than_two(tmp_path, form):
+    said = "Rows: None, LB, LD, SM, SS in this order, then their variants, then other policies by name."
+    two = compare([study(tmp_path / "two", ["None", "a"], seeds=1, folds=1)])
+    assert "Rows: " not in FORMATS[form](two)
+    labels = ["b", "LB x 0.5", "SS", "a", "LB x 0.25", "None"]
+    many = compare([study(tmp_path / "many", labels, seeds=1, folds=1)])
+    assert said in FORMATS[form](many)
+    assert [row.label for row in many.rows] == ["None", "SS", "LB x 0.25", "LB x 0.5", "a", "b"]
 
 
 def test_comparing_imports_nothing_heavy():

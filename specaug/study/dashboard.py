@@ -35,6 +35,7 @@ LABELS = (  # columns of text, which may look like numbers
         "schedule",
         "corpus",
         "run_ids",
+        "begun",
     ),
 )
 

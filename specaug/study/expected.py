@@ -3,12 +3,10 @@
 from specaug.augment.coverage import Coverage
 from specaug.speech.corpus import TRAIN
 from specaug.speech.prepare import Prepared
-from specaug.study.choice import PolicyChoice
 from specaug.study.recipe import Recipe
 from specaug.training.strength import Strength
 
 UNKNOWN = "not known beforehand"
-FRAMES = 800  # of an utterance, where no corpus is at hand
 
 
 def expected(recipe: Recipe, data: Prepared) -> Coverage | None:
@@ -31,8 +29,3 @@ def hides(share: Coverage | None, strength: Strength = Strength()) -> str:  # no
     rest = f"{share.frames:.1%} of the frames, {share.channels:.1%} of the channels"
     when = "" if strength.constant else " at full strength"
     return f"; hides {share.cells:.1%} of the cells ({rest}) on average{when}"
-
-
-def hides_in(choice: PolicyChoice, mel: int, frames: int = FRAMES) -> str:
-    """The same for utterances of so many frames."""
-    return f"{hides(choice.policy().coverage([frames], mel), choice.strength)}, in {frames} frames"

@@ -43,6 +43,7 @@ class Screen:
         self.shares: dict[str, float] = {}  # of the runs under way
         self.tasks: dict[str, TaskID] = {}
         self.started = self.told = time.monotonic()
+        self.last = ""  # what was said of the work of others
 
     def __enter__(self) -> "Screen":
         self.bars.start()
@@ -95,8 +96,10 @@ class Screen:
         for name, where, part in rows:
             self._bar(name, where, part)
         self._bar("all", f"{what}, {left} left", share)
-        if not self.console.is_terminal and self._due():
-            self.say(f"[{what}, {left} left] {'; '.join(where for _, where, _ in rows)}")
+        line = " ".join(filter(None, (f"[{what}, {left} left]", "; ".join(where for _, where, _ in rows))))
+        if not self.console.is_terminal and line != self.last and self._due():
+            self.last = line
+            self.say(line)
 
     def _bar(self, key: str, what: str, share: float, over: bool = False) -> None:
         if over:

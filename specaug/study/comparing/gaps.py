@@ -89,6 +89,8 @@ def _change(groups: Mapping[str, Group], label: str, baseline: str, shared: bool
     wide = [_resampled(groups, name, common, shared, seed) for name in (label, baseline)]
     by_unit = float(np.var(np.ptp(wide[0], axis=1) - np.ptp(wide[1], axis=1)))
     error, freedom = _standard_error([(len(common), by_seed), (fewest, by_unit)])
+    if value == error == 0:
+        return Difference(value, p=1.0)
     arm = student_quantile(1 - LEVEL / 2, freedom) * error
     p = 2 * float(stdtr(freedom, -abs(value) / error)) if error > 0 else float(value == 0)
     return Difference(value, value - arm, value + arm, p=p)
@@ -126,5 +128,7 @@ def _standard_error(variances: Sequence[tuple[int, float]]) -> tuple[float, floa
 def _judged(change: Difference, adjusted: float | None) -> Difference:
     if adjusted is None:
         return change
+    if change.low is None:  # nothing varies
+        return replace(change, adjusted=adjusted)
     verdict = NO_DIFFERENCE if adjusted >= LEVEL else WIDENS if change.value > 0 else NARROWS
     return replace(change, adjusted=adjusted, verdict=verdict)

@@ -216,7 +216,9 @@ def _contrast(
     pairs = zip(ours.seeds, ours.errors.sum(axis=1), strict=True)
     signs = [np.sign(errors - by_seed[seed]) for seed, errors in pairs if seed in by_seed]
     agreeing = sum(sign == np.sign(difference.value) for sign in signs)
-    if adjusted is not None:
+    if adjusted is not None and difference.verdict is None:
+        difference = replace(difference, adjusted=adjusted)
+    elif adjusted is not None:
         verdict = NO_DIFFERENCE if adjusted >= LEVEL else BETTER if difference.value < 0 else WORSE
         difference = replace(difference, adjusted=adjusted, margin=None, verdict=verdict)
     return Contrast(difference, int(agreeing), len(signs))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
+from pathlib import PurePosixPath
 from typing import Any
 
 from specaug.errors import UserError
@@ -13,6 +14,7 @@ from specaug.study.results import RECIPE, Result
 
 Settings = Mapping[str, int | float | str]
 
+NOTHING = "none"  # as recipes spell it
 SCHEDULE = ("s_r", "s_i", "s_f", "batch", "peak")  # as they are printed together
 NAMING = (
     "s_f",
@@ -48,6 +50,19 @@ class System:
     def schedule(self) -> str:
         """The schedule under the paper's symbols (Park et al. 2019, 3.2), with the batch and the peak."""
         return " ".join(f"{key}={self.settings[key]}" for key in SCHEDULE if key in self.settings)
+
+    @property
+    def begun(self) -> str:
+        """What the weights started from, a file by the end of its path, and what was frozen; else nothing."""
+        start, frozen = (str(self.settings.get(key, NOTHING)) for key in ("init", "freeze"))
+        told = [f"started from {ending(start)}"] if start != NOTHING else []
+        return ", ".join([*told, *([f"{frozen} frozen"] if frozen != NOTHING else [])])
+
+    @property
+    def share(self) -> str:
+        """Of how many training utterances the labels were used; nothing where of all."""
+        share = float(self.settings.get("labelled", 1.0))
+        return "" if share == 1 else f"{100 * share:.3g} % of the labels"
 
 
 def systems(results: Sequence[Result]) -> list[tuple[System, list[Result]]]:
@@ -104,8 +119,18 @@ def _names(groups: Sequence[tuple[Settings, Sequence[Result]]]) -> Iterator[tupl
         alike = [settings for name, (settings, _) in zip(bases, groups, strict=True) if name == base]
         telling |= set(_telling(base, alike))
     keys = [*(key for key in NAMING if key in telling), *sorted(telling - set(NAMING))]
+    starts = {str(settings["init"]) for settings, _ in groups}
+    short = {start: ending(start) for start in starts}
+    if len(set(short.values())) < len(starts):
+        short = {}  # two files are called the same
     for base, (settings, _) in zip(bases, groups, strict=True):
-        yield base, " ".join(f"{key}={settings[key]}" for key in keys if key in settings)
+        told = {**settings, "init": short.get(str(settings["init"]), settings["init"])}
+        yield base, " ".join(f"{key}={told[key]}" for key in keys if key in told)
+
+
+def ending(path: str) -> str:
+    """The end of a path that says which file it is: its name, and the folder's, which is that of a run."""
+    return "/".join(PurePosixPath(path).parts[-2:])
 
 
 def _base(result: Result, networks: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from specaug.study.comparing.compare import Comparison
 from specaug.study.comparing.measures import WER, Measure
+from specaug.study.page import ticks
 from specaug.study.page.curves import DEV, TRAIN, Band, Trained
 from specaug.study.page.curves import WER as RATE
 from specaug.study.page.texts import titles
@@ -17,6 +18,7 @@ from specaug.study.stats.statistics import BETTER, NO_DIFFERENCE, Difference
 
 COLOURS = (GREY, BLUE, ORANGE, GREEN, PURPLE, OCHRE, RED, TEAL)
 DASHES = ("solid", "dash", "dot", "dashdot")  # for those who tell no colours apart
+ROOMY = 1.2  # how far an axis of losses reaches beyond them
 VEIL = 0.16  # opacity of a band
 ROOM = {"l": 52, "r": 12, "t": 40, "b": 44}  # for a legend above
 
@@ -70,9 +72,9 @@ def rates(policies: Sequence[Trained], measure: Measure = WER) -> Any:
     for place, policy in enumerate(policies):
         colour, dash = COLOURS[place % len(COLOURS)], DASHES[(place + place // len(COLOURS)) % len(DASHES)]
         traces += banded(shown_as(policy.bands[RATE], measure), policy.label, colour, dash, 100.0)
-    return plain(traces, "epoch", f"{measure.name} on dev, %", 340, **legend()).update_yaxes(
-        rangemode="tozero"
-    )
+    figure = plain(traces, "epoch", f"{measure.name} on dev, %", 340, **legend())
+    bands = [policy.bands[RATE] for policy in policies]
+    return by_epoch(figure, bands).update_yaxes(rangemode="tozero")
 
 
 def shown_as(band: Band, measure: Measure) -> Band:
@@ -89,10 +91,20 @@ def losses(policy: Trained, low: float, high: float) -> Any:
         *banded(policy.bands[TRAIN], "train", GREY, "dash"),
         *banded(policy.bands[DEV], "dev", BLUE, "solid"),
     ]
-    figure = plain(traces, "epoch", "loss", 270, **legend())
-    return figure.update_yaxes(
-        type="log", dtick=1, exponentformat="power", range=[math.log10(low / 1.2), math.log10(high * 1.2)]
+    figure = by_epoch(
+        plain(traces, "epoch", "loss", 270, **legend()), [policy.bands[TRAIN], policy.bands[DEV]]
     )
+    ends = low / ROOMY, high * ROOMY
+    shown = ticks.logarithmic(*ends)
+    return figure.update_yaxes(
+        type="log", tickvals=shown, ticktext=[f"{loss:.3g}" for loss in shown], range=[*map(math.log10, ends)]
+    )
+
+
+def by_epoch(figure: Any, bands: Sequence[Band]) -> Any:
+    """A figure of some bands, with whole numbers below it."""
+    epochs = [epoch for band in bands for epoch in band.epochs]
+    return figure.update_xaxes(tickvals=ticks.whole(min(epochs), max(epochs))) if epochs else figure
 
 
 def bounds(policies: Sequence[Trained]) -> tuple[float, float] | None:

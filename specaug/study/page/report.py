@@ -19,6 +19,7 @@ from specaug.study.page.texts import Texts, texts
 from specaug.study.page.theme import captioned, division, put, tabled, whole
 from specaug.study.page.whom import whom
 from specaug.study.places import Places
+from specaug.study.stats.statistics import MIN_SEEDS
 
 STYLES = ("explorer.css",)
 SCRIPTS = ("words.js", "spectrogram.js", "explorer.js")
@@ -108,9 +109,11 @@ LOSSES = (
     "network over-fits; where train stays above dev, it under-fits."
 )
 DIFFERENCES = (
-    "Each with its 95 % interval; to the {} of the line is what is better. Full dots are told apart from the "
+    "{}; to the {} of the line is what is better. Full dots are told apart from the "
     "baseline after Holm's correction, open ones are not."
 )
+DRAWN = "With 95 % intervals"  # where any is
+NOT_DRAWN = f"Without 95 % intervals, for which there are too few seeds ({MIN_SEEDS} at least) or speakers"
 
 
 def head(comparison: Comparison) -> str:
@@ -137,7 +140,11 @@ def differences(comparison: Comparison) -> list[str]:
     lines = []
     for measure in comparison.measures:
         name = f"Differences to the baseline{f', {measure.name}' if measure.right else ''}"
-        told = DIFFERENCES.format("right" if measure.right else "left")
+        shown = [
+            row.scores[part.name].shown(measure)[1] for row in comparison.rows for part in comparison.parts
+        ]
+        drawn = any(one is not None and one.low is not None for one in shown)
+        told = DIFFERENCES.format(DRAWN if drawn else NOT_DRAWN, "right" if measure.right else "left")
         lines += captioned(division(name, figures.differences(comparison, measure)), told)
     return lines
 

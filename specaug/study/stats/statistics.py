@@ -65,6 +65,9 @@ class Difference:
     `better` is the probability that the policy is truly better: the share of the stretched bootstrap replicates
     below 0, those at 0 counted by half. It is of this pair alone, and agrees with p: where p = 0.04 it is 0.98 or
     0.02 (a confidence in the sense of the bootstrap, which needs no prior).
+
+    Where both made as many errors in every seed and unit, nothing says how these vary: p is 1, so that others are
+    corrected for the pair, and there is neither interval nor verdict. `detectable` is None wherever nothing varies.
     """
 
     value: float
@@ -231,6 +234,8 @@ def _estimate(spread: _Spread) -> Estimate:
 
 
 def _difference(spread: _Spread, p: float, level: float, adjusted: float, strictest: float) -> Difference:
+    if spread.value == spread.error == 0:
+        return Difference(spread.value, p=p, adjusted=adjusted)
     low, high = spread.interval(LEVEL)
     narrow, wide = spread.interval(level)
     verdict = NO_DIFFERENCE if adjusted >= LEVEL else BETTER if spread.value < 0 else WORSE
@@ -241,7 +246,9 @@ def _difference(spread: _Spread, p: float, level: float, adjusted: float, strict
         p=p,
         adjusted=adjusted,
         margin=max(spread.value - narrow, wide - spread.value),
-        detectable=noncentrality(strictest, POWER, spread.freedom) * spread.error,
+        detectable=noncentrality(strictest, POWER, spread.freedom) * spread.error
+        if spread.error > 0
+        else None,
         verdict=verdict,
         better=spread.share_below(),
     )

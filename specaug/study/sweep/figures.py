@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 from optuna.trial import FrozenTrial
 
+from specaug.study.page import ticks
 from specaug.study.page.theme import BLUE, GREY, ORANGE, plain
 from specaug.study.sweep.diagnosis import SAFE, Agreement
 from specaug.study.sweep.importance import Importance
@@ -73,6 +74,7 @@ def history(finished: Sequence[FrozenTrial], first: Mapping[int, str], metric: M
     room = 0.08 * (max(rates) - min(rates)) or 1.0
     top = max([max(rates), *(one["y"] + 3 * room for one in names)]) + room  # for the names
     figure = plain(traces, "trial", f"{metric.name} on dev, %", 340, annotations=names)
+    figure.update_xaxes(tickvals=ticks.whole(min(slots), max(slots)))
     return figure.update_yaxes(range=[min(rates) - room, top])
 
 
@@ -119,6 +121,9 @@ def response(curve: Curve, axis: Axis, trials: Sequence[FrozenTrial], metric: Me
         figure.update_xaxes(type="log" if axis.log else "linear")
         if len(places) < FEW and axis.whole:
             figure.update_xaxes(tickvals=places)
+        elif axis.log:
+            shown = ticks.logarithmic(*axis.ends)
+            figure.update_xaxes(tickvals=shown, ticktext=[f"{value:.3g}" for value in shown])
     return figure
 
 
@@ -161,4 +166,5 @@ def pruning(found: Sequence[Agreement]) -> Any:
         error_y={"array": up, "arrayminus": down, "color": BLUE},
     )
     figure = plain([taus], "epoch", "Kendall's tau", 270)
+    figure.update_xaxes(tickvals=ticks.whole(min(epochs), max(epochs)))
     return figure.add_hline(y=SAFE, line={"color": ORANGE, "dash": "dot"}).update_yaxes(range=[-0.4, 1.05])

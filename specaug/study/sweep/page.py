@@ -9,7 +9,6 @@ from optuna.trial import TrialState
 
 from specaug.study.comparing.compare import Comparison, compare
 from specaug.study.comparing.measures import MAP
-from specaug.study.expected import hides_in
 from specaug.study.page import rates
 from specaug.study.page.theme import Table, captioned, division, put, tabled, whole
 from specaug.study.sweep import diagnosis
@@ -79,7 +78,7 @@ def head(found: Findings, compared: Comparison | None) -> list[str]:
         else "minimised": f"{metric.name} on {sweep.part}, {over} over seeds {seeds}",
         "trials": f"{len(now.slots)}: {count}",
         "sampler": f"{sampler_name(sweep)}, seed {sweep.seed}; pruner {sweep.pruner}",
-        "around": f"policy {sweep.policy.title()}{hides_in(sweep.policy, found.plan.recipe.features.mel)}",
+        "around": f"policy {sweep.policy.title()}",
     }
     space = [["searched", "values"]] + [
         [escape(symbol), escape(spelled(symbol, axis))] for symbol, axis in sweep.space.items()

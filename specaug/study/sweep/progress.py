@@ -12,7 +12,7 @@ from specaug.study.screen import Screen
 from specaug.study.sweep.book import EXPERIMENT, SWEEP
 from specaug.study.sweep.metric import MEASURED, Metric, metric_of
 from specaug.study.sweep.scores import Score, scores
-from specaug.study.sweep.slots import OVER, Slot, slots, why
+from specaug.study.sweep.slots import OVER, SLOT, Slot, slots, why
 from specaug.study.sweep.storage import reaching
 from specaug.study.sweep.worker import AT, WORKER
 
@@ -25,6 +25,7 @@ class Standing:
 
     slots: Sequence[Slot]
     metric: Metric = MEASURED["wer"]
+    one: str = "trial"  # what is made in a slot, or "run"
 
     @property
     def finished(self) -> list[FrozenTrial]:
@@ -72,7 +73,8 @@ def standing(study: optuna.Study) -> Standing:
     """Where a study stands now; one that makes the runs of an experiment has no sweep, and is told by its WER, or accuracy."""
     known = study.user_attrs
     sweep, text = known.get(SWEEP), known.get(EXPERIMENT, {}).get("text", {})
-    return Standing(slots(study), metric_of(sweep["metric"] if sweep else "wer", text.get("classes")))
+    metric = metric_of(sweep["metric"] if sweep else "wer", text.get("classes"))
+    return Standing(slots(study), metric, "trial" if sweep else "run")
 
 
 @dataclass
@@ -108,20 +110,23 @@ class Follower:
         for slot in now.slots:
             if slot.number not in self.ended and (trial := slot.done or slot.failed):
                 self.ended.add(slot.number)
-                self.screen.say(told(slot.number, trial, now.metric))
+                self.screen.say(told(f"{now.one} {slot.number}", trial, now.metric))
         best = f", best {now.scores[0].said()}" if now.finished else ""
-        everything = f"{now.over} of {len(now.slots)} trials{best}"
+        everything = f"{now.over} of {len(now.slots)} {now.one}s{best}"
         rows = [
-            (trial.user_attrs.get(WORKER, "worker"), *trial.user_attrs.get(AT, ["starting", 0.0]))
+            (
+                trial.user_attrs.get(WORKER, "worker"),
+                *trial.user_attrs.get(AT, [f"{now.one} {trial.user_attrs[SLOT]} starts", 0.0]),
+            )
             for trial in now.running
         ]
         self.screen.overview(everything, now.share, now.left(self.started, self.then), rows)
 
 
-def told(number: int, trial: FrozenTrial, metric: Metric) -> str:
+def told(name: str, trial: FrozenTrial, metric: Metric) -> str:
     """One line about a slot that is over."""
     if trial.state == TrialState.PRUNED:
-        return f"trial {number}: pruned"
+        return f"{name}: pruned"
     if trial.state in OVER:
-        return f"trial {number}: {scores([trial], metric)[0].said()}"
-    return f"trial {number} failed {why(trial)}"
+        return f"{name}: {scores([trial], metric)[0].said()}"
+    return f"{name} failed {why(trial)}"

@@ -10,7 +10,7 @@ from specaug.study.stats.statistics import BETTER, NO_DIFFERENCE, Difference, Es
 from specaug.study.tables.text_table import Table, percent
 
 CER, CHANCE = "CER", "P(<)"  # columns that stand where there is room for them, hence so narrow
-KINDS = "S/D/I"
+KINDS, VERDICT = "S/D/I", "verdict"
 RATE = 1  # the column of the rate in a table of scores
 EXTRAS = ((CER, CHANCE), (CER,), ())  # from the most to the least
 NAMES = {"lm": "LM"}  # of decodings, as printed; others as they are
@@ -38,13 +38,19 @@ def scores(
     extras: Collection[str] = (),
     measure: Measure | None = None,
 ) -> Table:
-    """The policies of one system on one part; of all rows where `system` is None. By the first measure, or another."""
+    """The policies of one system on one part; of all rows where `system` is None. By the first measure, or another.
+
+    Where none of them is compared with another, there are no columns for that.
+    """
     measure = measure or comparison.measures[0]
-    header = ["policy", f"{measure.name} [95 %]", CER, KINDS, f"minus {comparison.baseline} [95 %]", CHANCE]
-    left = {CER, CHANCE} - set(extras) | ({CER, KINDS} if measure.right else set())
-    kept = [i for i, name in enumerate([*header, "verdict"]) if name not in left]
     rows = [row for row in comparison.rows if system is None or row.system == system.name]
-    table = [[*header[:-1], measure.chance, "verdict"]]
+    compared = f"minus {comparison.baseline} [95 %]", CHANCE, VERDICT
+    header = ["policy", f"{measure.name} [95 %]", CER, KINDS, *compared]
+    left = {CER, CHANCE} - set(extras) | ({CER, KINDS} if measure.right else set())
+    if all(row.scores[part.name].difference is None for row in rows):
+        left |= set(compared)
+    kept = [i for i, name in enumerate(header) if name not in left]
+    table = [[measure.chance if name == CHANCE else name for name in header]]
     table += [[row.label, *_cells(row.scores[part.name], measure)] for row in rows]
     return [[line[i] for i in kept] for line in table]
 
@@ -202,7 +208,7 @@ def chance(difference: Difference) -> str:
 
 def verdict(difference: Difference) -> str:
     """What may be said of a difference, and by which p after Holm's correction."""
-    if difference.adjusted is None:
+    if difference.adjusted is None or difference.verdict is None:
         return "too few to say"
     if difference.verdict == NO_DIFFERENCE:
         return f"{NO_DIFFERENCE} (± {percent(difference.margin)})"

@@ -16,7 +16,7 @@ from specaug.study.tables.text_table import exact, printable
 COLUMNS = (
     "part policy seeds folds runs masked_cells masked_frames masked_channels wer wer_low wer_high "
     "substitutions deletions insertions difference difference_low difference_high p p_holm verdict "
-    "cer p_better baseline system network arguments parameters schedule corpus run_ids"
+    "cer p_better baseline system network arguments parameters schedule corpus run_ids begun labelled"
 )
 
 
@@ -83,4 +83,6 @@ def _origin(comparison: Comparison, row: Row, system: System) -> list[str]:
         system.schedule,
         comparison.title,
         " ".join(row.runs),
+        system.begun,
+        str(system.settings.get("labelled", 1.0)),
     ]

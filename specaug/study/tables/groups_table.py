@@ -258,7 +258,8 @@ def _about_groups(report: Report) -> Iterator[str]:
         yield "[95 %]: seeds resampled together with the speakers of the group."
     yield (
         f"Verdicts and p are corrected (Holm) for all groups of a column and all policies, part by part; {ALL} is judged by itself. "
-        f"Too few to say: fewer than {MIN_SEEDS} common seeds, or {MIN_UNITS} speakers or utterances."
+        f"Too few to say: fewer than {MIN_SEEDS} common seeds, or {MIN_UNITS} speakers or utterances, or the same "
+        "errors in all of them."
     )
 
 

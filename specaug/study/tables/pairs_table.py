@@ -50,6 +50,7 @@ def _remarks(found: Paired) -> list[str]:
         f"one may be of a {'higher' if measure.right else 'lower'} {name}, by that pair alone.",
         f"Verdicts are corrected (Holm) for all pairs that can be judged in a part{several}, {found.family} at most: more than "
         "where policies are compared with the baseline alone, so that a difference must be larger to be seen. Too few "
-        f"to say: fewer than {MIN_SEEDS} common seeds, or {MIN_UNITS} speakers or utterances.",
+        f"to say: fewer than {MIN_SEEDS} common seeds, or {MIN_UNITS} speakers or utterances, or the same errors in "
+        "all of them.",
         *left_out(found.unfinished, found.notes),
     ]

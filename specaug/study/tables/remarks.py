@@ -6,9 +6,10 @@ from statistics import median
 
 from specaug.study.comparing.compare import CHOOSING, Comparison, PartFacts
 from specaug.study.comparing.measures import ACCURACY, MAP, WER, Measure
+from specaug.study.comparing.pairing import ORDER
 from specaug.study.comparing.systems import System
 from specaug.study.plural import counted
-from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS, REPLICATES, Difference, Estimate
+from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS, REPLICATES
 from specaug.study.tables.cells import CER, CHANCE, earned, titled
 from specaug.study.tables.text_table import SHORT, percent
 
@@ -17,6 +18,8 @@ RIGHT = {
     MAP: "mAP: the mean over classes of the average precision, with which the score of a class ranks the utterances, "
     "mean over seeds.",
 }
+
+SMALL = 2  # policies whose order raises no question
 
 
 def headline(comparison: Comparison) -> str:
@@ -49,6 +52,7 @@ def footer(comparison: Comparison, extras: Collection[str] = (), mark: str = "")
     """The lines below the tables, which have `extras`, the optional columns, and `mark` what is the best."""
     lines = [f"{mark}: {best(comparison)}."] if mark and earned(comparison) else []
     lines += [
+        *_about_rows(comparison),
         *_about_columns(comparison, extras),
         *_about_intervals(comparison),
         *_about_refusals(comparison),
@@ -57,6 +61,14 @@ def footer(comparison: Comparison, extras: Collection[str] = (), mark: str = "")
         lines.append(f"Smallest true difference that 8 of 10 such comparisons would see: {seen}.")
     lines += [*origin(comparison), *runs(comparison)]
     return lines + left_out(comparison.unfinished, comparison.notes)
+
+
+def too_wide(comparison: Comparison, missing: Collection[str]) -> list[str]:
+    """Which optional columns a table of text has no room for, and what prints them."""
+    if not missing:
+        return []
+    names = " and ".join(comparison.measures[0].chance if name == CHANCE else name for name in missing)
+    return [f"Left out for want of room: {names}; `specaug compare --format markdown` (or tsv) prints them."]
 
 
 def left_out(unfinished: Sequence[Path], notes: Sequence[str]) -> list[str]:
@@ -95,6 +107,12 @@ def sizes(parts: Sequence[PartFacts]) -> str:
     )
 
 
+def _about_rows(comparison: Comparison) -> list[str]:
+    if len({row.label for row in comparison.rows}) <= SMALL:
+        return []
+    return [f"Rows: {', '.join(ORDER)} in this order, then their variants, then other policies by name."]
+
+
 def _about_columns(comparison: Comparison, extras: Collection[str]) -> list[str]:
     measure = comparison.measures[0]
     lines = [RIGHT[m] for m in comparison.measures if m.right] or [
@@ -110,13 +128,15 @@ def _about_columns(comparison: Comparison, extras: Collection[str]) -> list[str]
 
 
 def origin(comparison: Comparison) -> list[str]:
-    """For each system its network, and how it was trained."""
+    """For each system its network, what it started from where that is not chance, and how it was trained."""
     several = len(comparison.systems) > 1
-    return [
-        f"{system.name if several else 'Network'}: {system.built}, {system.parameters:,} parameters; "
-        f"trained with {system.schedule}."
-        for system in comparison.systems
-    ]
+    lines = []
+    for system in comparison.systems:
+        built = f"{system.name if several else 'Network'}: {system.built}, {system.parameters:,} parameters"
+        share = f" on {system.share}" if system.share else ""
+        told = filter(None, (built, system.begun, f"trained with {system.schedule}{share}"))
+        lines.append(f"{'; '.join(told)}.")
+    return lines
 
 
 def _about_intervals(comparison: Comparison) -> list[str]:
@@ -141,15 +161,20 @@ def _about_intervals(comparison: Comparison) -> list[str]:
 
 
 def _about_refusals(comparison: Comparison) -> list[str]:
-    scores = [row.scores[part.name] for row in comparison.rows for part in comparison.parts]
-    given: list[Estimate | Difference] = [score.wer for score in scores]
-    given += [score.difference for score in scores if score.difference is not None]
-    if all(number.low is not None for number in given):
-        return []
-    return [
-        f"Too few to say: an interval and a verdict take {MIN_SEEDS} seeds that both policies have, and "
-        f"{MIN_UNITS} speakers or utterances; two seeds of one policy can differ as much as two policies."
-    ]
+    found = [row.scores[part.name].difference for row in comparison.rows for part in comparison.parts]
+    refused = [difference for difference in found if difference is not None and difference.low is None]
+    same = [difference for difference in refused if difference.adjusted is not None]
+    lines = []
+    if len(same) < len(refused):
+        lines.append(
+            f"an interval and a verdict take {MIN_SEEDS} seeds that both policies have, and {MIN_UNITS} speakers or "
+            "utterances; two seeds of one policy can differ as much as two policies."
+        )
+    if same:
+        lines.append(
+            "where a difference is 0 in every seed and every speaker (or utterance), nothing tells how it varies."
+        )
+    return [f"Too few to say: {line}" for line in lines]
 
 
 def _detectable(comparison: Comparison) -> str:

@@ -20,7 +20,7 @@ from specaug.study.tables.cells import (
 )
 from specaug.study.tables.flat import as_csv, as_tsv
 from specaug.study.tables.latex import as_latex
-from specaug.study.tables.remarks import footer, heading, headline
+from specaug.study.tables.remarks import footer, heading, headline, too_wide
 from specaug.study.tables.text_table import SHORT as SHORT
 from specaug.study.tables.text_table import WIDTH, filled, percent, piped, printable, safe, starred
 from specaug.study.tables.text_table import aligned as aligned
@@ -47,7 +47,8 @@ def as_text(comparison: Comparison) -> str:
         blocks.append(_side_by_side(comparison))
     for (part, system, measure), table in zip(pairs, tables, strict=True):
         blocks.append(f"{printable(heading(part, comparison.parts, system, measure))}\n{table}")
-    lines = [printable(line) for line in footer(comparison, extras, "*")]
+    missing = [name for name in told if name not in extras]
+    lines = [printable(line) for line in (*too_wide(comparison, missing), *footer(comparison, extras, "*"))]
     blocks += [filled(lines)]
     return "\n\n".join(blocks) + "\n"
 

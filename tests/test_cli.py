@@ -11,6 +11,8 @@ import pytest
 from specaug import cli
 from specaug.cli import EXAMPLES
 from specaug.cli.runs import RUN
+from specaug.speech.manifest import KNOWN
+from specaug.study.load import load
 from specaug.study.recipe import Recipe
 from specaug.study.sweep.book import Plan, opened
 from specaug.study.sweep.options import Axis, Confirm, Sweep
@@ -152,6 +154,17 @@ def test_data_check_prints_each_problem_and_says_so_by_its_status(laboratory, ca
     assert cli.main(["data", "check", str(manifest), "--alphabet", " abc"]) == (0 if kept else 2)
     problems = capsys.readouterr().out.splitlines()
     assert [line.split(": ")[0] for line in problems] == ([] if kept else [f"{manifest}:7", f"{manifest}:6"])
+
+
+def test_the_recipe_in_the_help_of_data_check_is_one(laboratory, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["data", "check", "--help"])
+    said = capsys.readouterr().out
+    assert all(f"  {name}" in said for name in KNOWN if name not in ("feature_filepath", "offset", "speaker"))
+    recipe = said.partition("experiments/own.yaml:\n")[2]
+    (laboratory / "experiments" / "own.yaml").write_text(recipe)
+    read = load(laboratory / "experiments" / "own.yaml")
+    assert read.corpus == load(laboratory / "experiments" / "tiny.yaml").corpus
 
 
 def test_data_make_counts_the_utterances_of_each_part(laboratory, capsys):

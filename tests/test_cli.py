@@ -2,15 +2,21 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
+import optuna
 import pytest
 
 from specaug import cli
+from specaug.cli import EXAMPLES
 from specaug.cli.runs import RUN
+from specaug.speech.manifest import KNOWN
+from specaug.study.load import load
 from specaug.study.recipe import Recipe
 from specaug.study.sweep.book import Plan, opened
-from specaug.study.sweep.options import Axis, Sweep
+from specaug.study.sweep.options import Axis, Confirm, Sweep
+from specaug.study.sweep.slots import CONFIRM
 from specaug.study.sweep.storage import default_storage, open_storage
 
 WATCH = """
@@ -48,6 +54,26 @@ def test_help_names_every_verb_and_shows_examples(capsys):
     said = capsys.readouterr().out
     assert all(verb in said for verb in ("train", "ablate", "compare", "data", "init", "keep", "tables"))
     assert "specaug ablate experiments/" in said
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    with pytest.raises(SystemExit) as left:
+        cli.main(["--version"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out == f"specaug {version('specaug')}\n"
+
+
+def test_every_example_of_the_help_is_a_command_that_is_understood():
+    for line in EXAMPLES.splitlines()[1:]:
+        words = shlex.split(re.split(r"\s{2,}", line.strip())[0])
+        assert cli.parser().parse_args(cli.sweep.joined(words[1:])).verb
+
+
+def test_the_example_of_triage_says_whose_errors():
+    (words,) = [line.split() for line in EXAMPLES.splitlines() if "triage" in line]
+    given = cli.parser().parse_args(words[1:8])
+    assert given.policy
+    assert given.out
 
 
 @pytest.mark.parametrize("verb", ["data", "triage"])
@@ -130,6 +156,17 @@ def test_data_check_prints_each_problem_and_says_so_by_its_status(laboratory, ca
     assert [line.split(": ")[0] for line in problems] == ([] if kept else [f"{manifest}:7", f"{manifest}:6"])
 
 
+def test_the_recipe_in_the_help_of_data_check_is_one(laboratory, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["data", "check", "--help"])
+    said = capsys.readouterr().out
+    assert all(f"  {name}" in said for name in KNOWN if name not in ("feature_filepath", "offset", "speaker"))
+    recipe = said.partition("experiments/own.yaml:\n")[2]
+    (laboratory / "experiments" / "own.yaml").write_text(recipe)
+    read = load(laboratory / "experiments" / "own.yaml")
+    assert read.corpus == load(laboratory / "experiments" / "tiny.yaml").corpus
+
+
 def test_data_make_counts_the_utterances_of_each_part(laboratory, capsys):
     assert cli.main(["data", "make", str(laboratory / "experiments" / "tiny.yaml")]) == 0
     lines = [line.split("\t")[:2] for line in capsys.readouterr().out.splitlines()]
@@ -166,11 +203,34 @@ def test_an_unknown_option_is_named_without_passwords(capsys):
     assert "unrecognized arguments: --sorage postgresql://me:***@host/x" in told
 
 
-def study_in(runs: Path) -> None:
-    """The study of a sweep that nobody has worked at."""
-    plan = Plan("widths", Recipe(), Sweep(experiment="e.yaml", space={"W": Axis(low=0, high=80)}, trials=1))
+def study_in(runs: Path, top: int = 3) -> optuna.Study:
+    """The study of a sweep that nobody has worked at, and which would confirm so many."""
+    sweep = Sweep(experiment="e.yaml", space={"W": Axis(low=0, high=80)}, trials=1, confirm=Confirm(top=top))
     url = default_storage(runs / "widths")
-    opened(plan, open_storage(url), url)
+    return opened(Plan("widths", Recipe(), sweep), open_storage(url), url)[0]
+
+
+@pytest.mark.parametrize(
+    ("top", "trials", "stages", "over"),
+    [
+        pytest.param(0, 0, 0, False, id="begun"),
+        pytest.param(0, 1, 0, True, id="searched"),
+        pytest.param(3, 1, 0, False, id="not confirmed"),
+        pytest.param(3, 1, 1, True, id="confirmed"),
+        pytest.param(3, 0, 1, False, id="more trials since"),
+    ],
+)
+def test_stop_says_where_nobody_is_left_to_be_stopped(tmp_path, capsys, top, trials, stages, over):
+    study = study_in(tmp_path, top)
+    for _ in range(trials):
+        study.optimize(lambda trial: 0.5, n_trials=1)
+    if stages:
+        optuna.create_study(storage=study._storage, study_name="stage")
+        study.set_user_attr(CONFIRM, "stage")
+    words = ["widths", "--runs", str(tmp_path), "--laboratory", str(tmp_path)]
+    assert cli.main(["sweep", "stop", *words]) == 0
+    finished = "widths: it is finished, and nobody is at it\n"
+    assert (capsys.readouterr().out == finished) == over
 
 
 def test_a_study_that_is_looked_for_in_vain_is_refused_with_the_nearest_and_leaves_no_trace(tmp_path, capsys):

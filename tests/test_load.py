@@ -236,6 +236,25 @@ def test_a_missing_recipe_is_named_with_its_nearest_neighbour(recipe):
         load(path)
 
 
+def test_files_that_are_hidden_are_no_recipes(recipe, tmp_path):
+    hidden, path = recipe("{}", ".fsdd.yaml"), tmp_path / "fsdd.yaml"
+    assert hidden.is_file()
+    with pytest.raises(UserError, match=r"fsdd.yaml: no such recipe$"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("names", "known"), [((), "$"), (("b.yaml", "a.yaml", ".c.yaml"), r" in it: a\.yaml, b\.yaml$")]
+)
+def test_a_folder_is_no_recipe_and_those_in_it_are_named(tmp_path, names, known):
+    folder = tmp_path / "experiments"
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+    with pytest.raises(UserError, match=rf"experiments: a folder; expected a recipe{known}"):
+        load(folder)
+
+
 def test_a_missing_parent_is_named(recipe):
     with pytest.raises(UserError, match=r"base.yaml: no such recipe"):
         load(recipe("{extends: base.yaml}"))

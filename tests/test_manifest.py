@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specaug.errors import UserError
+from specaug.speech.check import refuse, repeated_ids
 from specaug.speech.corpus import Corpus, build_once, check_disjoint
 from specaug.speech.manifest import (
     KNOWN,
@@ -84,6 +85,36 @@ def test_a_way_up_from_a_link_is_walked_as_the_file_system_walks_it(tmp_path):
     assert read_manifest(tmp_path / "train.jsonl")[0].audio == tmp_path / "far" / "a.wav"
 
 
+@pytest.mark.parametrize(
+    ("fields", "id_"),
+    [
+        ({"audio_filepath": "wavs/far.1/a.b.wav"}, "wavs/far.1/a.b"),
+        ({"audio_filepath": "../a.wav", "offset": 1.0}, "../a"),
+        ({"audio_filepath": ..., "feature_filepath": "/disk/a.npy"}, "/disk/a"),
+        ({"id": "u"}, "u"),
+    ],
+)
+def test_without_an_id_it_is_the_path_as_it_is_written(tmp_path, fields, id_):
+    assert parse_line(row(**{"id": ..., **fields}), "m.jsonl:1", tmp_path).id == id_
+
+
+def test_an_id_that_comes_from_a_path_is_told_so_where_it_is_not_unique(tmp_path):
+    lines = [row(id=..., offset=place) for place in range(2)]
+    (tmp_path / "train.jsonl").write_text("\n".join(lines))
+    (tmp_path / "dev.jsonl").write_text(row(id="a", audio_filepath="b.wav"))
+    train, dev = (read_manifest(tmp_path / f"{part}.jsonl") for part in ("train", "dev"))
+    without = r"ids must be unique \(without a field id it is the path, also of several stretches"
+    for told in (lambda parts: refuse(repeated_ids(parts)), lambda parts: disjoint(parts, [])):
+        with pytest.raises(UserError, match=rf"train.jsonl:2: id 'a' is already used at .*:1; {without}"):
+            told(train)
+        with pytest.raises(UserError, match=r"dev.jsonl:1: id 'a' is already .*; ids must be unique$"):
+            told([*train[:1], *dev])
+
+
+def disjoint(train: list[Utterance], dev: list[Utterance]) -> None:
+    check_disjoint(Corpus("c", "c", False, {"train": train, "dev": dev}), [])
+
+
 def test_lines_are_counted_as_an_editor_counts_them(tmp_path):
     path = tmp_path / "m.jsonl"
     odd = manifest_line(utterance(id="b", text="line\u2028feed\x85", audio=Path("a.wav")), Path())
@@ -108,6 +139,7 @@ def test_lines_are_counted_as_an_editor_counts_them(tmp_path):
         pytest.param(row(duration=float("inf")), "field duration is inf", id="infinite seconds"),
         pytest.param(row(duration=10**400), "field duration is 1000", id="more than a float holds"),
         pytest.param(row(offset=-1), "field offset is -1", id="before the start"),
+        pytest.param(row(id=7), "field id is 7; expected str", id="a numbered id"),
         pytest.param(row(text=...), "field text is missing", id="no text"),
         pytest.param(row(speaker=7), "field speaker is 7; expected str", id="a numbered speaker"),
         pytest.param(

@@ -12,10 +12,24 @@ class Deaf(nn.Module):
         super().__init__()
 
     def loss(self): ...
+    def transcribe(self): ...
 
-class Fussy(nn.Module):
+class Mute(nn.Module):
+    def __init__(self, mel, vocab):
+        super().__init__()
+
+    def loss(self): ...
+
+class Speaking(nn.Module):
+    def loss(self): ...
+    def transcribe(self): ...
+
+class Fussy(Speaking):
     def __init__(self, mel, vocab, width=1):
         raise ValueError(f"width is {width}; expected an even one")
+
+class Fuss(Mute):
+    def __init__(self, width, vocab): ...
 
 class Layer(nn.Module):
     vocabulary = "of no network"
@@ -119,7 +133,7 @@ def test_the_arguments_are_given_by_name(root):
             "models.odd.Fussy", {"width": 3}, "models.odd.Fussy: width is 3; expected an", id="refused"
         ),
         pytest.param(
-            "models.odd.Deaf", {}, "has no method 'transcribe'; expected loss and transcribe", id="contract"
+            "models.odd.Mute", {}, "has no method 'transcribe'; expected loss and transcribe", id="contract"
         ),
     ],
 )
@@ -139,8 +153,21 @@ def test_arguments_that_the_code_takes_are_given(lab, arguments):
     assert built(lab, "mine.Typed", **arguments).loss
 
 
-def test_the_known_networks_are_those_that_take_a_vocabulary(lab):
+def test_the_known_networks_are_those_that_take_a_vocabulary_and_answer(lab):
     assert known_networks(lab) == ["models.odd.Deaf", "models.odd.Fussy"]
+
+
+def test_of_the_laboratory_that_is_handed_out_those_are_known_that_a_recipe_can_name(root):
+    known = {path.rpartition(".")[2] for path in known_networks(root)}
+    assert {"BiLSTMCTC", "ConformerCTC", "LAS", "ConformerTransducer", "ASTCTC"} <= known
+    assert not known & {"Speller", "LSTMLM", "CTC", "AST", "SSAST"}
+
+
+def test_classes_that_name_each_other_are_not_followed_for_ever(tmp_path):
+    (tmp_path / "models").mkdir()
+    circle = "class A(other.B):\n  def __init__(self, mel, vocab): ...\nclass B(other.A): ..."
+    (tmp_path / "models" / "circle.py").write_text(circle)
+    assert known_networks(tmp_path) == []
 
 
 @pytest.mark.parametrize(

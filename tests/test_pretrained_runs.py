@@ -20,7 +20,6 @@ from pretrained import recipe_in
 
 from specaug import cli
 from specaug.errors import UserError
-from specaug.study.ablation import picked
 from specaug.study.comparing.systems import systems
 from specaug.study.load import as_yaml, load, load_as, plain, validated
 from specaug.study.loggers import OFFLINE
@@ -31,6 +30,7 @@ from specaug.study.pretraining.run import PretrainRun
 from specaug.study.recipe import Network, Pretrained, Recipe, run_id
 from specaug.study.results import find_runs
 from specaug.study.run import Run, execute
+from specaug.study.turns import picked
 from specaug.training.callbacks import Progress, Report
 
 NETWORK = "{path: models.ast.ASTCTC, arguments: {width: 12, depth: 2, heads: 2, frames: 64}"

@@ -240,6 +240,12 @@ def test_a_path_that_is_not_there_is_named(tmp_path):
         find_runs([tmp_path / "nowhere"])
 
 
+def test_a_file_is_no_folder_of_runs(tmp_path):
+    (tmp_path / "README.md").touch()
+    with pytest.raises(UserError, match=r"README\.md: a file; expected a run folder or a folder that holds"):
+        find_runs([tmp_path / "README.md"])
+
+
 @pytest.mark.parametrize(
     ("title", "synthetic", "heading"),
     [

@@ -65,7 +65,7 @@ sys.exit(f"imported {slow}" if slow else 0)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        pytest.param(["LX"], "unknown policy 'LX'; did you mean", id="policy"),
+        pytest.param(["LX"], "specaug: show: policy: unknown policy 'LX'; did you mean", id="policy"),
         pytest.param(["LD", "G=1"], "unknown key 'policy.G'", id="symbol"),
         pytest.param(["LD", "operations=[SpecSup]"], "did you mean 'SpecSub'", id="operation"),
         pytest.param(["LD", "F=100"], "F is 100; expected at most the 80 mel channels", id="channels"),
@@ -91,7 +91,11 @@ def test_a_mistake_is_one_line_and_writes_nothing(song, tmp_path, capsys, argume
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["LD"], "show takes a policy, --audio and --out; or --policies"),
+        ([], "show takes a policy, --audio and --out; or --policies"),
+        (["LD"], "--audio is missing; expected the utterance, as in a.wav (or --policies"),
+        (["LD", "--audio", "a.wav"], "--out is missing; expected the picture, as in a.png (or --policies"),
+        (["Lb"], "policy: unknown policy 'Lb'; did you mean 'LB'?"),
+        (["LD", "F=-3"], "show: policy: F (FrequencyMask) is -3; expected"),
         (["--policies", "--lengths", "3,x"], "--lengths are 3,x; expected whole numbers of frames"),
         (["--policies", "--lengths", "0"], "--lengths are 0; expected whole numbers of frames"),
         (["--policies", "--lengths", "500", "--mel", "0"], "--mel is 0; expected at least 1 channel"),

@@ -244,6 +244,53 @@ def test_anything_but_a_policy_is_refused_when_the_module_is_made(root):
     assert run.stdout == "policy is 'LD'; expected a Policy, such as specaug.LD\n"
 
 
+NO_TENSORS = """
+import numpy as np, torch
+from specaug import LD, SpecAugment, make_keys
+x, augment = torch.ones(2, 9, 80), SpecAugment(LD)
+for given in (
+    lambda: augment(x.numpy()),
+    lambda: augment(None),
+    lambda: augment(x, [9, 5]),
+    lambda: augment(x, keys=(1, 2)),
+    lambda: augment(x, out=x.tolist()),
+    lambda: augment.eval()(x, [9, 5]),
+    lambda: SpecAugment(LD, seed="a"),
+    lambda: SpecAugment(LD, seed=1.0),
+):
+    try: given()
+    except TypeError as error: print(error)
+print(SpecAugment(LD, seed=np.int64(3)).seed)
+"""
+
+
+def test_what_is_no_tensor_and_no_seed_is_refused_by_its_name(root):
+    # In a process of its own, where the annotations are not checked before the values are
+    run = subprocess.run(
+        [sys.executable, "-c", NO_TENSORS], cwd=root, check=True, capture_output=True, text=True
+    )
+    wanted = "; expected a torch.Tensor (see torch.as_tensor)"
+    features, *said = run.stdout.splitlines()
+    assert features.startswith("features: array([[[1., 1., ")
+    assert features.endswith(f"is a ndarray{wanted}")
+    assert said == [
+        f"features: None is a NoneType{wanted}",
+        f"lengths: [9, 5] is a list{wanted}",
+        f"keys: (1, 2) is a tuple{wanted}",
+        f"out: [[[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1. is a list{wanted}",
+        f"lengths: [9, 5] is a list{wanted}",
+        "seed is 'a'; expected a whole number",
+        "seed is 1.0; expected a whole number",
+        "3",
+    ]
+
+
+def test_the_help_of_the_call_is_about_masks():
+    told = SpecAugment.forward.__doc__
+    assert all(f"{name}: " in told for name in ("features", "lengths", "keys", "output"))
+    assert "`out`" in told
+
+
 def test_the_module_prints_the_policy_in_force():
     assert repr(SpecAugment(SM, seed=3)) == "SpecAugment(W=40 F=15 m_F=2 T=70 p=0.2 m_T=2, seed=3)"
 

@@ -1,5 +1,7 @@
 """SpecAugment as a torch module: thin, because drawing and applying are functions."""
 
+import operator
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, distributed, nn
@@ -36,7 +38,7 @@ class SpecAugment(nn.Module):
             raise ValueError(f"policy is {policy!r}; expected a Policy, such as specaug.LD")
         asked(engine)
         self.policy = policy
-        self.seed = seed
+        self.seed = whole(seed)
         self.engine = engine
         self.calls = 0
 
@@ -47,6 +49,20 @@ class SpecAugment(nn.Module):
         keys: Int[Tensor, "batch 5"] | None = None,
         out: Float[Tensor, "batch time mel"] | None = None,
     ) -> Float[Tensor, "batch time mel"]:
+        """The augmented features; in evaluation mode the features themselves.
+
+        `lengths` are in frames, all of them where it is left out. `keys` are those of `make_keys`, one an utterance:
+        with them the masks depend on nothing else, without them on the seed and the count of calls. `out` is
+        written and returned, a tensor of the features' shape, type and device that shares no memory with them.
+
+        Shape:
+            features: (batch, time, mel), floating-point
+            lengths:  (batch,), whole numbers from 0 to time
+            keys:     (batch, 5), whole numbers
+            output:   (batch, time, mel), a new tensor, or `out`
+
+        Raises TypeError where one of them is no tensor, ValueError where they do not fit each other or the policy.
+        """
         operations = self.policy.operations
         if self.training and any(isinstance(one, SpliceOut) and one.draws for one in operations):
             raise ValueError("SpliceOut shortens utterances; call shortening(features, lengths) for both")
@@ -59,7 +75,8 @@ class SpecAugment(nn.Module):
         keys: Int[Tensor, "batch 5"] | None = None,
         out: Float[Tensor, "batch time mel"] | None = None,
     ) -> tuple[Float[Tensor, "batch time mel"], Int[Tensor, " batch"]]:
-        """The augmented features, and the lengths afterwards, in frames."""
+        """The augmented features, and the lengths afterwards, in frames; the arguments are those of `forward`."""
+        require_tensors(features=features, lengths=lengths, keys=keys, out=out)
         if lengths is None:
             lengths = torch.full((len(features),), features.shape[1] if features.ndim == 3 else 0)
         if not self.training:
@@ -100,3 +117,20 @@ class SpecAugment(nn.Module):
     def extra_repr(self) -> str:
         engine = f", engine={self.engine!r}" if self.engine else ""
         return f"{self.policy}, seed={self.seed}{engine}"
+
+
+def whole(seed: int) -> int:
+    """The seed; raises TypeError where it is no whole number."""
+    try:
+        return operator.index(seed)
+    except TypeError:
+        raise TypeError(f"seed is {seed!r}; expected a whole number") from None
+
+
+def require_tensors(**given: object) -> None:
+    """Raise TypeError where an argument, if it is given, is anything but a tensor."""
+    for name, value in given.items():
+        if not isinstance(value, Tensor) and (value is not None or name == "features"):
+            said = " ".join(repr(value).split())
+            kind = type(value).__name__
+            raise TypeError(f"{name}: {said:.40} is a {kind}; expected a torch.Tensor (see torch.as_tensor)")

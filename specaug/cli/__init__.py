@@ -24,7 +24,7 @@ EXAMPLES = """examples:
   specaug report runs/fsdd                                   the same as a page, with every utterance
   specaug plan --effect 0.5 --runs runs/fsdd                 the seeds that it takes to see half a point
   specaug dashboard fsdd                                     a W&B workspace; --push: the comparison
-  specaug triage export runs/fsdd --worst 50                 errors with their spectrograms, for Label Studio
+  specaug triage export runs/fsdd --policy LD --out triage   errors with their spectrograms, for Label Studio
   specaug show LD --audio a.wav --out a.png                  what a policy does to an utterance
   specaug show --policies                                    what each policy hides on average
   specaug data fsdd --download
@@ -67,6 +67,17 @@ def shown(words: Sequence[str]) -> Sequence[str]:
     return [re.sub(r"\w[\w+]*://.*", lambda url: hidden(url[0]), word, flags=re.DOTALL) for word in words]
 
 
+class Version(argparse.Action):
+    """Prints the version, which is looked up when it is asked for: where nothing is installed there is none."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print it and leave."""
+        from importlib.metadata import version
+
+        sys.stdout.write(f"{parser.prog} {version('specaug')}\n")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """The verbs and their options."""
     top = argparse.ArgumentParser(
@@ -75,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action=Version, nargs=0, help="print the version and stop")
     verbs = top.add_subparsers(required=True, metavar="VERB")
     runs.add_train(verbs)
     runs.add_ablate(verbs)

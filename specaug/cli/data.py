@@ -13,6 +13,18 @@ from specaug.speech.corpora.options import LibriSpeech
 _READ = LibriSpeech()
 PARTS = [*_READ.train, *_READ.dev, *_READ.test]  # what a recipe reads that names no parts
 
+OWN = """specaug data check train.jsonl --alphabet " 'abcdefghijklmnopqrstuvwxyz"
+
+One JSON object a line, with the fields
+  audio_filepath    WAV, FLAC or Ogg; or feature_filepath: a (frames, mel) array in .npy; relative to the manifest
+  duration          seconds; and offset, where the utterance does not start with the file
+  text, speaker     what was said, and by whom
+  id                unique; where it is left out, the path as it is written, without its ending
+and any others (gender, accent, ...), by which results can be compared. A recipe of such a corpus, as experiments/own.yaml:
+  corpus: {name: manifests, train: data/train.jsonl, dev: data/dev.jsonl, test: [data/test.jsonl]}  # from the laboratory
+  policies: [None, LB, LD]
+  seeds: [0, 1, 2]"""
+
 
 def add_data(verbs: Any) -> None:
     """`specaug data ...`."""
@@ -34,9 +46,7 @@ def add_data(verbs: Any) -> None:
         kinds, "make", "make the corpus and the features of a recipe", data_make, "specaug data make RECIPE"
     )
     add_recipe(verb, "corpus.fold=1 features.mel=40")
-    verb = add_verb(
-        kinds, "check", "print what is wrong with a manifest", data_check, "specaug data check train.jsonl"
-    )
+    verb = add_verb(kinds, "check", "print what is wrong with a manifest", data_check, OWN)
     verb.add_argument("manifest", type=Path)
     verb.add_argument("--alphabet", metavar="CHARACTERS", help="allowed in transcripts (any)")
     example = "specaug data convert kaldi data/train train.jsonl"

@@ -64,15 +64,13 @@ def show(arguments: argparse.Namespace) -> int:
     if arguments.policies:
         sys.stdout.write(table(arguments))
         return 0
-    if not (arguments.policy and arguments.audio and arguments.out):
+    if not arguments.policy:
         raise UserError("show takes a policy, --audio and --out; or --policies (see specaug show --help)")
     from specaug.study.choose import chosen
 
-    formats = FORMATS if arguments.animate == 1 else (".gif",)
-    if arguments.out.suffix not in formats:
-        raise UserError(f"--out is {arguments.out}; expected a name that ends in {', '.join(formats)}")
     choice = chosen(arguments.policy, arguments.overrides)
     policy = choice.policy()
+    require_files(arguments)
     from specaug.speech.options import Features
     from specaug.study.picture import read, save
 
@@ -86,6 +84,16 @@ def show(arguments: argparse.Namespace) -> int:
     save(spoken, choice.title(), policy, arguments.seed, epochs, arguments.out)
     sys.stdout.write(f"{arguments.out}\n")
     return 0
+
+
+def require_files(arguments: argparse.Namespace) -> None:
+    """Raise UserError where a file is not named, or the picture's name has no ending of its kind."""
+    for option, what in (("audio", "the utterance, as in a.wav"), ("out", "the picture, as in a.png")):
+        if getattr(arguments, option) is None:
+            raise UserError(f"--{option} is missing; expected {what} (or --policies, for numbers)")
+    formats = FORMATS if arguments.animate == 1 else (".gif",)
+    if arguments.out.suffix not in formats:
+        raise UserError(f"--out is {arguments.out}; expected a name that ends in {', '.join(formats)}")
 
 
 def table(arguments: argparse.Namespace) -> str:

@@ -151,12 +151,14 @@ def report(arguments: argparse.Namespace) -> int:
 def stop(arguments: argparse.Namespace) -> int:
     """Have a study stop, and its confirm stage."""
     from specaug.study.sweep import slots
+    from specaug.study.sweep.status import finished
     from specaug.study.sweep.storage import reaching
 
-    study, _, _, where = reached(arguments)
+    study, plan, _, where = reached(arguments)
     with reaching(where):
         slots.stop(study)
-    sys.stdout.write(
-        f"{arguments.study}: its workers put their trials back; `specaug sweep` goes on with them\n"
-    )
+    told = "its workers put their trials back; `specaug sweep` goes on with them"
+    if finished(study, plan, where):
+        told = "it is finished, and nobody is at it"
+    sys.stdout.write(f"{arguments.study}: {told}\n")
     return 0

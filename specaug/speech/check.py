@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from specaug.errors import UserError
 from specaug.speech.audio import read_audio
 from specaug.speech.corpus import Corpus
-from specaug.speech.manifest import Utterance, numbered_lines, parse_line
+from specaug.speech.manifest import Utterance, numbered_lines, parse_line, twice
 from specaug.speech.options import Features
 from specaug.speech.text import foreign, frames_needed
 
@@ -147,7 +147,7 @@ def repeated_ids(utterances: Iterable[Utterance]) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for u in utterances:
         if u.id in seen:
-            yield Problem(_place(u), f"id {u.id!r} is already used at {seen[u.id]}; ids must be unique")
+            yield Problem(_place(u), twice(u, seen[u.id]))
         seen.setdefault(u.id, _place(u))
 
 

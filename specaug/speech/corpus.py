@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from specaug.errors import UserError
-from specaug.speech.manifest import Utterance, read_manifest, write_manifest
+from specaug.speech.manifest import Utterance, read_manifest, twice, write_manifest
 from specaug.speech.once import make_once
 
 TRAIN, DEV = "train", "dev"
@@ -72,7 +72,7 @@ def check_disjoint(corpus: Corpus, apart: Iterable[str]) -> None:
     for utterances in corpus.parts.values():
         for u in utterances:
             if u.id in seen:
-                raise UserError(f"{u.where}: id {u.id!r} is already used at {seen[u.id]}; ids must be unique")
+                raise UserError(f"{u.where}: {twice(u, seen[u.id])}")
             seen[u.id] = u.where
     trained = {u.speaker for u in corpus.parts[TRAIN]}
     for part in apart:

@@ -37,12 +37,16 @@ class Utterance:
 
 
 def parse_line(line: str, where: str, folder: Path) -> Utterance:
-    """The utterance on one manifest line. Raises UserError naming `where` and the field at fault."""
+    """The utterance on one manifest line; without an id it has its file's (D113).
+
+    Raises UserError naming `where` and the field at fault.
+    """
     row = _row(line, where)
     files = {name: row.get(name) for name in ("audio_filepath", "feature_filepath")}
     if sum(name is not None for name in files.values()) != 1:
         raise UserError(f"{where}: expected exactly one of audio_filepath and feature_filepath")
-    paths = {name: folder / _typed(row, name, str, where) for name, path in files.items() if path is not None}
+    written = {name: _typed(row, name, str, where) for name, path in files.items() if path is not None}
+    paths = {name: folder / path for name, path in written.items()}
     duration = _seconds(row, "duration", where)
     if duration <= 0:
         raise UserError(f"{where}: duration is {duration}; expected more than 0 seconds")
@@ -51,7 +55,7 @@ def parse_line(line: str, where: str, folder: Path) -> Utterance:
         if isinstance(value, list | dict):
             raise UserError(f"{where}: field {name} is a {type(value).__name__}; expected text or a number")
     return Utterance(
-        id=_typed(row, "id", str, where),
+        id=_typed(row, "id", str, where) if "id" in row else id_of(*written.values()),
         text=_typed(row, "text", str, where),
         speaker=_typed(row, "speaker", str, where),
         duration=duration,
@@ -61,6 +65,19 @@ def parse_line(line: str, where: str, folder: Path) -> Utterance:
         columns=columns,
         where=where,
     )
+
+
+def id_of(path: str) -> str:
+    """The id of an utterance whose line says none: the path of its file as it is written, without the ending."""
+    return path.removesuffix(Path(path).suffix)
+
+
+def twice(utterance: Utterance, other: str) -> str:
+    """What is said of an utterance whose id is already used at another place."""
+    file = str(utterance.audio or utterance.features or "")
+    told = " (without a field id it is the path, also of several stretches of one file)"
+    said = told if id_of(file).endswith(utterance.id) else ""
+    return f"id {utterance.id!r} is already used at {other}; ids must be unique{said}"
 
 
 def numbered_lines(path: Path) -> list[tuple[str, str]]:

@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import signal
 import traceback
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
@@ -14,15 +13,16 @@ from typing import Any
 
 from specaug.errors import UserError
 from specaug.speech.prepare import Prepared
+from specaug.study.attempts import Busy
 from specaug.study.choice import PolicyChoice
 from specaug.study.expected import at_full_strength, hides
 from specaug.study.loggers import OFFLINE, Logs
 from specaug.study.origin import left_out, same_data
 from specaug.study.places import Places
-from specaug.study.pretraining.first import pretraining_of
 from specaug.study.recipe import Recipe, run_id
 from specaug.study.run import Run, check, execute
 from specaug.study.screen import Screen
+from specaug.study.turns import Turns
 from specaug.training.callbacks import Progress
 
 GRACE = 15.0  # seconds that workers have, after Ctrl-C, to close their logs
@@ -54,46 +54,33 @@ def ablate(
 ) -> list[Failed]:
     """Finish the runs (a finished one is answered from disk); the failed ones are returned and stop no other.
 
-    A run's bits do not depend on the worker, so one worker and many give the same results. On Ctrl-C the
-    workers close their logs and KeyboardInterrupt goes on; every run continues from its last checkpoint.
+    A run's bits do not depend on the worker, so one worker and many give the same results. A run that another process
+    is at is left to it, and made here should it leave it. On Ctrl-C the workers close their logs and KeyboardInterrupt
+    goes on; every run continues from its last checkpoint.
     """
-    waiting = deque(runs)
-    team = [hire(logs) for _ in range(min(workers, len(waiting)))]
+    turns = Turns(runs)
+    team = [hire(logs) for _ in range(min(workers, len(runs)))]
     failures: list[Failed] = []
     try:
-        while waiting or any(worker.run for worker in team):
-            for worker in team:
-                if worker.run is None and waiting:
-                    worker.run = picked(waiting, [other.run for other in team if other.run])
-                    worker.pipe.send(worker.run)
+        while turns or any(worker.run for worker in team):
+            turns.look(progress, ended)
             for place, worker in enumerate(team):
-                if not wait([worker.pipe], timeout=0.05) or worker.run is None:
-                    continue
-                news = hear(worker)
-                if isinstance(news, Progress):
-                    progress(worker.run, news)
-                    continue
-                failed = None if news is None else Failed(worker.run, news)
-                failures += [failed] if failed else []
-                ended(worker.run, failed)
-                worker.run = None
-                if waiting and not worker.process.is_alive():
-                    team[place] = hire(logs)
+                if worker.run is None and turns.waiting:
+                    team[place] = worker if worker.process.is_alive() else hire(logs)
+                    begin(team[place], turns.next([other.run for other in team if other.run]))
+            for worker in team:
+                if wait([worker.pipe], timeout=0.05) and worker.run is not None:
+                    failures += heard(worker, worker.run, turns, progress, ended)
     finally:
         dismiss(team)
     return failures
 
 
-def picked(waiting: deque[Run], busy: Sequence[Run]) -> Run:
-    """The run that comes next: the first that need not wait for a pretraining that another makes, if there is one."""
-    before = [pretraining_of(run.recipe, run.places) for run in busy]
-    made = {one.id for one in before if one and not one.finished}
-    for run in waiting if made else ():
-        wanted = pretraining_of(run.recipe, run.places)
-        if wanted is None or wanted.id not in made:
-            waiting.remove(run)
-            return run
-    return waiting.popleft()
+def begin(worker: Worker, run: Run | None) -> None:
+    """Have an idle worker make a run, if there is one."""
+    if run is not None:
+        worker.pipe.send(run)
+    worker.run = run
 
 
 def hire(logs: Logs) -> Worker:
@@ -110,8 +97,32 @@ def hire(logs: Logs) -> Worker:
     return Worker(process, ours)
 
 
+def heard(
+    worker: Worker,
+    run: Run,
+    turns: Turns,
+    progress: Callable[[Run, Progress], None],
+    ended: Callable[[Run, Failed | None], None],
+) -> list[Failed]:
+    """Take in what a worker says of its run, and return the run where it has failed."""
+    news = hear(worker)
+    if isinstance(news, Progress):
+        progress(run, news)
+        return []
+    worker.run = None
+    if isinstance(news, Busy):
+        turns.elsewhere.append(run)
+        return []
+    failed = None if news is None else Failed(run, news)
+    ended(run, failed)
+    return [failed] if failed else []
+
+
 def hear(worker: Worker) -> Any:
-    """Progress, None for a finished run, or why it failed; a worker that died has failed its run."""
+    """Progress, None for a finished run, Busy where another process is at it, or why it failed.
+
+    A worker that died has failed its run.
+    """
     try:
         return worker.pipe.recv()
     except (EOFError, OSError):
@@ -148,12 +159,14 @@ def interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def one(run: Run, pipe: Connection, logs: Logs) -> str | None:
-    """Train one run; None, or why it failed."""
+def one(run: Run, pipe: Connection, logs: Logs) -> str | Busy | None:
+    """Train one run; None, or why it failed, or that another process is at it."""
     try:
         execute(run, logs, training=pipe.send)
     except BrokenPipeError:
         raise  # nobody is left to be told
+    except Busy as error:
+        return error
     except UserError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 (one failed run must not stop the others)

@@ -18,6 +18,7 @@ from specaug.training.files import BEST, CURVES, LAST
 
 LOCK = ".lock"
 PATIENT = 30.0  # seconds that an attempt waits for those who clear up after another
+BRIEF = 0.5  # seconds that others wait, for whoever only looks whether the run is free
 
 
 class Busy(UserError):  # noqa: N818 (whose name says what is wrong)
@@ -32,13 +33,26 @@ def held(folder: Path, attempt: str) -> Iterator[Path]:
     """
     own = begin(folder, attempt) if attempt else writable(folder)
     try:
-        turn = FileLock(own / LOCK).acquire(timeout=PATIENT if attempt else 0)
+        turn = FileLock(own / LOCK).acquire(timeout=PATIENT if attempt else BRIEF)
     except Timeout:
         raise Busy(f"{own}: another process is at this run; expected it to be free") from None
     with turn, space(own):
         yield own
     if attempt:
         settle(own, folder)
+
+
+def free(folder: Path) -> bool:
+    """Whether no other process is training the run in `folder`."""
+    if not (folder / LOCK).is_file():
+        return True
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            return True
+    except Timeout:
+        return False
+    except OSError:  # whoever trains there will say what it is
+        return True
 
 
 def begin(folder: Path, attempt: str) -> Path:

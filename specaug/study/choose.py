@@ -16,4 +16,4 @@ def chosen(name: str, overrides: Sequence[str]) -> PolicyChoice:
     raw: dict[str, Any] = {"policy": {"name": name}}
     for override in overrides:
         put(raw, f"policy.{override}")
-    return validated(raw, "policy").policy
+    return validated(raw, "show").policy

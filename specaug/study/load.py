@@ -13,6 +13,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from specaug.errors import UserError
 from specaug.study.choice import PolicyChoice
+from specaug.study.kinds import require_kind
 from specaug.study.nearest import hint
 from specaug.study.pretraining.recipe import Pretraining, shared
 from specaug.study.recipe import CORPORA, Pretrained, Recipe
@@ -37,6 +38,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 def load_as(kind: type[Kind], path: Path, overrides: Sequence[str] = ()) -> Kind:
     """A recipe of another kind, read in the same way."""
     raw = read(path)
+    require_kind(kind, raw, path)
     for override in overrides:
         put(raw, override)
     located(raw, path.parent)
@@ -49,9 +51,12 @@ def read(path: Path, depth: int = 0) -> dict[str, Any]:
         raise UserError(f"{path}: {EXTENDS} goes {depth} parents deep; expected no circle")
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError):
-        near = sorted(p.name for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
+    except FileNotFoundError:
+        near = recipes_in(path.parent)
         raise UserError(f"{path}: no such recipe{hint(path.name, near) if near else ''}") from None
+    except IsADirectoryError:
+        known = ", ".join(recipes_in(path))
+        raise UserError(f"{path}: a folder; expected a recipe{f' in it: {known}' * bool(known)}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start}: {error.reason})") from None
     except yaml.YAMLError as error:
@@ -65,6 +70,11 @@ def read(path: Path, depth: int = 0) -> dict[str, Any]:
     if parent is None:
         return raw
     return laid_over(read(path.parent / str(parent), depth + 1), raw)
+
+
+def recipes_in(folder: Path) -> list[str]:
+    """The recipes in a folder, which need not be there, by file name."""
+    return sorted(path.name for path in folder.glob("*.yaml") if not path.name.startswith("."))
 
 
 def located(raw: dict[str, Any], folder: Path) -> None:
@@ -125,6 +135,7 @@ def with_content(recipe: Recipe, where: str) -> Recipe:
         return recipe
     path = Path(wanted.recipe)
     raw = copy.deepcopy(dict(wanted.content)) or read(path)
+    require_kind(Pretraining, raw, path)
     for override in wanted.overrides:
         if override.partition("=")[0] in SEEDED:
             raise UserError(

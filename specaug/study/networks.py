@@ -4,7 +4,7 @@ import ast
 import importlib
 import inspect
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ EXPECTED = {
     "str": "text",
     "bool": "true or false",
 }
+CALLS = ("loss", "transcribe")  # what a network answers
 SIGNS = {  # what the code of such a class says, as a syntax tree is printed, and what it does not say
     "network": (("arg='vocab'",), ()),
     "encoder": (("arg='mel'", "arg='t'"), ("arg='vocab'",)),
@@ -29,7 +30,7 @@ SIGNS = {  # what the code of such a class says, as a syntax tree is printed, an
 
 def answering(recipe: Recipe, labels: int, laboratory: Path) -> nn.Module:
     """The network of a recipe for so many labels; where they are classes it answers `scores` too. Raises as `build`."""
-    calls = ("loss", "transcribe", *(["scores"] if recipe.text.classes else []))
+    calls = (*CALLS, *(["scores"] if recipe.text.classes else []))
     return constructed(recipe.network, calls, laboratory, mel=recipe.features.mel, vocab=labels)
 
 
@@ -38,7 +39,7 @@ def build(network: Network, mel: int, vocab: int, laboratory: Path) -> nn.Module
 
     Raises UserError where the path or an argument is not known, the network refuses its arguments, or fails.
     """
-    return constructed(network, ("loss", "transcribe"), laboratory, mel=mel, vocab=vocab)
+    return constructed(network, CALLS, laboratory, mel=mel, vocab=vocab)
 
 
 def constructed(
@@ -104,16 +105,30 @@ def find_class(path: str, laboratory: Path, what: str = "network") -> Any:
 
 
 def known_networks(laboratory: Path, what: str = "network") -> list[str]:
-    """The classes in the laboratory's `models/` that take `mel` and `vocab`, or are another of SIGNS, by dotted path."""
+    """The networks in the laboratory's `models/`, or another of SIGNS, by dotted path."""
     says, says_not = SIGNS[what]
-    return [
-        f"models.{file.stem}.{node.name}"
+    classes = {
+        f"models.{file.stem}.{node.name}": node
         for file in sorted((laboratory / "models").glob("*.py"))
         for node in statements(file)
         if isinstance(node, ast.ClassDef)
-        and all(sign in ast.dump(node) for sign in says)
+    }
+    by_name = {node.name: node for node in classes.values()}
+    return [
+        path
+        for path, node in classes.items()
+        if all(sign in ast.dump(node) for sign in says)
         and not any(sign in ast.dump(node) for sign in says_not)
+        and (what != "network" or answers(node, by_name) >= set(CALLS))
     ]
+
+
+def answers(node: ast.ClassDef, by_name: Mapping[str, ast.ClassDef]) -> set[str]:
+    """The methods of a class, with those of the classes before it in its laboratory."""
+    own = {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
+    others = {name: one for name, one in by_name.items() if one is not node}  # names may go in circles
+    bases = [others.get(ast.unparse(base).rpartition(".")[2]) for base in node.bases]
+    return own.union(*(answers(base, others) for base in bases if base))
 
 
 def statements(file: Path) -> list[ast.stmt]:

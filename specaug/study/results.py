@@ -113,7 +113,8 @@ def find_runs(paths: Iterable[Path]) -> Runs:
     folders: dict[Path, Path] = {}
     for path in paths:
         if not path.is_dir():
-            raise UserError(f"{path}: no such folder; expected a run folder or a folder that holds some")
+            what = "a file" if path.exists() else "no such folder"
+            raise UserError(f"{path}: {what}; expected a run folder or a folder that holds some")
         folders |= {folder.resolve(): folder for folder in _run_folders(path)}
     ordered = sorted(folders.values())
     return Runs(

@@ -11,6 +11,7 @@ from optuna.storages import RDBStorage
 from pydantic import TypeAdapter, ValidationError
 
 from specaug.errors import UserError
+from specaug.study.kinds import require_kind
 from specaug.study.load import load, message, plain, put, read, strict, validated
 from specaug.study.nearest import hint
 from specaug.study.recipe import Recipe, run_id
@@ -59,6 +60,7 @@ def listing(name: str, recipe: Recipe) -> Plan:
 def load_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
     """The sweep in a YAML file, and its experiment; raises UserError naming the file and the key."""
     raw = read(path)
+    require_kind(Sweep, raw, path)
     for override in overrides:
         put(raw, override)
     sweep = validated_sweep(raw, str(path))

@@ -26,6 +26,15 @@ def told(study: optuna.Study, plan: Plan, url: str, form: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def finished(study: optuna.Study, plan: Plan, url: str) -> bool:
+    """Whether nothing is left to be done in a study, nor in its confirm stage where it has one."""
+    with reaching(url):
+        stage = stage_of(study)
+        if stage is None and plan.sweep is not None and plan.sweep.confirm.top:
+            return False
+        return all(now.over == len(now.slots) for now in map(looked_at, filter(None, (study, stage))))
+
+
 def looked_at(study: optuna.Study) -> Standing:
     """Where a study stands, without those who are dead."""
     optuna.storages.fail_stale_trials(study)

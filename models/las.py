@@ -13,6 +13,7 @@ from models.ctc import valid
 from models.pooling import Pooling, pooled
 from models.search import END, Model, Speaking, State, Step, fused, search
 
+AROUND = 31  # frames that a convolution over what was attended to sees
 COVERED = 0.5  # the attention from which a frame counts as read (Chorowski and Jaitly 2017)
 
 
@@ -23,7 +24,7 @@ class LAS(nn.Module):
     to before, and asks for the next; the second cell and the output read what is attended to now. Layer normalisation
     after each layer is not the paper's (D63). LAS-6-1280 has 356 million parameters with 16,000 word pieces and 80 mel
     channels, where the paper says about 360. Label 0 is the end of a sentence. About 1.8 million parameters with the
-    default sizes.
+    default sizes. With `location` attention also hears, by so many filters, where it has been (D115); the paper's does not.
     """
 
     def __init__(
@@ -35,15 +36,18 @@ class LAS(nn.Module):
         channels: int = 32,
         deltas: bool = False,
         dropout: float = 0.1,
+        location: int = 0,
     ) -> None:
         super().__init__()
+        if location < 0:
+            raise ValueError(f"location is {location}; expected 0 or more filters")
         self.label_smoothing = 0.0  # of the loss in training; whoever trains may set it
         self.front = Pooling(mel, channels, deltas)
         self.layers = nn.ModuleList(
             BiLSTM(self.front.width if layer == 0 else 2 * width, width) for layer in range(depth)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(2 * width) for _ in range(depth))
-        self.speller = Speller(2 * width, vocab, width, dropout)
+        self.speller = Speller(2 * width, vocab, width, dropout, location)
         self.dropout = nn.Dropout(dropout)
 
     def heard(
@@ -120,12 +124,12 @@ class Spelling(NamedTuple):
 class Speller(nn.Module):
     """Two LSTM cells with attention between them; each label is told what stands before it."""
 
-    def __init__(self, memory: int, vocab: int, width: int, dropout: float) -> None:
+    def __init__(self, memory: int, vocab: int, width: int, dropout: float, location: int = 0) -> None:
         super().__init__()
         self.width = width
         self.labels = nn.Embedding(vocab, width)
         self.first = nn.LSTMCell(width + memory, width)
-        self.attention = Attention(memory, width)
+        self.attention = Attention(memory, width, location)
         self.second = nn.LSTMCell(width + memory, width)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(width + memory, vocab)
@@ -168,7 +172,7 @@ class Speller(nn.Module):
     ) -> tuple[Float[Tensor, "hypothesis read"], Spelling]:
         """What the output reads after one more label, and the state after it."""
         first = self.first(torch.cat([label, state.context], dim=1), (state.first, state.first_cell))
-        weights = self.attention(first[0], keys, mask)
+        weights = self.attention(first[0], keys, mask, state.attended)
         context = torch.bmm(weights[:, None], memory)[:, 0]
         second = self.second(torch.cat([first[0], context], dim=1), (state.second, state.second_cell))
         attended = state.attended + weights
@@ -190,22 +194,32 @@ class Speller(nn.Module):
 
 
 class Attention(nn.Module):
-    """Which frames to read, by what they hold (Bahdanau et al. 2015)."""
+    """Which frames to read, by what they hold (Bahdanau et al. 2015), and with `location` by where was read before.
 
-    def __init__(self, memory: int, width: int) -> None:
+    Chorowski et al. (2015, section 2.2) tell it the last attention, through a convolution; here it is all attention so far,
+    as in Shen et al. (2018).
+    """
+
+    def __init__(self, memory: int, width: int, location: int = 0) -> None:
         super().__init__()
         self.keys = nn.Linear(memory, width, bias=False)
         self.query = nn.Linear(width, width)
         self.score = nn.Linear(width, 1, bias=False)
+        self.around = nn.Conv1d(1, location, AROUND, padding="same", bias=False) if location else None
+        self.place = nn.Linear(location, width, bias=False) if location else None
 
     def forward(
         self,
         asked: Float[Tensor, "hypothesis width"],
         keys: Float[Tensor, "hypothesis frames width"],
         mask: Bool[Tensor, "hypothesis frames"],
+        attended: Float[Tensor, "hypothesis frames"],
     ) -> Float[Tensor, "hypothesis frames"]:
         """Shares of the valid frames that sum to 1; all 0 where there is none."""
-        scores = self.score(torch.tanh(keys + self.query(asked)[:, None]))[:, :, 0]
+        hidden = keys + self.query(asked)[:, None]
+        if self.around is not None and self.place is not None:
+            hidden = hidden + self.place(self.around(attended[:, None]).transpose(1, 2))
+        scores = self.score(torch.tanh(hidden))[:, :, 0]
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
         shares: Tensor = scores.softmax(dim=1) * mask
         return shares

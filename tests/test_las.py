@@ -42,20 +42,37 @@ def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
 
-def attention_by_hand(layer: Attention, asked: list[float], memory: list[list[float]]) -> list[float]:
+def where_by_hand(layer: Attention, attended: list[float], frame: int) -> list[float]:
+    """What attention so far says of a frame: a sum over the 15 before it, itself and the 15 behind, by each filter."""
+    width = layer.query.out_features
+    if layer.around is None:
+        return [0.0] * width
+    filters, place = layer.around.weight[:, 0].tolist(), layer.place.weight.tolist()
+    heard = [
+        sum(taps[k] * attended[frame + k - 15] for k in range(31) if 0 <= frame + k - 15 < len(attended))
+        for taps in filters
+    ]
+    return [sum(p * h for p, h in zip(row, heard, strict=True)) for row in place]
+
+
+def attention_by_hand(
+    layer: Attention, asked: list[float], memory: list[list[float]], attended: list[float]
+) -> list[float]:
     keys, query = layer.keys.weight.tolist(), layer.query.weight.tolist()
     bias, score = layer.query.bias.tolist(), layer.score.weight.tolist()[0]
+    where = [where_by_hand(layer, attended, frame) for frame in range(len(memory))]
     energies = [
         sum(
             v
             * math.tanh(
                 sum(k * m for k, m in zip(keys[i], frame, strict=True))
                 + bias[i]
+                + there[i]
                 + sum(q * a for q, a in zip(query[i], asked, strict=True))
             )
             for i, v in enumerate(score)
         )
-        for frame in memory
+        for frame, there in zip(memory, where, strict=True)
     ]
     top = sum(math.exp(e) for e in energies)
     return [math.exp(e) / top for e in energies]
@@ -77,7 +94,7 @@ def spelled_by_hand(network: LAS, memory: list[list[float]], labels: list[int]):
         first, first_cell = cell_by_hand(
             speller.first, speller.labels.weight[label].tolist() + context, first, first_cell
         )
-        weights = attention_by_hand(speller.attention, first, memory)
+        weights = attention_by_hand(speller.attention, first, memory, attended)
         attended = [a + w for a, w in zip(attended, weights, strict=True)]
         context = [
             sum(w * frame[i] for w, frame in zip(weights, memory, strict=True)) for i in range(len(context))
@@ -92,8 +109,11 @@ def spelled_by_hand(network: LAS, memory: list[list[float]], labels: list[int]):
     return rows, attended
 
 
-def test_the_loss_is_the_cross_entropy_of_the_labels_and_the_end_by_hand():
-    network = las().double()
+@pytest.mark.parametrize("location", [0, 3])
+def test_the_loss_is_the_cross_entropy_of_the_labels_and_the_end_by_hand(location):
+    network = las(location=location).double()
+    if location:
+        network.speller.attention.around.weight.data.mul_(30)  # or where was read would say next to nothing
     features = FEATURES.double()
     memory, frames = network.heard(features, LENGTHS)
     total = 0.0
@@ -132,14 +152,15 @@ def greedy_by_hand(network: LAS, memory: list[list[float]]) -> list[int]:
     return labels
 
 
-def test_greedy_transcripts_take_the_likeliest_label_until_the_end():
-    network = las().eval()
+@pytest.mark.parametrize("location", [0, 3])
+def test_greedy_transcripts_take_the_likeliest_label_until_the_end(location):
+    network = las(location=location).eval()
     with torch.no_grad():
         network.speller.output.weight.mul_(8)  # or nothing would be said with any conviction
     memory, frames = network.heard(FEATURES, LENGTHS)
     expected = [greedy_by_hand(network, memory[i, : frames[i]].tolist()) for i in range(3)]
     assert network.transcribe(FEATURES, LENGTHS) == expected
-    assert len({len(labels) for labels in expected}) > 1
+    assert location or len({len(labels) for labels in expected}) > 1
 
 
 def test_a_wider_beam_finds_sentences_that_are_no_less_likely():
@@ -188,9 +209,14 @@ def test_a_search_with_coverage_finds_the_best_of_all_sentences():
 def test_attention_is_a_share_of_the_valid_frames():
     layer, keys = Attention(4, 5), torch.randn(2, 3, 5)
     mask = torch.tensor([[True, True, False], [False, False, False]])
-    weights = layer(torch.randn(2, 5), keys, mask)
+    weights = layer(torch.randn(2, 5), keys, mask, torch.zeros(2, 3))
     assert weights.sum(dim=1).tolist() == pytest.approx([1.0, 0.0])
     assert weights[0, 2] == 0
+
+
+def test_filters_cannot_be_fewer_than_none():
+    with pytest.raises(ValueError, match="location is -1; expected 0 or more filters"):
+        las(location=-1)
 
 
 def test_nothing_is_attended_to_before_the_first_label():

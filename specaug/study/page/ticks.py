@@ -15,7 +15,7 @@ STEPS = 6  # that are not fewer than the steps between whole numbers
 def logarithmic(low: float, high: float) -> list[float]:
     """Two numbers or more from `low` to `high`, both above 0: powers of ten where there are two, else finer ones.
 
-    >>> logarithmic(0.3, 20), logarithmic(1.2, 6)
+    >>> logarithmic(0.3, 20.0), logarithmic(1.2, 6.0)
     ([1.0, 10.0], [2.0, 5.0])
     """
     decades = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)

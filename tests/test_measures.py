@@ -214,7 +214,7 @@ def test_pairs_are_told_in_accuracy_and_in_map(runs):
     header, *rows = pairs_table.plain(found).table
     assert header[:4] == ["part", "measure", "policy", "minus"]
     assert [(row[0], row[1], row[2], row[3]) for row in rows] == [
-        (p.part, p.measure.name, p.policy, p.other) for p in found.pairs
+        (p.part, p.measure.name, p.one, p.other) for p in found.pairs
     ]
     for row, pair in zip(rows, found.pairs, strict=True):
         assert row[header.index("difference")] == f"{-100 * pair.difference.value:+.2f}"
@@ -225,7 +225,7 @@ def test_a_pair_with_the_baseline_is_what_the_comparison_says_by_either_measure(
     mine = [pair for pair in found.pairs if pair.other == compared.baseline]
     assert {pair.measure for pair in mine} == {ACCURACY, MAP}
     for pair in mine:
-        told = row(compared, pair.policy).scores[pair.part].counted(pair.measure)[1]
+        told = row(compared, pair.one).scores[pair.part].counted(pair.measure)[1]
         ours = pair.difference
         assert (ours.value, ours.low, ours.high, ours.p) == (told.value, told.low, told.high, told.p)
 
@@ -234,7 +234,7 @@ def test_pairs_are_corrected_by_each_measure_alone(runs):
     found = paired(read_runs([runs]))
     for measure in (ACCURACY, MAP):
         mine = {
-            (p.policy, p.other): p.difference for p in found.pairs if (p.part, p.measure) == ("test", measure)
+            (p.one, p.other): p.difference for p in found.pairs if (p.part, p.measure) == ("test", measure)
         }
         expected = holm_by_hand({name: difference.p for name, difference in mine.items()})
         assert {name: difference.adjusted for name, difference in mine.items()} == pytest.approx(expected)

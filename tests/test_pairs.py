@@ -24,7 +24,7 @@ def found(runs):
 
 
 def test_every_policy_is_compared_with_each_above_it_in_every_part(found):
-    told = [(pair.part, pair.policy, pair.other) for pair in found.pairs]
+    told = [(pair.part, pair.one, pair.other) for pair in found.pairs]
     assert told == [
         (part, *pair) for part in ("unseen", "dev") for pair in (("LB", "None"), ("LD", "None"), ("LD", "LB"))
     ]
@@ -35,7 +35,7 @@ def test_a_difference_is_that_of_a_comparison_with_the_other_as_the_baseline(run
     rows = {row.label: row for row in compare([runs], baseline).rows}
     for pair in found.pairs:
         if pair.other == baseline:
-            told = rows[pair.policy].scores[pair.part].difference
+            told = rows[pair.one].scores[pair.part].difference
             ours = pair.difference
             assert (ours.value, ours.low, ours.high, ours.p, ours.better) == (
                 (told.value, told.low, told.high, told.p, told.better)
@@ -44,7 +44,7 @@ def test_a_difference_is_that_of_a_comparison_with_the_other_as_the_baseline(run
 
 def test_holm_corrects_for_all_pairs_of_a_part(found):
     for part in ("unseen", "dev"):
-        mine = {(p.policy, p.other): p.difference for p in found.pairs if p.part == part}
+        mine = {(p.one, p.other): p.difference for p in found.pairs if p.part == part}
         expected = holm_by_hand({name: difference.p for name, difference in mine.items()})
         assert {name: difference.adjusted for name, difference in mine.items()} == pytest.approx(expected)
     assert found.family == 3
@@ -54,10 +54,38 @@ def test_policies_of_two_systems_are_no_pair(tmp_path):
     system(tmp_path / "a", policies=["None", "LB"], seeds=1, folds=1)
     system(tmp_path / "b", 16, policies=["None", "LD"], seeds=1, folds=1)
     found = paired(read_runs([tmp_path]))
-    names = {(pair.system, pair.policy, pair.other) for pair in found.pairs}
+    names = {(pair.shared, pair.one, pair.other) for pair in found.pairs}
     assert names == {("Toy width=8", "LB", "None"), ("Toy width=16", "LD", "None")}
     assert found.family == 0  # too few seeds
     assert plain(found).table[0][:4] == ["part", "network", "policy", "minus"]
+
+
+def test_networks_are_compared_where_they_have_a_policy_in_common(tmp_path):
+    system(tmp_path / "a", policies=["None", "LB"], seeds=3)
+    system(tmp_path / "b", 16, policies=["None", "LB", "LD"], seeds=3)
+    reading = read_runs([tmp_path])
+    found = paired(reading, systems=True)
+    names = {(pair.part, pair.shared, pair.one, pair.other) for pair in found.pairs}
+    later, first = "Toy width=8", "Toy width=16"  # the later one minus the one above it
+    assert names == {
+        (part, label, *two)
+        for part in ("unseen", "dev")
+        for label in ("None", "LB")
+        for two in [(later, first)]
+    }
+    rates = {(row.system, row.label): row.scores for row in compare([tmp_path]).rows}
+    for pair in found.pairs:
+        one, other = (rates[name, pair.shared][pair.part].wer.value for name in (pair.one, pair.other))
+        assert pair.difference.value == pytest.approx(one - other)
+    table = plain(found)
+    assert table.table[0][:4] == ["part", "policy", "network", "minus"]
+    assert "networks in pairs" in table.title
+    assert "of a network minus that of the other" in table.remarks[0]
+
+
+def test_one_network_is_no_pair_of_networks(runs):
+    with pytest.raises(UserError, match="no two systems with one policy; expected some to compare"):
+        paired(read_runs([runs]), systems=True)
 
 
 def test_one_policy_is_no_pair(tmp_path):
@@ -72,7 +100,7 @@ def test_the_table_says_what_was_found_and_what_stands_against_it(tmp_path, foun
     for row, pair in zip(rows, found.pairs, strict=True):
         cells = dict(zip(header, row, strict=True))
         told = pair.difference
-        assert (cells["policy"], cells["minus"], cells["seeds"]) == (pair.policy, pair.other, "3")
+        assert (cells["policy"], cells["minus"], cells["seeds"]) == (pair.one, pair.other, "3")
         assert [cells[name] for name in ("difference", "low", "high")] == (
             [f"{100 * share:+.2f}" for share in (told.value, told.low, told.high)]
         )

@@ -33,7 +33,10 @@ def add_tables(verbs: Any) -> None:
         help="trained models in pairs instead, seed by seed: MAPSSWE, bootstrap",
     )
     verb.add_argument(
-        "--pairs", choices=("all",), help="every policy against every other one instead of the baseline"
+        "--pairs",
+        choices=("all", "networks"),
+        help="every policy against every other one instead of the baseline, or every network (by its name in the table, "
+        "with what it began with and was trained on) against every other one with the same policy",
     )
     verb.add_argument("--published", metavar="TABLE", help="beside the rows of a paper's table: table-2")
     example = "specaug keep runs/fsdd docs/results/fsdd"
@@ -75,7 +78,7 @@ def _blocks(arguments: argparse.Namespace, asked: Sequence[str]) -> Iterator[str
     if "models" in asked:
         yield plain(models_table.plain(gathered_from(found)))
     if "pairs" in asked:
-        yield plain(pairs_table.plain(paired(found)))
+        yield plain(pairs_table.plain(paired(found, arguments.pairs == "networks")))
     if arguments.by or arguments.words:
         report = groups_table.Report.of(gathered_from(found), arguments.by, arguments.words)
         yield groups_table.FORMATS[arguments.format](report)

@@ -1,4 +1,4 @@
-"""Every policy against every other one of its system."""
+"""Every policy against every other one of its system, or every system against every other one with the same policy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +15,14 @@ from specaug.study.stats.statistics import Difference, estimates
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A policy minus another one on a part; Holm's p and the verdict are over all pairs of the part and measure."""
+    """A policy minus another one on a part; Holm's p and the verdict are over all pairs of the part and measure.
+
+    Or a system minus another one: then these two have the policy in common.
+    """
 
     part: str
-    system: str
-    policy: str
+    shared: str  # the system of both policies, or the policy of both systems
+    one: str
     other: str  # that stands above it in the table
     seeds: int  # that both have
     difference: Difference  # of the rate of errors that the measure is made of
@@ -35,6 +38,7 @@ class Paired:
     notes: Sequence[str]
     unfinished: Sequence[Path]
     measures: Sequence[Measure] = (WER,)  # in which differences are told, the first one first
+    systems: bool = False  # whether these are what is compared, and not policies
 
     @property
     def family(self) -> int:
@@ -43,37 +47,41 @@ class Paired:
         return max(map(judged.count, judged), default=0)
 
 
-def paired(found: Reading) -> Paired:
-    """All pairs of policies with one system (D58). Raises UserError where there is none."""
+def paired(found: Reading, systems: bool = False) -> Paired:
+    """All pairs of policies with one system, or of `systems` with one policy (D58). Raises UserError where there is none."""
+    of = [(entry.label, entry.system.name) for entry in found.entries]
     places = [
         (two, one)
-        for one, two in combinations(range(len(found.entries)), 2)
-        if found.entries[one].system == found.entries[two].system
+        for one, two in combinations(range(len(of)), 2)
+        if of[one][not systems] == of[two][not systems]
     ]
     if not places:
-        raise UserError(f"{', '.join(map(str, found.paths))}: no two policies; expected some to compare")
+        what = "two systems with one policy" if systems else "two policies"
+        raise UserError(f"{', '.join(map(str, found.paths))}: no {what}; expected some to compare")
     measures = measures_of(found.results)
     pairs = [
         pair
         for part in parts_of(found)
         for measure in measures
-        for pair in _on_part(part, found.entries, places, measure)
+        for pair in _on_part(part, found.entries, places, measure, systems)
     ]
-    return Paired(found.entries[0].results[0].heading, pairs, found.notes, found.unfinished, measures)
+    heading = found.entries[0].results[0].heading
+    return Paired(heading, pairs, found.notes, found.unfinished, measures, systems)
 
 
 def _on_part(
-    part: str, entries: Sequence[Entry], places: Sequence[tuple[int, int]], measure: Measure
+    part: str, entries: Sequence[Entry], places: Sequence[tuple[int, int]], measure: Measure, systems: bool
 ) -> list[Pair]:
     _, runs = on_part(part, entries, measure)
     named = [(str(one), str(other)) for one, other in places]
     _, differences = estimates({str(place): found for place, found in enumerate(runs)}, named)
+    of = [(entry.label, entry.system.name) for entry in entries]
     return [
         Pair(
             part=part,
-            system=entries[one].system.name,
-            policy=entries[one].label,
-            other=entries[other].label,
+            shared=of[one][not systems],
+            one=of[one][systems],
+            other=of[other][systems],
             seeds=len(set(entries[one].seeds) & set(entries[other].seeds)),
             difference=differences[name],
             measure=measure,

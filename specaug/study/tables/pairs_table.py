@@ -1,4 +1,4 @@
-"""Every policy against every other one, for those to whom the baseline is not the question."""
+"""Every policy against every other one, or every system, for those to whom the baseline is not the question."""
 
 from specaug.study.comparing.pairs import Pair, Paired
 from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS
@@ -15,17 +15,22 @@ COLUMNS = (
 
 def plain(found: Paired) -> Plain:
     """A row a pair; the columns of networks and of measures are left out where there is one."""
+    what, shared = ("network", "policy") if found.systems else ("policy", "network")
     one = {
-        "network": len({pair.system for pair in found.pairs}) == 1,
+        "network": len({pair.shared for pair in found.pairs}) == 1,
         "measure": len(found.measures) == 1,
     }
     kept = [place for place, name in enumerate(COLUMNS) if not one.get(name)]
-    header = [found.measures[0].chance if name == "P(<)" else name for name in COLUMNS]
+    own = {"network": shared, "policy": what, "P(<)": found.measures[0].chance}
+    header = [own.get(name, name) for name in COLUMNS]
     rows = [header, *map(_cells, found.pairs)]
     left = kept.index(COLUMNS.index("seeds"))
     table = [[row[place] for place in kept] for row in rows]
     return Plain(
-        f"{found.title}: policies in pairs, points of {_names(found, 'and')}", table, left, _remarks(found)
+        f"{found.title}: {'networks' if found.systems else 'policies'} in pairs, points of {_names(found, 'and')}",
+        table,
+        left,
+        _remarks(found),
     )
 
 
@@ -36,7 +41,7 @@ def _names(found: Paired, word: str) -> str:
 def _cells(pair: Pair) -> tuple[str, ...]:
     told = pair.measure.difference(pair.difference)
     bounds = [percent(bound, "+") for bound in (told.value, told.low, told.high)]
-    names = pair.part, pair.measure.name, pair.system, pair.policy, pair.other, str(pair.seeds)
+    names = pair.part, pair.measure.name, pair.shared, pair.one, pair.other, str(pair.seeds)
     return *names, *bounds, chance(told), verdict(told)
 
 
@@ -44,7 +49,7 @@ def _remarks(found: Paired) -> list[str]:
     measure, name = found.measures[0], _names(found, "or")
     several = f" by each of {_names(found, 'and')}" if len(found.measures) > 1 else ""
     return [
-        f"difference: the {name} of a policy minus that of the other on the same seeds and utterances, "
+        f"difference: the {name} of a {'network' if found.systems else 'policy'} minus that of the other on the same seeds and utterances, "
         f"{measure.better}; low, high: 95 % over "
         f"seeds together with speakers (or utterances, where there is one speaker); {measure.chance}: how confident "
         f"one may be of a {'higher' if measure.right else 'lower'} {name}, by that pair alone.",

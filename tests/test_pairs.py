@@ -79,7 +79,7 @@ def test_networks_are_compared_where_they_have_a_policy_in_common(tmp_path):
         assert pair.difference.value == pytest.approx(one - other)
     table = plain(found)
     assert table.table[0][:4] == ["part", "policy", "network", "minus"]
-    assert "networks in pairs" in table.title
+    assert "networks in pairs" in table.headline
     assert "of a network minus that of the other" in table.remarks[0]
 
 

@@ -78,6 +78,7 @@ def test_every_row_trains_two_steps_on_a_tree_of_the_same_layout(path, data, tmp
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # four minutes on two threads of a core that others use as well
 def test_the_largest_network_takes_a_step_as_it_is(data, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "disabled")
     path = EXPERIMENTS / "librispeech-960-las" / "las-6-1280-D-LD.yaml"

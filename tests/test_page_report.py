@@ -9,7 +9,7 @@ from test_compare import study as runs_in
 from specaug.errors import UserError
 from specaug.study.comparing.compare import compare
 from specaug.study.comparing.gathered import gathered
-from specaug.study.page.report import Wanted, report
+from specaug.study.page.report import Wanted, head, report
 from specaug.study.tables.cells import scores
 from specaug.study.tables.groups_table import Report, footer, sections
 from specaug.study.tables.text_table import percent
@@ -204,3 +204,9 @@ def test_twenty_runs_of_four_hundred_long_utterances_stay_below_fifteen_megabyte
     assert page.stat().st_size < 15_000_000
     index = block(outline(page), "index")
     assert (len(index["runs"]), index["tested"], len(index["heard"])) == (20, 400, 28)
+
+
+def test_a_network_that_began_in_several_ways_is_named_once_at_the_head(root):
+    comparison = compare([root / "docs" / "results" / "fsdd-keywords-pretrained"])
+    assert len(comparison.systems) == 6
+    assert head(comparison).count("488,554 parameters") == 1

@@ -127,7 +127,7 @@ def head(comparison: Comparison) -> str:
         f"{len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}",
         *([f"{len(folds)} folds"] if len(folds) > 1 else []),
         f"{count} {'run' if count == 1 else 'runs'}",
-        *(f"{system.short}, {system.parameters:,} parameters" for system in comparison.systems),
+        *dict.fromkeys(f"{system.short}, {system.parameters:,} parameters" for system in comparison.systems),
     ]
     line = escape(" · ".join(facts))
     return f'<h1>{escape(comparison.title)}</h1><p class="soft">{line}</p>'

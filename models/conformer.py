@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from models.ctc import CTC, valid
 from models.subsampling import FRONTS, subsampled
+from models.transformer import in_heads, widened
 
 # width, depth, heads and cells of the predictor of the paper's sizes (Table 1)
 SIZES = {"S": (144, 16, 4, 320), "M": (256, 16, 4, 640), "L": (512, 17, 8, 640)}
@@ -99,14 +100,7 @@ class Block(nn.Module):
 
 def feed_forward(width: int, dropout: float) -> nn.Sequential:
     """Layer norm, four times as wide with Swish, and back (section 2.3)."""
-    return nn.Sequential(
-        nn.LayerNorm(width),
-        nn.Linear(width, 4 * width),
-        nn.SiLU(),
-        nn.Dropout(dropout),
-        nn.Linear(4 * width, width),
-        nn.Dropout(dropout),
-    )
+    return widened(width, nn.SiLU(), dropout)
 
 
 class Attention(nn.Module):
@@ -123,13 +117,12 @@ class Attention(nn.Module):
     def forward(
         self, hidden: Float[Tensor, "batch frames width"], mask: Bool[Tensor, "batch frames"]
     ) -> Float[Tensor, "batch frames width"]:
-        batch, frames, width = hidden.shape
-        split = self.inputs(self.norm(hidden)).view(batch, frames, 3, self.heads, width // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4)
+        _, frames, width = hidden.shape
+        query, key, value = in_heads(self.inputs(self.norm(hidden)), self.heads)
         turns = rotation(frames, width // self.heads, hidden.device)
         query, key = rotated(query, turns), rotated(key, turns)
         seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
-        output: Tensor = self.dropout(self.output(seen.transpose(1, 2).reshape(batch, frames, width)))
+        output: Tensor = self.dropout(self.output(seen.transpose(1, 2).flatten(2)))
         return output
 
 

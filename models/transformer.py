@@ -62,14 +62,7 @@ class Block(nn.Module):
         self.inputs = nn.Linear(width, 3 * width)
         self.output = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
-        self.feed_forward = nn.Sequential(
-            nn.LayerNorm(width),
-            nn.Linear(width, 4 * width),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(4 * width, width),
-            nn.Dropout(dropout),
-        )
+        self.feed_forward = widened(width, nn.GELU(), dropout)
 
     def forward(
         self,
@@ -77,10 +70,28 @@ class Block(nn.Module):
         mask: Bool[Tensor, "batch 1 1 token"] | Float[Tensor, "batch heads token token"],
     ) -> Float[Tensor, "batch token width"]:
         """`mask` is True at what may be attended to, or what is added to the scores of attention."""
-        batch, tokens, width = hidden.shape
-        split = self.inputs(self.norm(hidden)).view(batch, tokens, 3, self.heads, width // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4)
+        query, key, value = in_heads(self.inputs(self.norm(hidden)), self.heads)
         seen = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        hidden = hidden + self.dropout(self.output(seen.transpose(1, 2).reshape(batch, tokens, width)))
+        hidden = hidden + self.dropout(self.output(seen.transpose(1, 2).flatten(2)))
         states: Tensor = hidden + self.feed_forward(hidden)
         return states
+
+
+def widened(width: int, activation: nn.Module, dropout: float) -> nn.Sequential:
+    """Layer norm, four times as wide with the activation, and back."""
+    return nn.Sequential(
+        nn.LayerNorm(width),
+        nn.Linear(width, 4 * width),
+        activation,
+        nn.Dropout(dropout),
+        nn.Linear(4 * width, width),
+        nn.Dropout(dropout),
+    )
+
+
+def in_heads(
+    projected: Float[Tensor, "batch token three_widths"], heads: int
+) -> Float[Tensor, "3 batch {heads} token part"]:
+    """Queries, keys and values, which lie side by side, by head."""
+    batch, tokens, _ = projected.shape
+    return projected.view(batch, tokens, 3, heads, -1).permute(2, 0, 3, 1, 4)

@@ -28,8 +28,9 @@ def log_mel(wave: Float[Tensor, " samples"], rate: int, options: Features) -> Fl
     frames = wave.unfold(0, window, shift) * torch.hann_window(window, periodic=False)
     power = torch.fft.rfft(frames, n=2 * (len(bank) - 1)).abs().square()
     energies: Tensor = power @ bank
-    loudest = float(energies.max())
-    least = FLOOR if options.floor is None else max(FLOOR, loudest * 10 ** (-options.floor / 10))
+    least = FLOOR
+    if options.floor is not None:
+        least = max(FLOOR, float(energies.max()) * 10 ** (-options.floor / 10))
     return energies.clamp(min=least).log()
 
 

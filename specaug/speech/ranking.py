@@ -23,10 +23,10 @@ def missed(scores: Floats, classes: Sequence[int]) -> Floats:
     """
     ranked = np.nan_to_num(scores, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
     of = np.asarray(classes, dtype=np.int64)
-    columns, counts = np.unique(of, return_counts=True)
-    mean, gained = 0.0, np.zeros(len(of))
-    for column, count in zip(columns, counts, strict=True):
+    mean, gained, columns = 0.0, np.zeros(len(of)), np.unique(of)
+    for column in columns:
         mine = of == column
+        count = mine.sum()
         own, everybody = np.sort(ranked[mine, column]), np.sort(ranked[:, column])
         right = count - np.searchsorted(own, own)  # of its own as high or higher, at each
         above = len(of) - np.searchsorted(everybody, own)  # of all
@@ -37,8 +37,7 @@ def missed(scores: Floats, classes: Sequence[int]) -> Floats:
         change = -summed(right / above**2)[below]
         change[mine] += summed(1 / above)[below[mine]] + precision[below[mine] - 1] - precision.mean()
         gained += change / count / len(columns)
-    share = 1 / counts[np.searchsorted(columns, of)] / len(columns)
-    lacking: Floats = len(of) * (share * (1 - mean) - gained)
+    lacking: Floats = len(of) * (weights(classes) * (1 - mean) - gained)
     return lacking
 
 
@@ -47,7 +46,7 @@ def summed(values: Floats) -> Floats:
     return np.concatenate([[0.0], np.cumsum(values)])
 
 
-def weights(classes: Sequence[str]) -> Floats:
+def weights(classes: Sequence[str] | Sequence[int]) -> Floats:
     """What each utterance counts, so that all classes that there are count alike; together 1.
 
     >>> weights(["a", "b", "a", "a"]).round(3).tolist()

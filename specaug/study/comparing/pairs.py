@@ -49,12 +49,9 @@ class Paired:
 
 def paired(found: Reading, systems: bool = False) -> Paired:
     """All pairs of policies with one system, or of `systems` with one policy (D58). Raises UserError where there is none."""
-    of = [(entry.label, entry.system.name) for entry in found.entries]
-    places = [
-        (two, one)
-        for one, two in combinations(range(len(of)), 2)
-        if of[one][not systems] == of[two][not systems]
-    ]
+    named = [(entry.system.name, entry.label) for entry in found.entries]
+    of = [(label, system) for system, label in named] if systems else named  # what is shared, and its own
+    places = [(two, one) for one, two in combinations(range(len(of)), 2) if of[one][0] == of[two][0]]
     if not places:
         what = "two systems with one policy" if systems else "two policies"
         raise UserError(f"{', '.join(map(str, found.paths))}: no {what}; expected some to compare")
@@ -63,25 +60,28 @@ def paired(found: Reading, systems: bool = False) -> Paired:
         pair
         for part in parts_of(found)
         for measure in measures
-        for pair in _on_part(part, found.entries, places, measure, systems)
+        for pair in _on_part(part, found.entries, of, places, measure)
     ]
     heading = found.entries[0].results[0].heading
     return Paired(heading, pairs, found.notes, found.unfinished, measures, systems)
 
 
 def _on_part(
-    part: str, entries: Sequence[Entry], places: Sequence[tuple[int, int]], measure: Measure, systems: bool
+    part: str,
+    entries: Sequence[Entry],
+    of: Sequence[tuple[str, str]],
+    places: Sequence[tuple[int, int]],
+    measure: Measure,
 ) -> list[Pair]:
     _, runs = on_part(part, entries, measure)
     named = [(str(one), str(other)) for one, other in places]
     _, differences = estimates({str(place): found for place, found in enumerate(runs)}, named)
-    of = [(entry.label, entry.system.name) for entry in entries]
     return [
         Pair(
             part=part,
-            shared=of[one][not systems],
-            one=of[one][systems],
-            other=of[other][systems],
+            shared=of[one][0],
+            one=of[one][1],
+            other=of[other][1],
             seeds=len(set(entries[one].seeds) & set(entries[other].seeds)),
             difference=differences[name],
             measure=measure,

@@ -27,11 +27,7 @@ class CTC(nn.Module):
         target_lengths: Int[Tensor, " batch"],
     ) -> Float[Tensor, ""]:
         """Negative log-likelihood of the transcripts, in nats per label."""
-        log_probs, frames = self(features, lengths)
-        total = F.ctc_loss(
-            log_probs.float().transpose(0, 1), targets, frames, target_lengths, BLANK, reduction="sum"
-        )
-        return total / target_lengths.sum().clamp(min=1)
+        return surprise(*self(features, lengths), targets, target_lengths)
 
     def transcribe(
         self,
@@ -60,6 +56,18 @@ class CTC(nn.Module):
         """The log-probabilities of the labels and the valid frames, for aligning a transcript in time."""
         log_probs, frames = self(features, lengths)
         return log_probs, frames
+
+
+def surprise(
+    log_probs: Float[Tensor, "batch frames vocab"],
+    frames: Int[Tensor, " batch"],
+    targets: Int[Tensor, "batch label"],
+    target_lengths: Int[Tensor, " batch"],
+) -> Float[Tensor, ""]:
+    """Negative log-likelihood of the transcripts under all paths that spell them, in nats per label."""
+    rows = log_probs.float().transpose(0, 1)
+    total = F.ctc_loss(rows, targets, frames, target_lengths, BLANK, reduction="sum")
+    return total / target_lengths.sum().clamp(min=1)
 
 
 def merge(path: list[int]) -> list[int]:

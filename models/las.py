@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from models.bilstm import BiLSTM
-from models.ctc import valid
+from models.ctc import surprise, valid
 from models.pooling import Pooling, pooled
 from models.search import END, Model, Speaking, State, Step, fused, search
 
@@ -24,7 +24,8 @@ class LAS(nn.Module):
     to before, and asks for the next; the second cell and the output read what is attended to now. Layer normalisation
     after each layer is not the paper's (D63). LAS-6-1280 has 356 million parameters with 16,000 word pieces and 80 mel
     channels, where the paper says about 360. Label 0 is the end of a sentence. About 1.8 million parameters with the
-    default sizes. With `location` attention also hears, by so many filters, where it has been (D115); the paper's does not.
+    default sizes. With `location` attention also hears, by so many filters, where it has been (D115), and with `ctc` that share
+    of the loss is CTC's on what there is to attend to, in training alone (D116); the paper has neither.
     """
 
     def __init__(
@@ -37,10 +38,13 @@ class LAS(nn.Module):
         deltas: bool = False,
         dropout: float = 0.1,
         location: int = 0,
+        ctc: float = 0.0,
     ) -> None:
         super().__init__()
         if location < 0:
             raise ValueError(f"location is {location}; expected 0 or more filters")
+        if not 0 <= ctc < 1:
+            raise ValueError(f"ctc is {ctc}; expected a share of the loss, from 0 to below 1")
         self.label_smoothing = 0.0  # of the loss in training; whoever trains may set it
         self.front = Pooling(mel, channels, deltas)
         self.layers = nn.ModuleList(
@@ -49,6 +53,8 @@ class LAS(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(2 * width) for _ in range(depth))
         self.speller = Speller(2 * width, vocab, width, dropout, location)
         self.dropout = nn.Dropout(dropout)
+        self.ctc = ctc
+        self.frame_labels = nn.Linear(2 * width, vocab) if ctc else None
 
     def heard(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
@@ -66,17 +72,25 @@ class LAS(nn.Module):
         targets: Int[Tensor, "batch label"],
         target_lengths: Int[Tensor, " batch"],
     ) -> Float[Tensor, ""]:
-        """Cross entropy of the labels and the end, each told what stands before it; nats per label."""
+        """Cross entropy of the labels and the end, each told what stands before it; nats per label.
+
+        With `ctc` (lambda of Kim et al. 2017, section 3) that share of the training loss is CTC's, with label 0 as its blank.
+        """
         said = F.pad(targets, (1, 0), value=END)
         wanted = F.pad(targets, (0, 1), value=END)
-        logits = self.speller(said, *self.heard(features, lengths))
+        memory, frames = self.heard(features, lengths)
+        logits = self.speller(said, memory, frames)
         total = F.cross_entropy(
             logits[valid(target_lengths + 1, wanted.shape[1])].float(),
             wanted[valid(target_lengths + 1, wanted.shape[1])],
             reduction="sum",
             label_smoothing=self.label_smoothing if self.training else 0.0,
         )
-        return total / target_lengths.sum().clamp(min=1)
+        spelled = total / target_lengths.sum().clamp(min=1)
+        if self.frame_labels is None or not self.training:
+            return spelled
+        heard = surprise(self.frame_labels(memory).log_softmax(dim=2), frames, targets, target_lengths)
+        return (1 - self.ctc) * spelled + self.ctc * heard
 
     def transcribe(
         self,

@@ -3,6 +3,7 @@ from itertools import product
 
 import pytest
 import torch
+from test_ctc import likelihood_by_hand
 from torch import Tensor, nn
 
 from models.las import LAS, Attention, Spelling, covered
@@ -139,6 +140,28 @@ def test_label_smoothing_spreads_a_share_over_all_labels_in_training_alone():
     assert network.eval().loss(*arguments).item() == pytest.approx(sum(plain) / 3, rel=1e-5)
     network.train().label_smoothing = 0.0
     assert network.loss(*arguments).item() == pytest.approx(sum(plain) / 3, rel=1e-5)
+
+
+def test_a_share_of_the_training_loss_is_that_of_all_paths_over_what_there_is_to_attend_to():
+    """(1 - lambda) of what the decoder pays and lambda of CTC, both a label; in evaluation the decoder's alone."""
+    network, share = las(ctc=0.3).double(), 0.3
+    features, lengths = FEATURES[:2, :16].double(), torch.tensor([16, 9])
+    targets, counts = torch.tensor([[1, 2, 2], [3, 0, 0]]), torch.tensor([3, 1])
+    memory, frames = network.heard(features, lengths)
+    assert frames.tolist() == [4, 3]
+    shares = network.frame_labels(memory).softmax(dim=2).tolist()
+    paths = -sum(
+        math.log(likelihood_by_hand(shares[i][: frames[i]], targets[i, : counts[i]].tolist())) for i in (0, 1)
+    )
+    mixed = network.loss(features, lengths, targets, counts).item()
+    spelled = network.eval().loss(features, lengths, targets, counts).item()
+    assert mixed == pytest.approx((1 - share) * spelled + share * paths / 4, rel=1e-6)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, math.nan])
+def test_ctc_is_a_share_of_the_loss_that_leaves_something_to_the_decoder(share):
+    with pytest.raises(ValueError, match=f"ctc is {share}; expected a share of the loss, from 0 to below 1"):
+        las(ctc=share)
 
 
 def greedy_by_hand(network: LAS, memory: list[list[float]]) -> list[int]:

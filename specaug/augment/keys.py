@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from jaxtyping import Int
@@ -20,14 +21,15 @@ HIDDEN = 1 << 29  # a third, of the patches that a network is to predict
 def make_keys(seed: int, epoch: int, utterances: Sequence[str]) -> Int[Tensor, "batch 5"]:
     """The key of each utterance in one epoch: two words of seed, the epoch, two words of the utterance's id."""
     head = [seed & WORD, (seed >> 32) & WORD, epoch & WORD]
-    rows = [head + id_words(utterance) for utterance in utterances]
+    rows = [[*head, *id_words(utterance)] for utterance in utterances]
     return torch.tensor(rows, dtype=torch.int64).reshape(-1, 5)
 
 
-def id_words(utterance: str) -> list[int]:
+@lru_cache(maxsize=2**16)  # ids come again in every epoch, and those of a counted call in every call
+def id_words(utterance: str) -> tuple[int, int]:
     """The first 64 bits of the id's SHA-256, as two words: the same on every machine, unlike `hash`."""
     digest = hashlib.sha256(utterance.encode()).digest()
-    return [int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little")]
+    return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:8], "little")
 
 
 def random_words(keys: Int[Tensor, "batch 5"], blocks: Int[Tensor, " draw"]) -> Int[Tensor, "batch draw 4"]:

@@ -91,7 +91,7 @@ def test_the_rows_of_a_system_are_together_and_the_smaller_network_comes_first(c
 def test_one_policy_and_seed_may_be_in_two_systems_but_not_twice_in_one(tmp_path):
     system(tmp_path / "a", seeds=1, folds=1)
     system(tmp_path / "b", s_f=50, seeds=1, folds=1)
-    assert [s.name for s in compare([tmp_path]).systems] == ["Toy width=8, s_f=50", "Toy width=8, s_f=3000"]
+    assert [s.name for s in compare([tmp_path]).systems] == ["Toy, s_f=50", "Toy, s_f=3000"]
     system(tmp_path / "c", seeds=1, folds=1)
     with pytest.raises(UserError, match=r"c/LD-0-0: policy LD, seed 0, fold 0 is also in .*a/LD-0-0"):
         compare([tmp_path])
@@ -206,5 +206,5 @@ def test_two_starts_are_named_by_the_ends_of_their_paths_unless_these_are_the_sa
         begun(root / "0", network={"init": "/far/away/runs/b/encoder.pt"})
         begun(root / "1", network={"init": other})
     told = [{system.name for system in compare([tmp_path / name]).systems} for name in "bc"]
-    assert told[0] == {f"Toy width=8, init={name}/encoder.pt" for name in "bc"}
-    assert told[1] == {f"Toy width=8, init={path}/b/encoder.pt" for path in ("/far/away/runs", "/near")}
+    assert told[0] == {f"Toy, init={name}/encoder.pt" for name in "bc"}
+    assert told[1] == {f"Toy, init={path}/b/encoder.pt" for path in ("/far/away/runs", "/near")}

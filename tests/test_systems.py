@@ -23,23 +23,23 @@ def names(root, *given):
 
 
 def test_one_way_of_training_needs_no_name(tmp_path):
-    assert names(tmp_path, {"schedule": SHORT}, {"schedule": SHORT}) == ["Toy width=8"]
+    assert names(tmp_path, {"schedule": SHORT}, {"schedule": SHORT}) == ["Toy"]
 
 
 def test_what_a_recipe_leaves_out_is_its_default(tmp_path):
-    assert names(tmp_path, {}, {"batch": 16}, {"schedule": {"s_f": 3000}}) == ["Toy width=8"]
+    assert names(tmp_path, {}, {"batch": 16}, {"schedule": {"s_f": 3000}}) == ["Toy"]
 
 
 def test_schedules_are_named_by_the_fewest_settings_and_the_shorter_comes_first(tmp_path):
     longer = {"s_r": 11, "s_i": 21, "s_f": 31}
     found = names(tmp_path, {"schedule": longer, "batch": 4}, {"schedule": SHORT, "batch": 8})
-    assert found == ["Toy width=8, s_f=30", "Toy width=8, s_f=31"]
+    assert found == ["Toy, s_f=30", "Toy, s_f=31"]
 
 
 def test_where_one_setting_is_not_enough_two_are_named(tmp_path):
     given = [{"schedule": SHORT | {"s_f": s_f}, "peak": peak} for s_f in (30, 40) for peak in (0.1, 0.2)]
     assert names(tmp_path, *given) == [
-        f"Toy width=8, s_f={s_f} peak={peak}" for s_f in (30, 40) for peak in (0.1, 0.2)
+        f"Toy, s_f={s_f} peak={peak}" for s_f in (30, 40) for peak in (0.1, 0.2)
     ]
 
 
@@ -47,31 +47,51 @@ def test_where_one_setting_is_not_enough_two_are_named(tmp_path):
 def test_any_setting_of_training_makes_another_system(tmp_path, setting):
     (key, value), default = setting.popitem(), {"peak": 0.001, "batch": 16, "clip": 1.0, "weight_decay": 0.01}
     assert sorted(names(tmp_path, {}, {key: value})) == sorted(
-        f"Toy width=8, {key}={told}" for told in (default[key], value)
+        f"Toy, {key}={told}" for told in (default[key], value)
     )
 
 
 def test_how_often_dev_is_measured_matters_only_where_the_best_is_reported(tmp_path):
     often = [{"evaluate_every": 1}, {"evaluate_every": 2}]
-    assert names(tmp_path / "last", *often) == ["Toy width=8"]
+    assert names(tmp_path / "last", *often) == ["Toy"]
     assert names(tmp_path / "best", *({"report": "best", **one} for one in often)) == [
-        "Toy width=8, evaluate_every=1",
-        "Toy width=8, evaluate_every=2",
+        "Toy, evaluate_every=1",
+        "Toy, evaluate_every=2",
     ]
 
 
 def test_systems_are_told_apart_by_settings_that_all_of_them_have(tmp_path):
     best = [{"report": "best", "evaluate_every": every} for every in (1, 2)]
-    assert names(tmp_path / "two", best[0], {}) == ["Toy width=8, report=best", "Toy width=8, report=last"]
+    assert names(tmp_path / "two", best[0], {}) == ["Toy, report=best", "Toy, report=last"]
     other = run(tmp_path / "other", {}, path="b.Other")
     found = systems([run(tmp_path / f"{i}", one) for i, one in enumerate(best)] + [other])
-    assert "Other width=8" in {system.name for system, _ in found}
+    assert "Other" in {system.name for system, _ in found}
 
 
 def test_two_networks_of_one_name_are_told_apart_by_their_paths(tmp_path):
     given = [run(tmp_path / path, {}, path=path) for path in ("a.Toy", "b.Toy", "b.Other")]
     assert {system.name for system, _ in systems(given)} == (
-        {"a.Toy width=8", "b.Toy width=8", "Other width=8"}
+        {"a.Toy", "b.Toy", "Other"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        pytest.param([{"width": 8, "depth": 2}, {"width": 8, "depth": 3}], ["depth=2", "depth=3"], id="one"),
+        pytest.param([{"width": 8}, {"width": 8, "ctc": 0.3}], ["", "ctc=0.3"], id="left out of one"),
+        pytest.param([{"width": 8}, {"width": 8, "init": None}], ["", "init=None"], id="none, beside left out"),
+        pytest.param([{"depth": 1, "width": 8}, {"width": 8, "depth": 1}], [""], id="another order"),
+        pytest.param([{"size": [3, 5]}, {"size": [3, 6]}], ["size=[3, 5]", "size=[3, 6]"], id="a list"),
+    ],
+)
+def test_of_the_arguments_those_are_named_that_not_all_networks_of_the_class_share(
+    tmp_path, arguments, expected
+):
+    given = [run(tmp_path / f"{i}", {}, arguments=each) for i, each in enumerate(arguments)]
+    other = run(tmp_path / "other", {}, path="b.Other", arguments={"depth": 7})
+    assert {system.name for system, _ in systems([*given, other])} == (
+        {f"Toy {told}".strip() for told in expected} | {"Other"}
     )
 
 
@@ -85,7 +105,7 @@ def test_every_run_is_in_the_system_that_has_its_network(tmp_path):
 def test_networks_with_other_numbers_of_parameters_are_not_one_network(tmp_path):
     run(tmp_path / "a", {})
     change((tmp_path / "a" / "result.json"), ("network", "parameters"), 7)
-    with pytest.raises(UserError, match=r"b: parameters of Toy width=8 is 1000; expected 7 as in .*a"):
+    with pytest.raises(UserError, match=r"b: parameters of models.toy.Toy width=8 is 1000; expected 7 as in .*a"):
         systems([read_result(tmp_path / "a"), run(tmp_path / "b", {})])
 
 

@@ -29,7 +29,7 @@ NAMING = (
 class System:
     """A network and how it was trained: the same for all runs of the system, whatever the policy."""
 
-    short: str  # the network as printed: its class and its arguments
+    short: str  # the network as printed: its class, and those arguments that not all networks of the class share
     told: str  # the settings by which systems with one network are told apart; empty where none need be
     network: str  # dotted path
     arguments: Mapping[str, Any]
@@ -81,7 +81,7 @@ def systems(results: Sequence[Result]) -> list[tuple[System, list[Result]]]:
         first = runs[0]
         system = System(*names, first.network, first.arguments, first.parameters, settings)
         for run in runs:
-            same(first, run, f"parameters of {system.name}", first.parameters, run.parameters)
+            same(first, run, f"parameters of {system.built}", first.parameters, run.parameters)
         found.append((system, runs))
     return found
 
@@ -111,9 +111,8 @@ def _place(settings: Settings, runs: Sequence[Result]) -> tuple[object, ...]:
 
 
 def _names(groups: Sequence[tuple[Settings, Sequence[Result]]]) -> Iterator[tuple[str, str]]:
-    """For each the network with its arguments, and the settings that tell systems with one network apart."""
-    networks = [runs[0].network for _, runs in groups]
-    bases = [_base(runs[0], networks) for _, runs in groups]
+    """For each the network as printed, and the settings that tell systems with one network apart."""
+    bases = [_base(runs[0], [others[0] for _, others in groups]) for _, runs in groups]
     telling: set[str] = set()
     for base in bases:
         alike = [settings for name, (settings, _) in zip(bases, groups, strict=True) if name == base]
@@ -133,12 +132,14 @@ def ending(path: str) -> str:
     return "/".join(PurePosixPath(path).parts[-2:])
 
 
-def _base(result: Result, networks: Sequence[str]) -> str:
-    """The class of the network, by its whole path where another network's class is called the same."""
+def _base(result: Result, all_of_them: Sequence[Result]) -> str:
+    """The class of the network, by its whole path where another's is called the same, and what not all of it share."""
     name = result.network.rpartition(".")[2]
-    if len({path for path in networks if path.rpartition(".")[2] == name}) > 1:
+    if len({other.network for other in all_of_them if other.network.rpartition(".")[2] == name}) > 1:
         name = result.network
-    return spelled(name, result.arguments)
+    alike = [other.arguments for other in all_of_them if other.network == result.network]
+    shared = {key for key in result.arguments if len({repr(each.get(key, ...)) for each in alike}) == 1}
+    return spelled(name, {key: value for key, value in result.arguments.items() if key not in shared})
 
 
 def spelled(network: str, arguments: Mapping[str, Any]) -> str:

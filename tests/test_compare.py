@@ -173,7 +173,9 @@ def test_the_first_word_of_the_baseline_is_enough(tmp_path):
         pytest.param(
             ("corpus", "synthetic"), True, "corpus.synthetic is True; expected False", id="synthetic"
         ),
-        pytest.param(("network", "parameters"), 7, "parameters of models.toy.Toy width=8 is 7; exp", id="parameters"),
+        pytest.param(
+            ("network", "parameters"), 7, "parameters of models.toy.Toy width=8 is 7; exp", id="parameters"
+        ),
         pytest.param(
             ("policy", "F"),
             3,

@@ -13,10 +13,9 @@ from specaug.augment.apply import apply
 from specaug.augment.draws import draw
 from specaug.augment.keys import make_keys
 from specaug.augment.policy import NONE, paper_policy
-from specaug.errors import UserError
 from specaug.speech.batching import bucketed
 from specaug.training.data import Share, Utterances
-from specaug.training.fit import Outcome, dry_run, longest, train
+from specaug.training.fit import Outcome, train
 from specaug.training.schedule import Schedule
 
 POLICY = paper_policy(F=4, m_F=1, T=10, m_T=1)
@@ -198,6 +197,13 @@ def test_the_last_epoch_is_always_evaluated_and_so_there_is_a_best_checkpoint(to
     assert measured == {1: [1, 2, 3, 4], 3: [3, 4], 9: [4]}[every]
 
 
+def test_evaluation_works_on_no_more_utterances_together_than_training(tone_corpus, tmp_path):
+    network = OneLayer()
+    train(Plan(folder=tmp_path, prepared=tone_corpus, network=network, options={"accumulate": 2}).job())
+    assert {len(seen.lengths) for seen in network.seen} == {1}
+    assert len(network.seen) > len(network.steps)
+
+
 def test_ctrl_c_is_ctrl_c(tone_corpus, tmp_path):
     network = OneLayer(fails_at=4)
     network.failure = KeyboardInterrupt()
@@ -208,53 +214,6 @@ def test_ctrl_c_is_ctrl_c(tone_corpus, tmp_path):
     finally:
         signal.signal(signal.SIGINT, before)  # Lightning ignores a second Ctrl-C
     assert (tmp_path / "last.ckpt").is_file()
-
-
-def test_the_dry_run_takes_the_longest_utterances_and_leaves_the_network_as_it_was(tone_corpus):
-    part, network = tone_corpus.parts["train"], OneLayer()
-    dry_run(network, part, 2)
-    assert network.layer.weight.grad is None
-    assert network.training
-    assert longest(part, 2).lengths.tolist() == sorted(part.frames)[-1:]  # five in twos: one is left
-    assert max(longest(part, 2).lengths.tolist()) == max(part.frames)
-
-
-class Failing(OneLayer):
-    """Breaks one of the promises of a network."""
-
-    def __init__(self, fault: str) -> None:
-        super().__init__()
-        self.fault = fault
-
-    def loss(self, *batch: Tensor) -> Tensor:
-        loss = super().loss(*batch)
-        if self.fault == "raises":
-            raise RuntimeError("mat1 and mat2 shapes cannot be multiplied\nand more")
-        if self.fault == "key":
-            raise KeyError("width")
-        return loss * float("nan") if self.fault == "nan" else loss
-
-    def transcribe(self, *batch: Tensor) -> list[list[int]]:
-        written = super().transcribe(*batch)
-        return written[1:] if self.fault == "few" else written
-
-
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        (
-            "raises",
-            "network Failing fails on its first batch: RuntimeError: mat1 and mat2 shapes cannot be multiplied",
-        ),
-        ("key", "network Failing fails on its first batch: KeyError: 'width'"),
-        ("nan", "network Failing: loss of the first batch is nan; expected a finite one"),
-        ("few", "network Failing transcribes 0 of 1 utterances"),
-    ],
-)
-def test_a_network_that_breaks_its_promises_is_told_in_one_line(tone_corpus, fault, words):
-    with pytest.raises(UserError) as caught:
-        dry_run(Failing(fault), tone_corpus.parts["train"], 2)
-    assert str(caught.value) == words
 
 
 def test_a_run_leaves_its_curves_and_its_checkpoints_and_nothing_else(tone_corpus, tmp_path: Path):

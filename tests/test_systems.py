@@ -70,9 +70,7 @@ def test_systems_are_told_apart_by_settings_that_all_of_them_have(tmp_path):
 
 def test_two_networks_of_one_name_are_told_apart_by_their_paths(tmp_path):
     given = [run(tmp_path / path, {}, path=path) for path in ("a.Toy", "b.Toy", "b.Other")]
-    assert {system.name for system, _ in systems(given)} == (
-        {"a.Toy", "b.Toy", "Other"}
-    )
+    assert {system.name for system, _ in systems(given)} == ({"a.Toy", "b.Toy", "Other"})
 
 
 @pytest.mark.parametrize(
@@ -80,7 +78,9 @@ def test_two_networks_of_one_name_are_told_apart_by_their_paths(tmp_path):
     [
         pytest.param([{"width": 8, "depth": 2}, {"width": 8, "depth": 3}], ["depth=2", "depth=3"], id="one"),
         pytest.param([{"width": 8}, {"width": 8, "ctc": 0.3}], ["", "ctc=0.3"], id="left out of one"),
-        pytest.param([{"width": 8}, {"width": 8, "init": None}], ["", "init=None"], id="none, beside left out"),
+        pytest.param(
+            [{"width": 8}, {"width": 8, "init": None}], ["", "init=None"], id="none, beside left out"
+        ),
         pytest.param([{"depth": 1, "width": 8}, {"width": 8, "depth": 1}], [""], id="another order"),
         pytest.param([{"size": [3, 5]}, {"size": [3, 6]}], ["size=[3, 5]", "size=[3, 6]"], id="a list"),
     ],
@@ -105,7 +105,9 @@ def test_every_run_is_in_the_system_that_has_its_network(tmp_path):
 def test_networks_with_other_numbers_of_parameters_are_not_one_network(tmp_path):
     run(tmp_path / "a", {})
     change((tmp_path / "a" / "result.json"), ("network", "parameters"), 7)
-    with pytest.raises(UserError, match=r"b: parameters of models.toy.Toy width=8 is 1000; expected 7 as in .*a"):
+    with pytest.raises(
+        UserError, match=r"b: parameters of models.toy.Toy width=8 is 1000; expected 7 as in .*a"
+    ):
         systems([read_result(tmp_path / "a"), run(tmp_path / "b", {})])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from specaug.speech.classes import labels_of
+from specaug.speech.classes import Classes, labels_of
 from specaug.speech.corpus import TRAIN
 from specaug.speech.kinds import Tell
 from specaug.speech.prepare import Prepared, prepare
@@ -34,9 +34,10 @@ from specaug.study.pretraining.start import same_start, start_of
 from specaug.study.recipe import Recipe
 from specaug.study.results import HYPOTHESES, RECIPE, RESULT
 from specaug.training.callbacks import Progress
-from specaug.training.fit import Decoder, Job, Outcome, dry_run, train
+from specaug.training.fit import Decoder, Job, Outcome, train
 from specaug.training.ranks import enough
 from specaug.training.smoothing import require_smoothing
+from specaug.training.trial import dry_run
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, 
     )
     train = data.parts[TRAIN]
     require_room(network, train, recipe.training)
-    dry_run(network, train, recipe.training.at_once(max(train.frames)))
+    classes = len(data.units.tokens) if isinstance(data.units, Classes) else 0
+    dry_run(network, train, recipe.training.at_once(max(train.frames)), classes)
     return network, data, decoders(recipe, data, places, loading)
 
 

@@ -1,8 +1,6 @@
-"""One run: dry run, training, the report checkpoint tested on every part."""
+"""One run: training, then the report checkpoint tested on every part."""
 
-import copy
 import logging
-import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,10 +14,8 @@ from lightning.pytorch.loggers import Logger
 from torch import nn
 
 from specaug.augment.policy import Policy
-from specaug.errors import UserError
-from specaug.speech.batching import Batch, by_length
 from specaug.speech.corpus import DEV, TRAIN
-from specaug.speech.prepare import Part, Prepared
+from specaug.speech.prepare import Prepared
 from specaug.training.augment import Augment
 from specaug.training.callbacks import (
     Checkpoints,
@@ -31,8 +27,7 @@ from specaug.training.callbacks import (
     Scoring,
 )
 from specaug.training.checkpoints import weights_of
-from specaug.training.contract import answering
-from specaug.training.data import Share, Utterances, evaluation_loader, steps_of, training_loader
+from specaug.training.data import evaluation_loader, steps_of, training_loader
 from specaug.training.ddp import Logged, Telling, spread
 from specaug.training.files import BEST, LAST
 from specaug.training.finite import Finite
@@ -43,17 +38,6 @@ from specaug.training.ranks import ALONE, Rank, nothing, together
 from specaug.training.scores import Scores
 from specaug.training.smoothing import LabelSmoothing
 from specaug.training.strength import Strength
-
-MISTAKES = (  # what the code of a network may raise that is not right yet; no shortage of memory
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    NameError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True)
@@ -164,7 +148,7 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
         job.loggers,
         rank,
     )
-    last = job.folder / LAST
+    last, dev = job.folder / LAST, job.prepared.parts[DEV]
     if last.is_file():
         weights_of(last, job.network)  # or Lightning would stop with a page of names
     try:
@@ -178,7 +162,7 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
                 job.options.frames,
                 job.options.accumulate,
             ),
-            evaluation_loader(job.prepared.parts[DEV], job.options.batch, rank),
+            evaluation_loader(dev, job.options.at_once(max(dev.frames)), rank),
             ckpt_path=last if last.is_file() else None,
             weights_only=True,
         )
@@ -255,48 +239,16 @@ def evaluate(
 ) -> Scores:
     """One pass over a part, without augmentation; the ranks share its batches, and each gets the scores of all.
 
-    `told` is what the network is told of decoding.
+    No more utterances are worked on together than in training, where as many are known to fit. `told` is what the network is told of decoding.
     """
     part = job.prepared.parts[name]
     module.decode(told)
     scoring = Scoring(name, part, job.prepared.units)
     trainer = make_trainer(job, [scoring], (), rank)
-    trainer.validate(module, evaluation_loader(part, job.options.batch, rank), verbose=False)
+    loader = evaluation_loader(part, job.options.at_once(max(part.frames)), rank)
+    trainer.validate(module, loader, verbose=False)
     assert scoring.scores is not None
     return scoring.scores
-
-
-def dry_run(network: nn.Module, part: Part, size: int) -> None:
-    """One batch of the longest utterances through loss, gradient and transcripts, on a copy of the network.
-
-    Raises UserError where the network does not keep its contract, or its loss is not finite.
-    """
-    trial = copy.deepcopy(network)
-    asked = answering(trial)
-    batch = longest(part, size)
-    try:
-        loss = asked.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
-        loss.backward()  # type: ignore[no-untyped-call]
-        trial.eval()
-        written = asked.transcribe(batch.features, batch.lengths)
-    except MISTAKES as error:
-        name, kind = type(network).__name__, type(error).__name__
-        first = (str(error).splitlines() or [""])[0]
-        raise UserError(f"network {name} fails on its first batch: {kind}: {first}") from error
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        raise UserError(
-            f"network {type(network).__name__}: loss of the first batch is {value}; expected a finite one"
-        )
-    if len(written) != len(batch.ids):
-        raise UserError(
-            f"network {type(network).__name__} transcribes {len(written)} of {len(batch.ids)} utterances"
-        )
-
-
-def longest(part: Part, size: int) -> Batch:
-    """The batch of the longest utterances."""
-    return Utterances(part)[Share(by_length(part.frames, size)[-1])]
 
 
 def quieten() -> None:

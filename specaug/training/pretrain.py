@@ -26,9 +26,10 @@ from specaug.training.checkpoints import weights_of
 from specaug.training.data import evaluation_loader, training_loader
 from specaug.training.files import CURVES, LAST
 from specaug.training.finite import Finite
-from specaug.training.fit import MISTAKES, Job, longest, make_trainer, quieten, tested
+from specaug.training.fit import Job, make_trainer, quieten, tested
 from specaug.training.pretrain_contract import answering
 from specaug.training.pretrain_module import FIXED, Pretrainer, hidden_of
+from specaug.training.trial import longest, require_finite, told_as
 
 HIGHEST = ("retrieval",)  # of these measures on dev the highest is best, of any other the lowest
 
@@ -73,12 +74,12 @@ def pretrain(job: PretrainJob) -> Pretrained:
     last = job.folder / LAST
     if last.is_file():
         weights_of(last, job.network)  # or Lightning would stop with a page of names
-    train, options = job.prepared.parts[TRAIN], job.options
+    train, dev, options = job.prepared.parts[TRAIN], job.prepared.parts[DEV], job.options
     try:
         trainer.fit(
             module,
             training_loader(train, options.batch, job.seed, frames=options.frames, shares=options.accumulate),
-            evaluation_loader(job.prepared.parts[DEV], options.batch),
+            evaluation_loader(dev, options.at_once(max(dev.frames))),
             ckpt_path=last if last.is_file() else None,
             weights_only=True,
         )
@@ -120,25 +121,17 @@ def dry_run(network: nn.Module, part: Part, size: int, hiding: PatchHiding) -> l
 
     Raises UserError where the objective does not keep its contract, or its loss is not finite.
     """
-    trial = copy.deepcopy(network)
-    asked, name = answering(trial), type(network).__name__
-    batch = longest(part, size)
-    try:
+    trial, name = copy.deepcopy(network), f"objective {type(network).__name__}"
+    asked, batch = answering(trial), longest(part, size)
+    with told_as(name, "its first batch"):
         hidden = hidden_of(hiding, batch, *FIXED)
         loss, parts = asked.loss(batch.features, batch.lengths, hidden)
         loss.backward()  # type: ignore[no-untyped-call]
         trial.eval()
         with torch.no_grad():
             picture = asked.reconstruction(batch.features, batch.lengths, hidden)
-        shapes, value = (picture.shape, batch.features.shape), float(loss.detach())
-    except MISTAKES as error:
-        first = (str(error).splitlines() or [""])[0]
-        kind = type(error).__name__
-        raise UserError(f"objective {name} fails on its first batch: {kind}: {first}") from error
-    if not math.isfinite(value):
-        raise UserError(f"objective {name}: loss of the first batch is {value}; expected a finite one")
-    if shapes[0] != shapes[1]:
-        raise UserError(
-            f"objective {name}: a reconstruction is {[*shapes[0]]}; expected {[*shapes[1]]}, as the features are"
-        )
+        got, due = [*picture.shape], [*batch.features.shape]
+    require_finite(name, loss)
+    if got != due:
+        raise UserError(f"{name}: a reconstruction is {got}; expected {due}, as the features are")
     return ["loss", *parts]

@@ -29,7 +29,9 @@ NAMING = (
 class System:
     """A network and how it was trained: the same for all runs of the system, whatever the policy."""
 
-    short: str  # the network as printed: its class, and those arguments that not all networks of the class share
+    short: (
+        str  # the network as printed: its class, and those arguments that not all networks of the class share
+    )
     told: str  # the settings by which systems with one network are told apart; empty where none need be
     network: str  # dotted path
     arguments: Mapping[str, Any]

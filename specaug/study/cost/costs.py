@@ -1,8 +1,7 @@
 """What training costs on a machine, of whatever kind it is: time, memory, space on disk."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
@@ -24,7 +23,6 @@ from specaug.study.cost.memory import GRADIENT, WEIGHT, Need, expected, gib, par
 from specaug.study.cost.timing import Timed, spread, timed
 from specaug.study.pretraining.recipe import Pretraining
 from specaug.study.recipe import Recipe
-from specaug.training.fit import MISTAKES
 from specaug.training.module import Trained
 
 USED = 0.35  # of a GPU's peak in products; assumed
@@ -205,13 +203,3 @@ def small_enough(make: Callable[[], nn.Module], what: str, seed: int) -> nn.Modu
     torch.set_num_threads(1)  # as in training
     torch.manual_seed(seed)
     return make()
-
-
-@contextmanager
-def told_as(what: str) -> Iterator[None]:
-    """What is wrong with the code of a network is told in one line, and by its name."""
-    try:
-        yield
-    except MISTAKES as error:
-        first = (str(error).splitlines() or [""])[0]
-        raise UserError(f"{what} fails on a batch: {type(error).__name__}: {first}") from error

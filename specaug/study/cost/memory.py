@@ -17,8 +17,8 @@ from specaug.study.cost.machines import GIB, Machine, here
 from specaug.study.networks import build
 from specaug.study.recipe import Recipe
 from specaug.training.data import Share, Utterances
-from specaug.training.fit import MISTAKES
 from specaug.training.options import Training
+from specaug.training.trial import MISTAKES
 
 WEIGHT, GRADIENT, MOMENTS = 4, 4, 8  # bytes a parameter: float32, and Adam's two moments in float32
 

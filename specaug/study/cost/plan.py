@@ -9,7 +9,7 @@ from specaug.speech.corpus import TRAIN
 from specaug.speech.kinds import Tell
 from specaug.speech.prepare import Part
 from specaug.study.cost.corpus import lengths_of
-from specaug.study.cost.costs import Costs, laws_of, measured, small_enough, told_as
+from specaug.study.cost.costs import Costs, laws_of, measured, small_enough
 from specaug.study.cost.counting import Counted, counted
 from specaug.study.cost.machines import Machine, here
 from specaug.study.cost.made_up import batch_of, made_up
@@ -24,6 +24,7 @@ from specaug.training.augment import Augment
 from specaug.training.callbacks import Reseed
 from specaug.training.module import Recognizer
 from specaug.training.noise import WeightNoise
+from specaug.training.trial import told_as
 
 
 @dataclass(frozen=True)

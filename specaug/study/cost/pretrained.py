@@ -11,7 +11,7 @@ from specaug.speech.corpus import DEV, TRAIN
 from specaug.speech.kinds import Tell
 from specaug.speech.prepare import Part
 from specaug.study.cost.corpus import Lengths, lengths_of
-from specaug.study.cost.costs import Costs, laws_of, measured, small_enough, told_as
+from specaug.study.cost.costs import Costs, laws_of, measured, small_enough
 from specaug.study.cost.counting import Counted, counted
 from specaug.study.cost.laws import Number, lengths_for
 from specaug.study.cost.machines import Machine
@@ -26,6 +26,7 @@ from specaug.study.recipe import Recipe
 from specaug.training.callbacks import Reseed
 from specaug.training.pretrain_contract import answering
 from specaug.training.pretrain_module import FIXED, Pretrainer, hidden_of, loss_under, pretext_loss
+from specaug.training.trial import told_as
 
 ROWS = 8  # patches one after the other, at least, of an utterance of typical length
 

@@ -1,0 +1,71 @@
+"""What training will ask of a network, tried on its largest batch before the first step."""
+
+import copy
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from specaug.errors import UserError
+from specaug.speech.batching import Batch, by_length
+from specaug.speech.prepare import Part
+from specaug.training.contract import answering, scoring
+from specaug.training.data import Share, Utterances
+
+MISTAKES = (  # what the code of a network may raise that is not right yet; no shortage of memory
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def dry_run(network: nn.Module, part: Part, size: int, classes: int = 0) -> None:
+    """One batch of the longest utterances through loss, gradient, transcripts, and where there are classes scores.
+
+    On a copy of the network. Raises UserError where it does not keep its contract, or its loss is not finite.
+    """
+    trial, name = copy.deepcopy(network), f"network {type(network).__name__}"
+    asked, batch, scores = answering(trial), longest(part, size), None
+    with told_as(name, "its first batch"):
+        loss = asked.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
+        loss.backward()  # type: ignore[no-untyped-call]
+        trial.eval()
+        with torch.no_grad():
+            written = asked.transcribe(batch.features, batch.lengths)
+            if classes:
+                scores = scoring(trial).scores(batch.features, batch.lengths)
+    require_finite(name, loss)
+    utterances = len(batch.ids)
+    if len(written) != utterances:
+        raise UserError(f"{name} transcribes {len(written)} of {utterances} utterances")
+    if scores is not None and scores.shape != (utterances, classes):
+        due = f"[{utterances}, {classes}], one for each class and none for label 0"
+        raise UserError(f"{name}: scores are {[*scores.shape]}; expected {due}")
+
+
+@contextmanager
+def told_as(what: str, on: str = "a batch") -> Iterator[None]:
+    """What is wrong with the code of a network is told in one line, and by its name."""
+    try:
+        yield
+    except MISTAKES as error:
+        first = (str(error).splitlines() or [""])[0]
+        raise UserError(f"{what} fails on {on}: {type(error).__name__}: {first}") from error
+
+
+def require_finite(what: str, loss: Tensor) -> None:
+    """Raise UserError where the loss of the first batch is none that can be made smaller."""
+    if not math.isfinite(value := float(loss.detach())):
+        raise UserError(f"{what}: loss of the first batch is {value}; expected a finite one")
+
+
+def longest(part: Part, size: int) -> Batch:
+    """The batch of the longest utterances."""
+    return Utterances(part)[Share(by_length(part.frames, size)[-1])]

@@ -136,7 +136,10 @@ class Spelling(NamedTuple):
 
 
 class Speller(nn.Module):
-    """Two LSTM cells with attention between them; each label is told what stands before it."""
+    """Two LSTM layers with attention between them; each label is told what stands before it.
+
+    The second feeds nothing back, so where the labels are known it reads the whole sentence at once.
+    """
 
     def __init__(self, memory: int, vocab: int, width: int, dropout: float, location: int = 0) -> None:
         super().__init__()
@@ -144,7 +147,7 @@ class Speller(nn.Module):
         self.labels = nn.Embedding(vocab, width)
         self.first = nn.LSTMCell(width + memory, width)
         self.attention = Attention(memory, width, location)
-        self.second = nn.LSTMCell(width + memory, width)
+        self.second = nn.LSTM(width + memory, width, batch_first=True)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(width + memory, vocab)
 
@@ -158,9 +161,11 @@ class Speller(nn.Module):
         keys, mask = self.attention.keys(memory), valid(frames, memory.shape[1])
         state, read = self.start(memory), []
         for label in self.dropout(self.labels(said)).unbind(dim=1):
-            row, state = self.step(label, state, memory, keys, mask)
-            read.append(row)
-        logits: Tensor = self.output(self.dropout(torch.stack(read, dim=1)))
+            state = self.look(label, state, memory, keys, mask)
+            read.append(torch.cat([state.first, state.context], dim=1))
+        heard = torch.stack(read, dim=1)
+        rows = torch.cat([self.second(heard)[0], heard[:, :, self.width :]], dim=2)
+        logits: Tensor = self.output(self.dropout(rows))
         return logits
 
     def start(self, memory: Float[Tensor, "batch frames memory"]) -> Spelling:
@@ -185,13 +190,26 @@ class Speller(nn.Module):
         mask: Bool[Tensor, "hypothesis frames"],
     ) -> tuple[Float[Tensor, "hypothesis read"], Spelling]:
         """What the output reads after one more label, and the state after it."""
-        first = self.first(torch.cat([label, state.context], dim=1), (state.first, state.first_cell))
-        weights = self.attention(first[0], keys, mask, state.attended)
+        after = self.look(label, state, memory, keys, mask)
+        heard = torch.cat([after.first, after.context], dim=1)
+        told, (second, cell) = self.second(heard[:, None], (state.second[None], state.second_cell[None]))
+        read = torch.cat([told[:, 0], after.context], dim=1)
+        return read, after._replace(second=second[0], second_cell=cell[0])
+
+    def look(
+        self,
+        label: Float[Tensor, "hypothesis width"],
+        state: Spelling,
+        memory: Float[Tensor, "hypothesis frames memory"],
+        keys: Float[Tensor, "hypothesis frames width"],
+        mask: Bool[Tensor, "hypothesis frames"],
+    ) -> Spelling:
+        """The state after one more label, but for the second layer's."""
+        asked, cell = self.first(torch.cat([label, state.context], dim=1), (state.first, state.first_cell))
+        weights = self.attention(asked, keys, mask, state.attended)
         context = torch.bmm(weights[:, None], memory)[:, 0]
-        second = self.second(torch.cat([first[0], context], dim=1), (state.second, state.second_cell))
         attended = state.attended + weights
-        after = Spelling(first[0], first[1], second[0], second[1], context, attended)
-        return torch.cat([second[0], context], dim=1), after
+        return state._replace(first=asked, first_cell=cell, context=context, attended=attended)
 
     def model(
         self, memory: Float[Tensor, "batch frames memory"], frames: Int[Tensor, " batch"], beam: int

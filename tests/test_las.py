@@ -20,10 +20,10 @@ def las(**arguments) -> LAS:
     return LAS(MEL, VOCAB, **{"width": 8, "depth": 1, "channels": 2, "dropout": 0.0, **arguments})
 
 
-def cell_by_hand(cell: nn.LSTMCell, row: list[float], hidden: list[float], memory: list[float]):
+def cell_by_hand(cell: nn.LSTMCell | nn.LSTM, row: list[float], hidden: list[float], memory: list[float]):
     """An LSTM cell, number by number: input, forget, candidate, output (torch's order)."""
-    inputs, recurrent = cell.weight_ih.tolist(), cell.weight_hh.tolist()
-    bias = (cell.bias_ih + cell.bias_hh).tolist()
+    inputs, recurrent, *biases = cell.parameters()
+    inputs, recurrent, bias = inputs.tolist(), recurrent.tolist(), sum(biases).tolist()
     gates = [
         bias[i]
         + sum(w * x for w, x in zip(inputs[i], row, strict=True))

@@ -105,7 +105,7 @@ class AST(nn.Module):
         super().__init__()
         if frames < 1:
             raise ValueError(f"frames is {frames}; expected 1 or more")
-        self.width, self.slope = width, slope
+        self.width, self.depth, self.slope = width, depth, slope
         self.body = Body(width, depth, heads, dropout, slope)
         self.cut = cut(mel, t, f, stride_t, stride_f)
         self.embedding = nn.Linear(t * f, width)

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from models.ctc import valid
+
 REACH = 2  # frames on each side over which a slope is fitted
 
 
@@ -15,7 +17,7 @@ def with_deltas(
     Taken of what the network is given: a masked cell is 0 in the features, and in their slopes but for the frames
     beside a mask's edges. The paper computes slopes first and masks all three (D62).
     """
-    there = torch.arange(features.shape[1], device=lengths.device) < lengths[:, None]
+    there = valid(lengths, features.shape[1])
     static = features.masked_fill(~there[:, :, None], 0.0)
     first = slopes(static, lengths) * there[:, :, None]
     second = slopes(first, lengths) * there[:, :, None]

@@ -81,7 +81,9 @@ def search(
         gained = extra if bonus is None else bonus(step.state).view(batch, beam)
         hypotheses, came_from = extended(hypotheses, step.log_probs, gained - extra, longest)
         rows = (came_from + beam * torch.arange(batch, device=device)[:, None]).flatten()
-        state = tuple(part.index_select(0, rows) for part in step.state)
+        state = tuple(
+            part.index_select(0, rows.to(part.device)) for part in step.state
+        )  # n-grams stay on the host
         extra = gained.gather(1, came_from)
         last = hypotheses.labels[:, :, -1].flatten()
     best = hypotheses.scores.argmax(dim=1).tolist()

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torchaudio.functional import rnnt_loss
 
 from models.conformer import Conformer
-from models.subsampling import subsampled
+from models.prefixes import (
+    BLANK,
+)  # nothing more is said at this frame; also what stands before the first label
 
-BLANK = 0  # nothing more is said at this frame; also what stands before the first label
 MOST = 5  # labels of one frame, in greedy search
 
 States = tuple[Float[Tensor, "1 batch cell"], Float[Tensor, "1 batch cell"]]
@@ -107,8 +108,3 @@ class ConformerTransducer(nn.Module):
                     for new, old in zip(moved, states, strict=True)
                 )
         return written
-
-    @staticmethod
-    def frames_out(frames: int) -> int:
-        """Frames that are heard of an utterance of `frames` frames; of labels there may be more."""
-        return subsampled(frames)

@@ -109,6 +109,7 @@ KINDS = [
     pytest.param(as_dict, "x", "n", "ids", id="dictionary"),
     pytest.param(as_tuple, 1, 0, 2, id="tuple"),
     pytest.param(as_list, 2, 1, 0, id="list"),
+    pytest.param(as_list, -1, -2, -3, id="list, counted from its end"),
     pytest.param(Named, "features", "lengths", "ids", id="NamedTuple by name"),
     pytest.param(Named, 0, 1, 2, id="NamedTuple by place"),
     pytest.param(Data, "features", "lengths", "ids", id="dataclass"),

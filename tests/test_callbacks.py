@@ -9,7 +9,7 @@ from standins import ALPHABET, OneLayer, Plan, Scripted, quiet_trainer, tones
 
 from specaug.speech.scoring import Errors
 from specaug.study.views.shown import numbers
-from specaug.training.callbacks import Checkpoints, Progress, Reseed, Scoring, read_curves
+from specaug.training.callbacks import Checkpoints, Progress, Report, Reseed, Scoring, read_curves
 from specaug.training.fit import train
 from specaug.training.module import Evaluated
 from specaug.training.seeds import mixed
@@ -228,6 +228,23 @@ def test_a_run_tells_how_far_it_is(tone_corpus, tmp_path):
     assert told  # the first step at least: it is told at most twice a second
     assert (told[0].step, told[0].steps, told[0].epoch, told[0].epochs, told[0].wer) == (1, 12, 1, 4, None)
     assert told[0].loss > 0
+
+
+def test_the_losses_that_are_told_of_the_shares_of_a_step_have_its_loss_as_their_mean(
+    tone_corpus, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(Report, "INTERVAL", 0.0)
+    told: dict[int, list[float]] = {1: [], 2: []}
+    for shares, losses in told.items():
+        plan = Plan(
+            folder=tmp_path / f"{shares}",
+            prepared=tone_corpus,
+            network=OneLayer(dropout=0.0),
+            options={"accumulate": shares},
+            report=lambda progress, losses=losses: losses.append(progress.loss),
+        )
+        train(plan.job())
+    assert sum(told[2][:2]) / 2 == pytest.approx(told[1][0], rel=1e-5)
 
 
 def drawn(seed: int, epoch: int) -> float:

@@ -114,7 +114,7 @@ def test_a_short_utterance_is_told_with_its_numbers():
     halved = replace(EXPECTED, outputs=lambda n: n // 2)
     (problem,) = problems_of(utterance(text="aab"), Reading(7), halved)
     assert problem.what == (
-        "too short for its transcript: 7 frames make 3 outputs, and CTC needs 4 for 3 characters"
+        "too short for its transcript: 7 frames make 3 outputs, and 4 are needed for 3 characters"
     )
 
 

@@ -67,6 +67,20 @@ class Insisting:
         return Step(log_probs, (count,))
 
 
+@pytest.mark.gpu
+def test_a_language_model_may_keep_its_state_on_the_host():
+    """As n-grams do."""
+
+    class Hosted(Insisting):
+        def __call__(self, last, state):
+            said = super().__call__(last.cpu(), state)
+            return Step(said.log_probs.to(last.device), said.state)
+
+    network = LAS(mel=8, vocab=5, width=8).eval().cuda()
+    features, lengths = torch.randn(2, 60, 8).cuda(), torch.tensor([60, 48]).cuda()
+    assert network.transcribe(features, lengths, beam=4, lm=Hosted(), weight=100.0) == [[2, 2, 2]] * 2
+
+
 @pytest.mark.parametrize(("kind", "beam"), [(LAS, 1), (LAS, 4), (BiLSTMCTC, 4)])
 def test_a_network_writes_what_the_language_model_insists_on(kind, beam):
     torch.manual_seed(0)

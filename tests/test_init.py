@@ -101,13 +101,8 @@ def test_positions_are_fitted_and_what_has_no_weights_may_differ(tmp_path, chang
         ),
         pytest.param({"heads": 3}, {}, "heads 3, expected 2", id="heads, which no weight tells"),
         pytest.param({"slope": 0.5}, {}, "slope 0.5, expected 0.0", id="slope, which no weight tells"),
-        pytest.param({"depth": 1}, {}, "it has no body.blocks.1.norm.weight", id="too shallow"),
-        pytest.param(
-            {"depth": 3},
-            {},
-            "it has body.blocks.2.feed_forward.0.bias, which the network has not",
-            id="too deep",
-        ),
+        pytest.param({"depth": 1}, {}, "depth 1, expected 2", id="too shallow"),
+        pytest.param({"depth": 3, "frames": 64}, {}, "depth 3, expected 2", id="too deep, and longer"),
     ],
 )
 def test_weights_of_another_encoder_are_refused_with_what_differs_and_nothing_is_loaded(
@@ -214,7 +209,7 @@ def test_without_init_and_freeze_nothing_is_asked_of_a_network(tmp_path):
 def test_what_the_recipe_leaves_to_the_encoders_defaults_is_known_of_the_file(tmp_path):
     recipe = Pretraining(features=Features(mel=32), network=Encoder(arguments={"depth": 1}))
     keep(AST(32, depth=1), recipe, tmp_path / "a")
-    told = {"mel": 32, "t": 16, "f": 16, "width": 192, "heads": 3, "slope": 0.0}
+    told = {"mel": 32, "t": 16, "f": 16, "width": 192, "depth": 1, "heads": 3, "slope": 0.0}
     assert opened(tmp_path / "a").shape == told
 
 

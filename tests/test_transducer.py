@@ -73,6 +73,15 @@ def greedy_by_hand(network: ConformerTransducer, utterance: int, frames: int) ->
     return labels
 
 
+def test_more_labels_may_be_said_than_frames_are_heard():
+    """So it does not say `frames_out`, by which an utterance would be found too short for its labels."""
+    network, labels = transducer(), torch.tensor([[1, 2, 3, 1, 2, 3, 3]])
+    assert network.encoder(FEATURES[2:], LENGTHS[2:])[1].item() < labels.shape[1]
+    loss = network.loss(FEATURES[2:], LENGTHS[2:], labels, torch.tensor([labels.shape[1]]))
+    assert math.isfinite(loss.item())
+    assert not hasattr(network, "frames_out")
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_transcripts_take_the_likeliest_label_until_none_is_said(seed):
     network = transducer(seed)

@@ -138,7 +138,7 @@ def problems_of(utterance: Utterance, reading: Reading, expected: Expected) -> I
             yield Problem(
                 where,
                 f"too short for its transcript: {reading.frames} frames make {outputs} outputs, "
-                f"and CTC needs {needed} for {len(labels)} {'labels' if expected.encode else 'characters'}",
+                f"and {needed} are needed for {len(labels)} {'labels' if expected.encode else 'characters'}",
             )
 
 

@@ -206,7 +206,7 @@ def put(batch: Any, field: Field, value: Tensor) -> Any:
         return {**batch, field: value}
     if isinstance(field, int):
         make = getattr(batch, "_make", type(batch))  # a NamedTuple takes its fields one by one
-        return make(value if place == field else item for place, item in enumerate(batch))
+        return make(value if place == field % len(batch) else item for place, item in enumerate(batch))
     if hasattr(batch, "_replace"):
         return batch._replace(**{field: value})
     if is_dataclass(batch) and not isinstance(batch, type):

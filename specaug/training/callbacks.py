@@ -294,7 +294,8 @@ class Report(L.Callback):
                 * int(trainer.max_epochs or 0),
                 epoch=trainer.current_epoch + 1,
                 epochs=int(trainer.max_epochs or 0),
-                loss=float(outputs["loss"]),
+                loss=float(outputs["loss"])
+                * trainer.accumulate_grad_batches,  # which Lightning divided it by
                 wer=None if wer is None else float(wer),
                 classes="dev/accuracy" in trainer.callback_metrics,
                 map=None if found is None else float(found),

@@ -21,7 +21,7 @@ class LanguageModel:
     arguments: Mapping[str, int | float | str | bool] = field(default_factory=dict)
     steps: int = 1000
     batch: int = 32  # sentences
-    peak: float = 3e-3  # learning rate, which falls to 0
+    peak: float = 3e-3  # learning rate, which falls to a hundredth of it
     seed: int = 0
     text: str = ""
     ngrams: str = ""

@@ -22,7 +22,15 @@ HEADER = (
     "recipe"  # one key alone: safetensors writes several in any order, and the file's hash would be another
 )
 PLAIN = (int, float, str, bool)
-SIZES = ("mel", "t", "f", "width", "heads", "slope")
+SIZES = {
+    "mel": "mel channels",
+    "t": "frames of a patch (t)",
+    "f": "channels of a patch (f)",
+    "width": "width",
+    "depth": "depth",
+    "heads": "heads",
+    "slope": "slope",
+}
 
 
 @dataclass(frozen=True)

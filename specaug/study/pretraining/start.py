@@ -7,20 +7,12 @@ from torch import nn
 
 from specaug.errors import UserError
 from specaug.study.places import replaced
-from specaug.study.pretraining.kept import Kept, opened
+from specaug.study.pretraining.kept import SIZES, Kept, opened
 from specaug.study.recipe import Network
 from specaug.training.checkpoints import differing
 from specaug.training.files import LAST
 
 STARTED = "init.sha256"  # the file beside the recipe that says which weights a run was begun with
-WORDS = {
-    "mel": "mel channels",
-    "t": "frames of a patch (t)",
-    "f": "channels of a patch (f)",
-    "width": "width",
-    "heads": "heads",
-    "slope": "slope",
-}
 
 
 def start_from(options: Network, network: nn.Module, laboratory: Path) -> None:
@@ -47,7 +39,7 @@ def fill(encoder: nn.Module, kept: Kept, where: str) -> None:
     """Load the weights, or none of them; an error says where they are of."""
     wanted = sizes(encoder)
     others = [
-        f"{WORDS[name]} {held}, expected {wanted[name]}"
+        f"{SIZES[name]} {held}, expected {wanted[name]}"
         for name, held in kept.shape.items()
         if wanted.get(name, held) != held
     ]
@@ -65,7 +57,7 @@ def sizes(encoder: nn.Module) -> dict[str, int | float]:
     """The sizes of an encoder that it tells, and its slope."""
     cut = getattr(encoder, "cut", None)
     told = {name: getattr(cut, name, None) for name in ("mel", "t", "f")}
-    told |= {name: getattr(encoder, name, None) for name in ("width", "slope")}
+    told |= {name: getattr(encoder, name, None) for name in ("width", "depth", "slope")}
     heads = {module.heads for module in encoder.modules() if hasattr(module, "heads")}
     told["heads"] = heads.pop() if len(heads) == 1 else None
     return {name: size for name, size in told.items() if isinstance(size, int | float)}

@@ -285,17 +285,15 @@ class Report(L.Callback):
         if time.monotonic() - self.told < self.INTERVAL:
             return
         self.told = time.monotonic()
+        shares = trainer.accumulate_grad_batches
         wer, found = (trainer.callback_metrics.get(f"dev/{name}") for name in ("wer", "map"))
         self.report(
             Progress(
                 step=trainer.global_step,
-                steps=int(trainer.num_training_batches)
-                // trainer.accumulate_grad_batches
-                * int(trainer.max_epochs or 0),
+                steps=int(trainer.num_training_batches) // shares * int(trainer.max_epochs or 0),
                 epoch=trainer.current_epoch + 1,
                 epochs=int(trainer.max_epochs or 0),
-                loss=float(outputs["loss"])
-                * trainer.accumulate_grad_batches,  # which Lightning divided it by
+                loss=float(outputs["loss"]) * shares,  # which Lightning divided it by
                 wer=None if wer is None else float(wer),
                 classes="dev/accuracy" in trainer.callback_metrics,
                 map=None if found is None else float(found),

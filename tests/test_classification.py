@@ -99,6 +99,7 @@ def test_progress_tells_accuracy(finished, told):
     assert re.fullmatch(r", dev accuracy \d+\.0 %", told[-1].dev)
     assert float(told[-1].dev.split()[-2]) == pytest.approx(100 * (1 - told[-1].wer))
     assert Progress(1, 2, 1, 2, 0.5, 0.25).dev == ", dev WER 25.0 %"
+    assert Progress(1, 2, 1, 2, 0.5, 0.25, classes=True).dev == ", dev accuracy 75.0 %"
     measured = [float(row["dev/map"]) for row in read_curves(finished.folder / "curves.csv")]
     assert told[-1].map in [pytest.approx(value, abs=1e-6) for value in measured]
     assert told[0].map is None

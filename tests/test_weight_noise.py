@@ -5,10 +5,12 @@ from standins import OneLayer, Plan, quiet_trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from specaug.training import noise
 from specaug.training.data import training_loader
 from specaug.training.fit import train
 from specaug.training.noise import WeightNoise
 from specaug.training.schedule import Schedule
+from specaug.training.seeds import mixed
 
 
 class Watched(L.LightningModule):
@@ -77,11 +79,14 @@ def test_there_is_none_before_its_first_step():
     assert noisy == [False, False, True, True]
 
 
-def test_the_shares_of_a_step_see_one_noise():
+def test_the_shares_of_a_step_see_one_noise_which_is_drawn_once(monkeypatch):
+    drawn: list[tuple[object, ...]] = []
+    monkeypatch.setattr(noise, "mixed", lambda *words: drawn.append(words) or mixed(*words))
     steps = watched(accumulate=2).seen["step"]
     assert torch.equal(steps[0], steps[1])
     assert torch.equal(steps[2], steps[3])
     assert not torch.equal(steps[0], steps[2])
+    assert drawn == [(0, step, "noise") for step in (0, 1)]
 
 
 def test_after_an_error_the_weights_are_without_noise():

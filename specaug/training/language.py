@@ -1,4 +1,4 @@
-"""Training a language model: a plain loop, whose steps take milliseconds."""
+"""Training a language model: a plain loop, on a GPU where there is one."""
 
 from collections.abc import Callable, Sequence
 
@@ -18,13 +18,14 @@ def trained_language(
 ) -> None:
     """Train a network that answers `loss(targets, target_lengths)` on sentences of labels, with AdamW.
 
-    The same bits for the same network, sentences and options. The rate decays over the last two thirds.
+    The same bits for the same network, sentences and options, on one kind of device. The rate decays over the last
+    two thirds. The network comes back on the CPU.
     """
     torch.manual_seed(options.seed)
+    network.to("cuda" if torch.cuda.is_available() else "cpu").train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.peak)
     schedule = Schedule(s_r=options.steps // 20, s_i=options.steps // 3, s_f=options.steps)
     names, sizes = [str(place) for place in range(len(sentences))], [len(one) for one in sentences]
-    network.train()
     step = epoch = 0
     while step < options.steps:
         for places in bucketed(names, sizes, options.batch, options.seed, epoch)[: options.steps - step]:
@@ -37,12 +38,14 @@ def trained_language(
             optimizer.step()
             tell(step, options.steps)
         epoch += 1
-    network.eval()
+    network.cpu().eval()
 
 
 def loss_of(network: nn.Module, sentences: Sequence[Sequence[int]]) -> torch.Tensor:
     """The loss of some sentences, in nats per label."""
+    device = next(network.parameters()).device
     rows = [torch.tensor(sentence, dtype=torch.long) for sentence in sentences]
-    lengths = torch.tensor([len(row) for row in rows])
-    loss: torch.Tensor = network.loss(nn.utils.rnn.pad_sequence(rows, batch_first=True), lengths)  # type: ignore[operator]
+    lengths = torch.tensor([len(row) for row in rows], device=device)
+    padded = nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device)
+    loss: torch.Tensor = network.loss(padded, lengths)  # type: ignore[operator]
     return loss

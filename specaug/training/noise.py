@@ -22,8 +22,8 @@ class WeightNoise(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: object, batch_idx: int
     ) -> None:
-        """Add the noise of this step."""
-        if trainer.global_step < self.start:
+        """Add the noise of this step, which stays for all shares of its batch."""
+        if self.clean or trainer.global_step < self.start:
             return
         chance = torch.Generator().manual_seed(mixed(self.seed, trainer.global_step, "noise"))
         weights = [p.data for p in pl_module.parameters() if p.requires_grad and p.ndim > 1]
@@ -32,7 +32,9 @@ class WeightNoise(L.Callback):
             noise = torch.empty(weight.shape, dtype=weight.dtype).normal_(generator=chance)
             weight.add_(noise.to(weight.device), alpha=self.deviation)
 
-    def on_after_backward(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_before_optimizer_step(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: torch.optim.Optimizer
+    ) -> None:
         """The gradient is there: take the noise away."""
         self.restore()
 

@@ -27,7 +27,8 @@ class CTC(nn.Module):
         target_lengths: Int[Tensor, " batch"],
     ) -> Float[Tensor, ""]:
         """Negative log-likelihood of the transcripts, in nats per label."""
-        return surprise(*self(features, lengths), targets, target_lengths)
+        log_probs, frames = self(features, lengths)
+        return surprise(log_probs, frames, targets, target_lengths)
 
     def transcribe(
         self,

@@ -148,7 +148,7 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
         job.loggers,
         rank,
     )
-    last, dev = job.folder / LAST, job.prepared.parts[DEV]
+    last, judging = job.folder / LAST, job.prepared.parts[DEV]
     if last.is_file():
         weights_of(last, job.network)  # or Lightning would stop with a page of names
     try:
@@ -162,7 +162,7 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
                 job.options.frames,
                 job.options.accumulate,
             ),
-            evaluation_loader(dev, job.options.at_once(max(dev.frames)), rank),
+            evaluation_loader(judging, job.options.at_once(max(judging.frames)), rank),
             ckpt_path=last if last.is_file() else None,
             weights_only=True,
         )

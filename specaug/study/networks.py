@@ -28,7 +28,7 @@ SIGNS = {  # what the code of such a class says, as a syntax tree is printed, an
 }
 
 
-def answering(recipe: Recipe, labels: int, laboratory: Path) -> nn.Module:
+def network_of(recipe: Recipe, labels: int, laboratory: Path) -> nn.Module:
     """The network of a recipe for so many labels; where they are classes it answers `scores` too. Raises as `build`."""
     calls = (*CALLS, *(["scores"] if recipe.text.classes else []))
     return constructed(recipe.network, calls, laboratory, mel=recipe.features.mel, vocab=labels)

@@ -26,7 +26,7 @@ from specaug.study.laboratory import on_path
 from specaug.study.load import as_yaml
 from specaug.study.loggers import OFFLINE, Logs
 from specaug.study.mirror import Mirror
-from specaug.study.networks import answering, outputs_of
+from specaug.study.networks import network_of, outputs_of
 from specaug.study.origin import FINGERPRINT, left_out, same_data
 from specaug.study.places import replaced, space, writable
 from specaug.study.pretraining.first import begin_with, made, start_in, told_of
@@ -76,7 +76,7 @@ def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, 
     labels = recipe.text.labels if corpus is None else labels_of(corpus, recipe.text)
     torch.set_num_threads(1)  # the order of a sum depends on the number of threads, and so do the bits
     torch.manual_seed(recipe.seed)
-    network = answering(recipe, labels, places.laboratory)
+    network = network_of(recipe, labels, places.laboratory)
     begin_with(recipe, network, places, loading)
     require_smoothing(network, recipe.training.label_smoothing)
     require_decodings(recipe, network)

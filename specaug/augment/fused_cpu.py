@@ -139,17 +139,15 @@ def kernel(dtype: torch.dtype) -> Any:
         )
         freq = spans(job.freq_start, job.freq_width, batch, job.freq_masks)
         times = spans(job.time_start, job.time_width, batch, job.time_masks)
-        size = (batch - 1) * job.utterance_step + (time - 1) * job.frame_step + mel
-        source = numba.carray(pointer(job.source), size, cells), job.utterance_step, job.frame_step
-        size = (batch - 1) * job.out_utterance + (time - 1) * job.out_frame + mel
-        target = numba.carray(pointer(job.target), size, cells), job.out_utterance, job.out_frame
+        source = job.source, job.utterance_step, job.frame_step
+        target = job.target, job.out_utterance, job.out_frame
         plan = warps, freq, times, numba.carray(pointer(job.fill), batch, cells)
         hidden = np.empty(time, np.bool_), np.empty(mel, cells)  # as wide as what they decide: see `hide_row`
         rows = batch * time
         part = claim(of)
         while part < job.parts:
             ends = rows * part // job.parts, rows * (part + 1) // job.parts
-            write_rows(source, target, (time, mel), plan, ends, hidden)
+            write_rows(source, target, time, plan, ends, hidden)
             part = claim(of)
 
     return kept(partial(numba.cfunc, OF_A_JOB, error_model="numpy"), work)
@@ -172,36 +170,47 @@ def spans(starts, widths, batch, masks):
 
 @numba.njit(error_model="numpy")
 @no_type_check
-def write_rows(source, target, shape, plan, rows, hidden):
+def write_rows(source, target, time, plan, rows, hidden):
     """Write rows[0] to rows[1] of the output, counted over the whole batch; `hidden` is room for the flags of both axes."""
-    cells, utterance_step, frame_step = source
-    written, out_utterance, out_frame = target
-    time, mel = shape
+    source, utterance_step, frame_step = source
+    target, out_utterance, out_frame = target
     warps, freq, times, fill = plan
     frames, channels = hidden
     row = rows[0]
     while row < rows[1]:
         i = row // time
         begin, end = row - i * time, min(time, row - i * time + rows[1] - row)
-        length = min(warps[0][i], time)
+        length, centre, shift, last, value = (
+            min(warps[0][i], time),
+            warps[1][i],
+            warps[2][i],
+            warps[3][i],
+            fill[i],
+        )
         mark(frames[:length], times[0][i], times[1][i])
         mark(channels, freq[0][i], freq[1][i])
         for frame in range(begin, end):
-            place = i * out_utterance + frame * out_frame
-            to = written[place : place + mel]
-            before, rest, run = read_at(frame, length, warps[1][i], warps[2][i], warps[3][i])
+            to = channels_at(target, i * out_utterance + frame * out_frame, channels)
+            before, rest, run = read_at(frame, length, centre, shift, last)
             place = i * utterance_step + before * frame_step
-            low = cells[place : place + mel]
+            low = channels_at(source, place, channels)
             if frame >= length:
                 copy_row(to, low)
             elif frames[frame]:
-                fill_row(to, fill[i])
+                fill_row(to, value)
             elif rest == 0:
-                hide_row(to, low, channels, fill[i])
+                hide_row(to, low, channels, value)
             else:
-                high = cells[place + frame_step : place + frame_step + mel]
-                blend_row(to, low, high, numba.float32(rest / run), channels, fill[i])
+                high = channels_at(source, place + frame_step, channels)
+                blend_row(to, low, high, numba.float32(rest / run), channels, value)
         row += end - begin
+
+
+@numba.njit
+@no_type_check
+def channels_at(cells, place, like):
+    """As many cells as `like` has, of its type, from a place on; a slice would be checked at each frame, for a fifth of the time."""
+    return numba.carray(pointer(cells + place * like.itemsize), len(like), like.dtype)
 
 
 @numba.njit(error_model="numpy")

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-NEVER = torch.finfo(torch.float16).min  # nats: nothing is left of a weight, and every precision holds it
+UNSEEN = torch.finfo(torch.float16).min  # nats: nothing is left of a weight, and every precision holds it
 STEEPER = 4.0  # how much less each head's attention falls than that of the head before
 
 
@@ -36,7 +36,7 @@ class Body(nn.Module):
     ) -> Float[Tensor, "batch token width"]:
         mask = there[:, None, None, :]
         if self.slopes:
-            mask = falling(places, self.slopes).masked_fill(~mask, NEVER)
+            mask = falling(places, self.slopes).masked_fill(~mask, UNSEEN)
         for block in self.blocks:
             tokens = block(tokens, mask)
         states: Tensor = self.norm(tokens)

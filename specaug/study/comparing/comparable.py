@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from specaug.errors import UserError
+from specaug.speech.corpus import PLUS
 from specaug.study.choice import USUAL
 from specaug.study.results import Result, Utterances
 
 LATER = ("p_S", "p_M", "warp", "bounds", "fill")  # symbols that older results say nothing of
 SAID = {**{symbol: USUAL[symbol] for symbol in LATER}, "operations": []}
-PLUS = "+"  # between a part's name and the way in which it was decoded
 
 
 def same(one: Result, other: Result, what: str, expected: object, found: object) -> None:

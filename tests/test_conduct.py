@@ -13,7 +13,7 @@ from specaug.study.loggers import OFFLINE
 from specaug.study.places import Places
 from specaug.study.results import RESULT
 from specaug.study.screen import Screen
-from specaug.study.sweep.book import Plan, opened, remembered
+from specaug.study.sweep.book import Plan, listing, opened, remembered
 from specaug.study.sweep.conduct import Desk, Swept, conduct, confirm_runs, runs_through_a_study
 from specaug.study.sweep.objective import POLICY, Listed
 from specaug.study.sweep.options import Axis, Confirm, Sweep
@@ -214,6 +214,34 @@ def test_runs_of_an_experiment_that_fail_are_named_with_their_reason(bench):
     runs, failed = runs_through_a_study("tiny", bench.plan.recipe, bench.desk)
     assert [run.finished for run in runs] == [True, True, False, True]
     assert [(one.run, one.why) for one in failed] == [(runs[2], "KeyError: 'Q'")]
+
+
+def test_runs_of_an_experiment_that_failed_are_made_when_the_same_command_is_given_again(bench):
+    bench.at = failing(CONFIRMING, 2)
+    runs_through_a_study("tiny", bench.plan.recipe, bench.desk)
+    bench.at = nothing
+    for result in (bench.runs / "tiny").glob(f"*/{RESULT}"):
+        result.unlink()  # which says nothing of the data that are looked at again
+    runs, failed = runs_through_a_study("tiny", bench.plan.recipe, bench.desk)
+    assert [run.finished for run in runs] == [False, False, True, False]
+    assert not failed
+
+
+def test_a_run_that_failed_and_was_finished_by_another_is_no_failure(bench):
+    folder = Listed(listing("tiny", bench.plan.recipe), bench.places, OFFLINE).runs[2].folder
+
+    def finishing(*_: object) -> None:
+        folder.mkdir()
+        (folder / RESULT).touch()
+
+    bench.at, bench.left = failing(CONFIRMING, 2), finishing
+    _, failed = runs_through_a_study("tiny", bench.plan.recipe, bench.desk)
+    assert not failed
+
+
+def test_trials_of_a_search_that_failed_stay_so(bench):
+    bench.conducted(failing(SEARCH, 1))
+    assert len(bench.conducted().failed) == 1
 
 
 def test_status_tells_how_far_the_confirm_stage_is_once_the_search_is_over(bench):

@@ -159,7 +159,8 @@ def runs_through_a_study(name: str, recipe: Recipe, desk: Desk) -> tuple[list[Ru
     runs = ready(name, recipe, desk.places, desk.screen)
     plan = listing(name, recipe)
     now = worked_at(begun(plan, desk), plan, desk)
-    return runs, [Failed(runs[trial.user_attrs[SLOT]], reason(trial)["why"]) for trial in now.failed]
+    failed = [Failed(runs[trial.user_attrs[SLOT]], reason(trial)["why"]) for trial in now.failed]
+    return runs, [one for one in failed if not one.run.finished]
 
 
 def confirming(plan: Plan, sweep: Sweep, best: Sequence[Score], places: Places) -> Recipe:

@@ -6,7 +6,7 @@ import textwrap
 from typing import Any
 
 from specaug.cli.common import WIDTH, add_recipe, add_verb, chosen, complain, places, refuse, show
-from specaug.cli.launchers import add_launcher, add_storage, agree, launched
+from specaug.cli.launchers import NO_STUDY, add_launcher, add_storage, agree, launched
 from specaug.cli.report import PAGE, paged
 
 RUN = {"policy": "policies=LB,LD or policies='[{name: LD, F: 15}]'", "seed": "seeds=0,1"}  # in an ablation
@@ -52,7 +52,7 @@ def add_ablate(verbs: Any) -> None:
     verb.add_argument("--policies", metavar="A,B", help="instead of the recipe's")
     verb.add_argument("--seeds", metavar="0,1", help="instead of the recipe's")
     add_launcher(verb)
-    add_storage(verb)
+    add_storage(verb, NO_STUDY)
 
 
 def ablate(arguments: argparse.Namespace) -> int:

@@ -156,6 +156,8 @@ def test_compare_prints_ours_beside_the_published_ones(tmp_path, capsys):
     assert main(["compare", str(tmp_path), "--published", "table-2", "--format", "tsv"]) == 0
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert ["LAS-4-1024 B LB", "test-clean", "without", "9.0", "3.7", "+5.3", "1", ""] in lines
+    assert main(["compare", str(tmp_path), "--published", "table-2", "--baseline", "LB"]) == 2
+    assert "--baseline is 'LB' with --published alone; expected none" in capsys.readouterr().err
     (tmp_path / "none").mkdir()
     assert main(["compare", str(tmp_path / "none"), "--published", "table-2"]) == 2
     assert "no finished run" in capsys.readouterr().err

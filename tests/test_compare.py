@@ -147,6 +147,19 @@ def test_policies_stand_in_the_order_of_the_paper_then_by_size(tmp_path):
     assert [row.label for row in compare([tmp_path]).rows] == expected
 
 
+def test_a_policy_stands_by_the_name_that_its_label_begins_with_and_by_no_other(tmp_path):
+    for label, name in (
+        ("LB F=3", "LB"),
+        ("LD, from step 9", "LD"),
+        ("SpecSub", "None"),
+        ("None F=3 m_F=1", "None"),
+        ("None", "None"),
+    ):
+        write_run(tmp_path / label, rows(), label, policy={"label": label, "name": name})
+    expected = ["None", "None F=3 m_F=1", "LB F=3", "LD, from step 9", "SpecSub"]
+    assert [row.label for row in compare([tmp_path]).rows] == expected
+
+
 def test_the_baseline_is_none_or_the_first_or_the_one_asked_for(tmp_path, runs, compared):
     study(tmp_path, ["SM", "LB"], seeds=1, folds=1)
     assert compared.baseline == "None"

@@ -15,7 +15,7 @@ from specaug.study.tables.plain_table import Plain
 COLUMNS = ("row", "part", "language model", "ours", "published", "difference", "seeds", "remark")
 LEFT = 3  # columns of text
 OTHER_DATA, OTHER_TRAINING = "not comparable: other data", "not comparable: another network or training"
-FREE = ("devices", "accumulate", "precision")  # of training: how a machine goes about it
+FREE = ("devices", "accumulate", "precision")  # of training: how a machine goes about it (decision D117)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from benchmarks.verdicts import KEPT, RATE, REPLICATES, Chance, percents, smooth
 from specaug.study.comparing import gaps, groups
 from specaug.study.comparing.columns import Column
 from specaug.study.comparing.gathered import Gathered, Tested, gathered
+from specaug.study.stats import statistics
 from specaug.study.stats.statistics import NO_DIFFERENCE
 from specaug.study.stats.variance import Floats
 from specaug.study.tables.text_table import aligned
@@ -126,7 +127,7 @@ def main() -> None:
     options.add_argument("--repeats", type=int, default=400, help="comparisons of each kind (400)")
     options.add_argument("--runs", type=Path, nargs="+", default=[KEPT])
     given = options.parse_args()
-    groups.REPLICATES = gaps.REPLICATES = REPLICATES  # verdicts are as often right with these
+    statistics.REPLICATES = gaps.REPLICATES = REPLICATES  # verdicts are as often right with these
     rows, started = [HEADER], time.monotonic()
     for place, cell in enumerate(cells(given.runs)):
         chance = np.random.default_rng([1, place])

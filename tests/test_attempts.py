@@ -1,7 +1,7 @@
 import pytest
 from filelock import FileLock
 
-from specaug.study.attempts import LOCK, attempts, begin, discard, settle
+from specaug.study.attempts import LOCK, attempts, begin, discard, held, settle
 from specaug.study.results import RESULT
 from specaug.training.files import BEST, CURVES, LAST
 
@@ -64,6 +64,42 @@ def test_an_attempt_that_somebody_is_at_stays(folder):
         settle(finished(folder.with_name(f"{folder.name}.try-2"), "done"), folder)
         assert attempts(folder) == [busy]
     discard(busy)
+    assert attempts(folder) == []
+
+
+def test_of_two_attempts_the_second_goes_even_where_it_was_cut_off(folder):
+    def cut_off() -> None:
+        with held(folder, "try-1") as own:
+            (own / LAST).touch()
+            finished(folder, "first")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cut_off()
+    assert attempts(folder) == []
+    assert (folder / RESULT).read_text() == "first"
+
+
+def test_an_attempt_that_was_cut_off_stays_until_the_run_is_finished(folder):
+    with pytest.raises(KeyboardInterrupt), held(folder, "try-1") as own:
+        raise KeyboardInterrupt
+    assert attempts(folder) == [own]
+
+
+@pytest.mark.parametrize("finishes", [True, False])
+def test_whoever_is_at_a_run_without_an_attempt_is_left_to_finish_it(folder, monkeypatch, finishes):
+    trained(folder, "begun", 0)
+    lock = FileLock(folder / LOCK)
+
+    def leave(_: float) -> None:
+        if finishes:
+            (folder / RESULT).write_text("trained")
+        lock.release()
+
+    monkeypatch.setattr("time.sleep", leave)
+    with lock:
+        settle(finished(folder.with_name(f"{folder.name}.try-0"), "done"), folder)
+    assert (folder / RESULT).read_text() == ("trained" if finishes else "done")
     assert attempts(folder) == []
 
 

@@ -56,6 +56,24 @@ def test_help_names_every_verb_and_shows_examples(capsys):
     assert "specaug ablate experiments/" in said
 
 
+@pytest.mark.parametrize("option", ["--online", "--logger=none"])
+@pytest.mark.parametrize("verb", ["sweep status S", "sweep stop S", "data make RECIPE"])
+def test_verbs_that_show_no_curves_offer_no_logger(verb, option):
+    with pytest.raises(SystemExit) as left:
+        cli.parser().parse_args([*cli.sweep.joined(verb.split()), option])
+    assert left.value.code == 2
+
+
+def test_printing_the_config_of_a_corpus_makes_none(tiny, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("SPECAUG_CACHE", str(tmp_path / "cache"))
+    recipe = str(tiny / "experiments" / "tiny.yaml")
+    assert (
+        cli.main(["data", "make", recipe, "features.mel=40", "--runs", str(tmp_path), "--print-config"]) == 0
+    )
+    assert "mel: 40" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_version_is_that_of_the_package(capsys):
     with pytest.raises(SystemExit) as left:
         cli.main(["--version"])

@@ -147,6 +147,19 @@ def test_policies_stand_in_the_order_of_the_paper_then_by_size(tmp_path):
     assert [row.label for row in compare([tmp_path]).rows] == expected
 
 
+def test_a_policy_stands_by_the_name_that_its_label_begins_with_and_by_no_other(tmp_path):
+    for label, name in (
+        ("LB F=3", "LB"),
+        ("LD, from step 9", "LD"),
+        ("SpecSub", "None"),
+        ("None F=3 m_F=1", "None"),
+        ("None", "None"),
+    ):
+        write_run(tmp_path / label, rows(), label, policy={"label": label, "name": name})
+    expected = ["None", "None F=3 m_F=1", "LB F=3", "LD, from step 9", "SpecSub"]
+    assert [row.label for row in compare([tmp_path]).rows] == expected
+
+
 def test_the_baseline_is_none_or_the_first_or_the_one_asked_for(tmp_path, runs, compared):
     study(tmp_path, ["SM", "LB"], seeds=1, folds=1)
     assert compared.baseline == "None"
@@ -188,6 +201,37 @@ def test_runs_that_differ_in_more_than_the_policy_are_refused(tmp_path, path, va
     change(study(tmp_path, seeds=2) / "None-1-1" / "result.json", path, value)
     with pytest.raises(UserError, match=said):
         compare([tmp_path])
+
+
+LM = {"path": "models.language.LSTM"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "other", "said"),
+    [
+        pytest.param(("policy", "strength"), {"start": 5}, None, "None: strength.start is 0 in .* and 5 in ", id="ramp"),
+        pytest.param(("policy", "strength"), {"rise": 0.2}, {"rise": 0.1}, "strength.rise is 0.1 in .* and 0.2 in ", id="loop"),
+        pytest.param(("decodings",), [{"beam": 4}], [{}], "beam of decoding lm is 4; expected 8", id="beam"),
+        pytest.param(("decodings",), [{"lm": LM}], [{}], "lm of decoding lm is {'path': .*}; expected None", id="language model"),
+    ],
+)  # fmt: skip
+def test_runs_whose_recipes_differ_in_what_has_one_name_are_refused(tmp_path, path, value, other, said):
+    folder = study(tmp_path, ["None"], seeds=2, folds=1)
+    change(folder / "None-1-0" / "recipe.yaml", path, value)
+    if other is not None:
+        change(folder / "None-0-0" / "recipe.yaml", path, other)
+    with pytest.raises(UserError, match=said):
+        compare([tmp_path])
+
+
+def test_runs_whose_recipes_say_the_same_in_other_words_are_compared(tmp_path):
+    folder = study(tmp_path, ["None"], seeds=2, folds=1)
+    change(
+        folder / "None-1-0" / "recipe.yaml", ("policy", "strength"), {"of": "counts"}
+    )  # from the first step
+    change(folder / "None-1-0" / "recipe.yaml", ("decodings",), [{"label": "beam"}])
+    change(folder / "None-0-0" / "recipe.yaml", ("decodings",), [{"label": "lm"}])
+    assert compare([tmp_path]).rows[0].seeds == (0, 1)
 
 
 def test_what_is_done_twice_is_refused(tmp_path):

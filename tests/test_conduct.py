@@ -1,6 +1,6 @@
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import optuna
@@ -13,8 +13,8 @@ from specaug.study.loggers import OFFLINE
 from specaug.study.places import Places
 from specaug.study.results import RESULT
 from specaug.study.screen import Screen
-from specaug.study.sweep.book import Plan, remembered
-from specaug.study.sweep.conduct import Desk, Swept, conduct, runs_through_a_study
+from specaug.study.sweep.book import Plan, listing, opened, remembered
+from specaug.study.sweep.conduct import Desk, Swept, conduct, confirm_runs, runs_through_a_study
 from specaug.study.sweep.objective import POLICY, Listed
 from specaug.study.sweep.options import Axis, Confirm, Sweep
 from specaug.study.sweep.slots import CONFIRM, SLOT, stop
@@ -90,6 +90,10 @@ class Bench:
         """The search."""
         return remembered("s", self.storage, self.url)[0]
 
+    def reported(self) -> list[Path]:
+        """The runs from which `sweep report` names a winner."""
+        return confirm_runs(*remembered("s", self.storage, self.url), self.places)
+
     def status(self) -> list[str]:
         """What `sweep status` says."""
         return told(self.study, self.plan, self.url, "text").splitlines()
@@ -162,10 +166,34 @@ def test_whoever_stops_a_search_stops_its_confirm_stage(bench, capfd):
     assert len(bench.conducted().confirmed) == 2
 
 
+def test_a_report_names_a_winner_from_a_confirm_stage_that_is_over_and_from_no_other(bench):
+    bench.conducted(stopping(CONFIRMING, 1))
+    assert list((bench.runs / "s-confirm").glob(f"*/{RESULT}"))
+    assert not bench.reported()
+    confirmed = bench.conducted().confirmed
+    assert bench.reported() == confirmed
+
+
+def test_a_report_leaves_out_a_confirm_stage_whose_search_goes_on(bench):
+    bench.conducted()
+    assert bench.reported()
+    bench.plan = replace(bench.plan, sweep=replace(SWEEP, trials=3))
+    bench.conducted(stopping(SEARCH, 2))
+    assert not bench.reported()
+
+
+def test_a_report_leaves_out_a_confirm_stage_of_what_was_asked_for_before(bench):
+    bench.conducted()
+    changed = replace(SWEEP, confirm=replace(SWEEP.confirm, seeds=(5, 6)))
+    opened(replace(bench.plan, sweep=changed), bench.storage, bench.url)  # and killed before it confirms
+    assert not bench.reported()
+
+
 def test_slots_of_the_confirm_stage_that_fail_have_a_line_with_policy_and_reason(bench):
     swept = bench.conducted(failing(CONFIRMING, 1))
     assert swept.failed == [f"{bench.stages[1]}: trial 1 (run 1) failed (bug): KeyError: 'Q'"]
     assert len(swept.confirmed) == 1
+    assert bench.reported() == swept.confirmed
 
 
 def test_slots_of_the_search_that_fail_have_one_too_and_hinder_nothing(bench):
@@ -186,6 +214,34 @@ def test_runs_of_an_experiment_that_fail_are_named_with_their_reason(bench):
     runs, failed = runs_through_a_study("tiny", bench.plan.recipe, bench.desk)
     assert [run.finished for run in runs] == [True, True, False, True]
     assert [(one.run, one.why) for one in failed] == [(runs[2], "KeyError: 'Q'")]
+
+
+def test_runs_of_an_experiment_that_failed_are_made_when_the_same_command_is_given_again(bench):
+    bench.at = failing(CONFIRMING, 2)
+    runs_through_a_study("tiny", bench.plan.recipe, bench.desk)
+    bench.at = nothing
+    for result in (bench.runs / "tiny").glob(f"*/{RESULT}"):
+        result.unlink()  # which says nothing of the data that are looked at again
+    runs, failed = runs_through_a_study("tiny", bench.plan.recipe, bench.desk)
+    assert [run.finished for run in runs] == [False, False, True, False]
+    assert not failed
+
+
+def test_a_run_that_failed_and_was_finished_by_another_is_no_failure(bench):
+    folder = Listed(listing("tiny", bench.plan.recipe), bench.places, OFFLINE).runs[2].folder
+
+    def finishing(*_: object) -> None:
+        folder.mkdir()
+        (folder / RESULT).touch()
+
+    bench.at, bench.left = failing(CONFIRMING, 2), finishing
+    _, failed = runs_through_a_study("tiny", bench.plan.recipe, bench.desk)
+    assert not failed
+
+
+def test_trials_of_a_search_that_failed_stay_so(bench):
+    failed = bench.conducted(failing(SEARCH, 1)).failed
+    assert bench.conducted().failed == failed
 
 
 def test_status_tells_how_far_the_confirm_stage_is_once_the_search_is_over(bench):

@@ -298,6 +298,7 @@ def test_a_batch_that_does_not_fit_is_said_in_the_plan(specaug_plan, laboratory,
         (["tiny.yaml", "seeds=[]", "--gpus", "H100"], "policies or seeds are empty"),
         (["tiny.yaml", "--effect", "1"], "--effect plans seeds, and .*tiny.yaml cost"),
         (["tiny.yaml", "--seed-sd", "1"], "--seed-sd plans seeds"),
+        (["tiny.yaml", "--power", "0.9"], "--power plans seeds"),
     ],
 )
 def test_what_cannot_be_planned_is_told(specaug_plan, tiny, words, told):

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import loopback
 import pytest
+from classifying import study as runs_of_classes
 from test_compare import study
 
 from specaug.cli.dashboard import add_dashboard
 from specaug.errors import UserError
 from specaug.study.comparing.compare import compare
-from specaug.study.dashboard import push, subject, table, workspace, written
+from specaug.study.dashboard import push, subject, summary, table, workspace, written
 from specaug.study.tables.table import as_markdown, as_tsv
 
 
@@ -79,6 +80,40 @@ def test_each_part_has_its_bars(sections):
     panels = [panel["config"] for panel in sections["Final error rates"]]
     assert [panel["metrics"] for panel in panels] == [["unseen/final_wer"], ["dev/final_wer"]]
     assert {panel["groupBy"] for panel in panels} == {"group"}
+
+
+def test_of_classes_it_shows_accuracy_and_map_alone(tmp_path):
+    pytest.importorskip("wandb_workspaces")
+    runs = runs_of_classes(tmp_path / "moods", {"None": 0.3, "LD": 0.8})
+    printed = written(workspace(subject(str(runs)), "me"))
+    assert '"Scores while training"' in printed
+    assert "wer" not in printed.lower()
+    for key in (
+        "dev/accuracy",
+        "dev/map",
+        "test/final_accuracy",
+        "dev/final_accuracy",
+        "test/final_map",
+        "dev/final_map",
+    ):
+        assert f'"{key}"' in printed
+    for title in ("accuracy on test", "mAP on test"):
+        assert f'"{title}, by policy"' in printed
+
+
+def test_the_summary_of_classes_tells_accuracy_and_map_and_no_error_rate(tmp_path):
+    compared = compare([runs_of_classes(tmp_path / "moods", {"None": 0.3, "LD": 0.8})])
+    told = summary(*table(as_tsv(compared).splitlines()))
+    score = compared.rows[1].scores["test"]
+    assert told["test/LD/accuracy"] == pytest.approx(100 - 100 * score.wer.value, abs=1e-3)
+    assert told["test/LD/map"] == pytest.approx(100 - 100 * score.missed.value, abs=1e-3)
+    assert told["test/LD/verdict"] == score.difference.verdict
+    assert set(told) == {
+        f"{part}/{label}/{key}"
+        for part in ("test", "dev")
+        for label in ("None", "LD")
+        for key in ("accuracy", "map", "verdict")
+    }
 
 
 def test_losses_tables_pictures_and_the_comparer_have_their_sections(sections):

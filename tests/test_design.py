@@ -53,6 +53,14 @@ def test_every_value_of_a_range_is_as_likely_as_the_others(sampler):
     assert {point["p"] for point in points} == {0.1, 0.2, 1.0}
 
 
+@pytest.mark.parametrize("sampler", ["random", "qmc"])
+def test_both_ends_of_a_range_of_decimals_are_tried(sampler):
+    points = designed(
+        Sweep(experiment="e", space={"p": Axis(low=0, high=0.3, step=0.1)}, sampler=sampler), 64
+    )
+    assert {point["p"] for point in points} == {0, 0.1, 0.2, 0.3}
+
+
 @given(st.floats(0, 1, exclude_max=True))
 def test_a_value_lies_on_its_axis(share):
     for symbol, axis in SPACE.items():

@@ -6,13 +6,13 @@ from test_gathered import RATES, VOICES, edit, lines_of, study
 from test_results import utterance, write_run
 
 from specaug.errors import UserError
-from specaug.study.comparing import groups
 from specaug.study.comparing.bins import ALL, NOT_GIVEN
 from specaug.study.comparing.columns import Column
 from specaug.study.comparing.compare import compare
 from specaug.study.comparing.gaps import gaps
 from specaug.study.comparing.gathered import gathered
 from specaug.study.comparing.groups import grouped
+from specaug.study.stats import statistics
 from specaug.study.stats.statistics import Runs
 
 KINDS = ("substitutions", "deletions", "insertions")
@@ -258,9 +258,7 @@ def test_too_few_seeds_have_rates_and_no_verdicts(tmp_path):
 
 
 def test_a_plain_difference_is_told_however_many_groups_there_are(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        groups, "REPLICATES", 100
-    )  # p would be no less than 0.02, and six times that with Holm
+    monkeypatch.setattr(statistics, "REPLICATES", 100)  # the least p would be 0.02, and 0.12 with Holm
     runs = study(tmp_path, {"None": {"f": 0.1, "m": 0.1}, "LD": {"f": 0.8, "m": 0.8}}, folds=1)
     part = grouped(gathered([runs]), "speaker").parts[1]
     verdicts = [part.scores[group.name]["LD"].contrast.difference.verdict for group in part.groups[1:]]

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,23 @@ def scores(runs: Path) -> dict[str, object]:
         del result["wall_seconds"]
         found[path.parent.name] = result
     return found
+
+
+def test_there_are_as_many_workers_as_cores_that_one_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 3, 4, 6, 7}, raising=False)
+    assert cli.parser().parse_args(["ablate", "r.yaml"]).workers == 5
+
+
+@pytest.mark.parametrize(("verb", "told"), [("ablate", True), ("reproduce", True), ("sweep", False)])
+def test_help_says_where_no_storage_is_used(capsys, verb, told):
+    with pytest.raises(SystemExit):
+        cli.main([verb, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "(none with --launcher local; with others SPECAUG_STORAGE, else runs/STUDY/study.db)" in said
+        or not told
+    )
+    assert told or "(SPECAUG_STORAGE, else runs/STUDY/study.db)" in said
 
 
 @pytest.mark.slow

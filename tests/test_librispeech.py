@@ -304,6 +304,7 @@ def test_a_manifest_may_lie_outside_the_laboratory(laboratory, tmp_path_factory)
         pytest.param({"dev": "data/none.jsonl"}, "data/none.jsonl: no such file", id="missing"),
         pytest.param({"test": ("data/far.jsonl", "x/far.jsonl")}, "a part called 'far', which data/far.jsonl is", id="two"),
         pytest.param({"test": ("x/dev.jsonl",)}, "a part called 'dev', which data/held.jsonl is", id="a test called dev"),
+        pytest.param({"test": ("x/dev+noise.jsonl",)}, r"a part called 'dev\+noise', and after a \+ stands how", id="a plus"),
         pytest.param({"dev": "data/part-1.jsonl"}, "id 'part-1-0' is already used at", id="same ids"),
     ],
 )  # fmt: skip

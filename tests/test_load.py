@@ -13,7 +13,7 @@ from specaug.study.choice import PolicyChoice
 from specaug.study.laboratory import on_path
 from specaug.study.load import as_yaml, load
 from specaug.study.networks import build
-from specaug.study.recipe import Recipe, run_id
+from specaug.study.recipe import CORPORA, Recipe, run_id
 
 EXPERIMENTS = sorted(
     path
@@ -202,6 +202,7 @@ def test_overrides_lie_over_the_file(recipe, overrides, expected):
         pytest.param("[1, 2]", "a list; expected a mapping", id="list"),
         pytest.param("", "a NoneType; expected a mapping", id="empty"),
         pytest.param("seed: 1\nseeds: [1\n", ":3: not YAML", id="not YAML"),
+        pytest.param("caption: 2024-02-30", ": not YAML (day is out of range for month)", id="no day"),
         pytest.param("{extends: r.yaml}", "extends goes 9 parents deep; expected no circle", id="circle"),
     ],
 )
@@ -220,6 +221,11 @@ def test_a_mistake_is_one_line_that_names_the_file_and_the_key(recipe, text, mes
         pytest.param("policy", "override 'policy': expected key=value", id="no value"),
         pytest.param("=LD", "override '=LD': expected key=value", id="no key"),
         pytest.param("seed=[", "override 'seed=[': the value is not YAML", id="not YAML"),
+        pytest.param(
+            "policy.label=2024-02-30",
+            "override 'policy.label=2024-02-30': the value is not YAML",
+            id="no day",
+        ),
         pytest.param("seed.x=1", "override 'seed.x=1': seed holds 3; it has no fields", id="no fields"),
         pytest.param("sedes=0,1", "unknown key 'sedes'; did you mean 'seeds'?", id="unknown"),
     ],
@@ -228,6 +234,14 @@ def test_a_mistake_in_an_override_is_named(recipe, override, message):
     with pytest.raises(UserError) as caught:
         load(recipe("{seed: 3}"), [override])
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", CORPORA)
+@pytest.mark.parametrize("parent", ["", "training.", "corpus."])
+def test_an_unknown_key_may_be_called_as_a_corpus_is(recipe, parent, name):
+    with pytest.raises(UserError) as caught:
+        load(recipe("{corpus: spoken}"), [f"{parent}{name}=1"])
+    assert f"r.yaml: unknown key '{parent}{name}'" in str(caught.value)
 
 
 def test_a_missing_recipe_is_named_with_its_nearest_neighbour(recipe):

@@ -180,6 +180,12 @@ def test_without_the_corpus_texts_are_shown_and_the_reason_said(tmp_path):
     assert len(block(found, "run-0")["texts"]) == len(index["ids"]) / 2  # of two folds
 
 
+def test_where_every_utterance_is_too_short_to_be_seen_that_is_said(tiny, tmp_path):
+    runs = finished(tiny, tmp_path, seeds=(0,), overrides=["features.window=1.0"])
+    index = block(outline(report([runs], tmp_path / "page.html", places(tiny, tmp_path), ALL)), "index")
+    assert index["note"] == "Texts only: no file could be read as sound of at least one window."
+
+
 def test_none_can_be_asked_for(tiny, folder, tmp_path):
     wanted = Wanted("LD x 0.1", 0, 3)
     found = outline(report([folder], tmp_path / "page.html", places(tiny, tmp_path), wanted))

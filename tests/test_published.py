@@ -85,11 +85,35 @@ def test_without_runs_the_paper_stands_alone(tmp_path):
 
 @pytest.mark.parametrize(
     ("overrides", "remark"),
-    [(["corpus.train=[train-clean-100]"], OTHER_DATA), (["network.arguments.width=8"], OTHER_TRAINING)],
+    [
+        (["corpus.train=[train-clean-100]"], OTHER_DATA),
+        (["network.arguments.width=8"], OTHER_TRAINING),
+        (["network.init=encoder.safetensors"], OTHER_TRAINING),
+        (["training.batch=64"], OTHER_TRAINING),
+        (["training.label_smoothing=0"], OTHER_TRAINING),
+        (["features.mel=60"], OTHER_TRAINING),
+        (["text.pieces=100"], OTHER_TRAINING),
+        (["training.report=best", "training.evaluate_every=2"], OTHER_TRAINING),
+    ],
 )
 def test_what_differs_is_not_compared(tmp_path, overrides, remark):
     finished(tmp_path / "a", ROW.recipe, {"test-clean": 9}, *overrides)
     assert compared(tmp_path, *overrides)[0] == ("test-clean", "without", "9.0", "3.7", "-", "1", remark)
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["training.devices=2", "training.accumulate=2", "training.precision=bf16", "training.evaluate_every=2"],
+)
+def test_how_a_machine_goes_about_it_changes_no_row(tmp_path, override):
+    finished(tmp_path / "a", ROW.recipe, {"test-clean": 9}, override)
+    assert compared(tmp_path)[0] == ("test-clean", "without", "9.0", "3.7", "+5.3", "1", "")
+
+
+@pytest.mark.parametrize("override", ["training.weight_noise=0", "training.peak=0.002", "text.pieces=100"])
+def test_runs_that_were_trained_otherwise_are_not_those_of_a_row(tmp_path, override):
+    finished(tmp_path / "a", ROW.recipe, {"test-clean": 9}, override)
+    assert compared(tmp_path)[0] == ("test-clean", "without", "-", "3.7", "-", "-", "")
 
 
 def test_runs_on_the_rows_own_data_go_before_others(tmp_path):
@@ -132,6 +156,8 @@ def test_compare_prints_ours_beside_the_published_ones(tmp_path, capsys):
     assert main(["compare", str(tmp_path), "--published", "table-2", "--format", "tsv"]) == 0
     lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert ["LAS-4-1024 B LB", "test-clean", "without", "9.0", "3.7", "+5.3", "1", ""] in lines
+    assert main(["compare", str(tmp_path), "--published", "table-2", "--baseline", "LB"]) == 2
+    assert "--baseline is 'LB' with --published alone; expected none" in capsys.readouterr().err
     (tmp_path / "none").mkdir()
     assert main(["compare", str(tmp_path / "none"), "--published", "table-2"]) == 2
     assert "no finished run" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from specaug.study.sweep.slots import (
+    FAILURE,
     MOST_TRIES,
     SLOT,
     TRIES,
@@ -15,6 +16,7 @@ from specaug.study.sweep.slots import (
     give_back,
     requeue,
     rescue,
+    retry,
     slots,
 )
 
@@ -105,6 +107,26 @@ def test_a_slot_whose_workers_keep_dying_is_given_up():
     (slot,) = slots(study)
     assert slot.failed is not None
     assert slot.failed.user_attrs[TRIES] == MOST_TRIES
+    retry(study)
+    (slot,) = slots(study)
+    assert (slot.waiting, slot.trials[-1].user_attrs[TRIES]) == (True, 0)
+
+
+def test_slots_that_were_given_up_are_tried_again_and_no_others():
+    study = study_of(4)
+    failed, finished, _ = study.ask(), study.ask(), study.ask()
+    failed.set_user_attr(FAILURE, {"kind": "bug", "why": "KeyError"})
+    study.tell(failed, state=TrialState.FAIL)
+    study.tell(finished, 1.0)
+    retry(study)
+    retry(study)
+    fail, complete, run, wait = TrialState.FAIL, TrialState.COMPLETE, TrialState.RUNNING, TrialState.WAITING
+    assert [[one.state for one in slot.trials] for slot in slots(study)] == [
+        [fail, wait],
+        [complete],
+        [run],
+        [wait],
+    ]
 
 
 def test_to_make_room_is_no_failure_however_often():

@@ -8,6 +8,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
+from specaug.study.stats import statistics
 from specaug.study.stats.statistics import (
     BETTER,
     LEVEL,
@@ -216,6 +217,15 @@ def test_holm_takes_verdicts_back_as_pairs_are_added():
     assert (among.p, among.low, among.high) == (alone.p, alone.low, alone.high)
     assert among.adjusted == pytest.approx(min(1, 10 * alone.p))
     assert (alone.verdict, among.verdict) == (BETTER, NO_DIFFERENCE)
+
+
+def test_a_plain_difference_is_told_however_many_pairs_there_are(monkeypatch):
+    monkeypatch.setattr(statistics, "REPLICATES", 100)
+    runs = toy(2)
+    more = Runs(runs["a"].seeds, runs["a"].errors + 0.125 * WORDS, WORDS)
+    others = {f"b{i}": more for i in range(40)}  # Holm's p is forty times the least that replicates can tell
+    told = estimates(runs | others, [(other, "a") for other in others])[1]
+    assert {difference.verdict for difference in told.values()} == {WORSE}
 
 
 @pytest.mark.parametrize(("seeds", "units"), [(1, 5), (2, 5), (5, 1), (0, 5)])

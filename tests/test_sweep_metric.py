@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from searched import SPACE, plan_of, searched
+from test_results import change
 
 from specaug import cli
 from specaug.errors import UserError
@@ -128,6 +129,16 @@ def test_a_run_of_transcripts_remembers_no_map(tmp_path):
     (folder / "result.json").write_text(json.dumps(result))
     (folder / "curves.csv").write_text("epoch,dev/wer\n1,0.5\n")
     assert "map" not in facts(Run("s", Recipe(), Places.of(tmp_path)), folder, "dev", WER)
+
+
+def test_a_run_whose_loss_on_dev_is_infinite_counts_as_any_other(tmp_path):
+    told = []
+    for name, loss in (("finite", 1.5), ("infinite", None)):
+        folder = run_of(tmp_path / name, "LD", 0, 0.5)
+        change(folder / "result.json", ("parts", "dev", "loss"), loss)
+        (folder / "curves.csv").write_text("epoch,dev/wer\n1,0.5\n")
+        told.append(facts(Run("s", Recipe(), Places.of(tmp_path)), folder, "dev", WER))
+    assert told[0] == told[1]
 
 
 def test_what_may_end_a_trial_early_is_what_is_minimised():

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.distributions import FloatDistribution
 
 from specaug.errors import UserError
 from specaug.study.choice import SYMBOLS, PolicyChoice
@@ -287,6 +290,18 @@ def test_who_asks_for_a_pruner_is_told_what_it_risks():
 def test_an_axis_knows_what_the_search_can_come_upon(axis, inside, outside):
     assert all(map(axis.holds, inside))
     assert not any(map(axis.holds, outside))
+
+
+@given(low=st.integers(-50, 50), step=st.integers(1, 30), steps=st.integers(1, 40), rest=st.integers(0, 29))
+def test_the_values_of_a_range_of_decimals_are_those_that_optuna_knows_both_ends_among_them(
+    low, step, steps, rest
+):
+    high = low + step * steps + rest % step
+    axis = Axis(low=low / 100, high=high / 100, step=step / 100)
+    values = [axis.at(place) for place in range(axis.steps + 1)]
+    assert values == [(low + step * place) / 100 for place in range(steps + 1)]
+    known = FloatDistribution(axis.low, values[-1], step=axis.step)
+    assert all(axis.holds(value) and known._contains(value) for value in values)
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,13 @@ def with_last(difference):
     return replace(by_hand(), rows=[*rows, replace(last, scores={"unseen": score})])
 
 
+@pytest.mark.parametrize(("others", "replicates"), [(3, "10,000"), (125, "10,000"), (150, "12,000")])
+def test_the_text_says_how_many_replicates_there_are_for_so_many_policies(others, replicates):
+    first, *rows = by_hand().rows
+    many = [replace(rows[0], label=f"B{i}") for i in range(others)]
+    assert f" {replicates} replicates, stretched" in as_text(replace(by_hand(), rows=[first, *many]))
+
+
 SAME = Difference(0.0, p=1.0, adjusted=1.0)
 
 

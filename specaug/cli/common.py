@@ -44,12 +44,11 @@ def _explained(verbs: Any, name: str, what: str, example: str) -> argparse.Argum
 
 
 def add_recipe(verb: argparse.ArgumentParser, overrides: str) -> None:
-    """What the verbs that train have in common; `overrides` are some that this one takes."""
+    """What the verbs of a recipe have in common; `overrides` are some that this one takes."""
     verb.add_argument("recipe", type=Path, metavar="RECIPE", help="a YAML file in a laboratory")
     verb.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help=overrides)
     verb.add_argument("--print-config", action="store_true", help="print the resolved recipe and stop")
     add_folders(verb)
-    add_logger(verb)
 
 
 def refuse(overrides: Sequence[str], verb: str, instead: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from specaug.study.cost.pretrained import PretrainCosts
 
 SEEDS_ALONE = (  # options of the other plan
-    *("effect", "pairs", "runs", "policy", "baseline", "part"),
+    *("effect", "power", "pairs", "runs", "policy", "baseline", "part"),
     *("speakers", "seed_sd", "speaker_sd", "residual_sd"),
 )
 COLUMNS = ("quantity", "value", "unit")

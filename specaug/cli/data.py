@@ -92,11 +92,14 @@ def tell(what: str) -> None:
 
 def data_make(arguments: argparse.Namespace) -> int:
     """Make the corpus and the features, with every check that training would make."""
-    from specaug.study.load import load
+    from specaug.study.load import as_yaml, load
     from specaug.study.screen import Screen
 
     refuse(arguments.overrides, "ablate", {"folds": "corpus.fold=0"})
     recipe = load(arguments.recipe, arguments.overrides)
+    if arguments.print_config:
+        sys.stdout.write(as_yaml(recipe))
+        return 0
     with Screen(1) as screen:
         from specaug.study.run import Run, check
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from specaug.cli.common import chosen
 from specaug.errors import UserError
+from specaug.speech.cores import cores
 
+NO_STUDY = "none with --launcher local; with others "  # of verbs whose runs are made here without a study
 LAUNCHERS = ("local", "ray", "slurm")
 KNOWN = {"gpus": ("ray", "slurm"), "partition": ("slurm",), "minutes": ("slurm",), "memory": ("slurm",)}
 
@@ -16,8 +18,8 @@ def add_launcher(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--workers",
         type=int,
-        default=os.cpu_count() or 1,
-        help="processes that train at a time (%(default)s)",
+        default=cores(),
+        help="processes that train at a time; on Ray or SLURM workers, each with the processes of its run (%(default)s)",
     )
     verb.add_argument("--launcher", choices=LAUNCHERS, default="local", help="where the workers run")
     gpus = "of each worker on Ray or SLURM; on Ray also a share, as 0.25"
@@ -40,13 +42,10 @@ def agree(arguments: argparse.Namespace) -> None:
             )
 
 
-def add_storage(verb: argparse.ArgumentParser) -> None:
-    """The options of storages."""
-    verb.add_argument(
-        "--storage",
-        metavar="URL",
-        help="sqlite:///FILE or postgresql://... (SPECAUG_STORAGE, else runs/STUDY/study.db)",
-    )
+def add_storage(verb: argparse.ArgumentParser, unless: str = "") -> None:
+    """The options of storages; `unless` says where none is used."""
+    otherwise = f"{unless}SPECAUG_STORAGE, else runs/STUDY/study.db"
+    verb.add_argument("--storage", metavar="URL", help=f"sqlite:///FILE or postgresql://... ({otherwise})")
     verb.add_argument("--beat", type=int, default=20, help=argparse.SUPPRESS)  # for tests
     verb.add_argument("--grace", type=int, default=60, help=argparse.SUPPRESS)
 

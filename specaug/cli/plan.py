@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from specaug.study.comparing.pilot import Pilot
     from specaug.study.stats.power import Deviations
 
+POWER = 0.8
 SEEDS = (3, 4, 5, 6, 8, 10, 15, 20, 30, 50)  # rows of the table
 ASSUMED = {"speakers": 40, "seed_sd": 0.3, "speaker_sd": 1.0, "residual_sd": 1.0}  # points of WER; test-clean
 COLUMNS = ("part", "policies", "baseline", *ASSUMED, "seeds", "detectable", "power")
@@ -50,7 +51,7 @@ def add_plan(verbs: Any) -> None:
     verb.add_argument("--gpus", metavar="NxKIND", help="of a RECIPE's cost: 8xH100 (else this machine)")
     add_data(verb)
     verb.add_argument("--effect", type=float, metavar="POINTS", help="the difference, in WER")
-    verb.add_argument("--power", type=float, default=0.8, help="the share of comparisons that see it (0.8)")
+    verb.add_argument("--power", type=float, help=f"the share of comparisons that see it ({POWER})")
     pairs = "policies compared with the baseline, for Holm (those in RUNS, else 1)"
     verb.add_argument("--pairs", type=int, metavar="N", help=pairs)
     verb.add_argument("--runs", nargs="+", type=Path, metavar="RUNS", help="finished runs to learn from")
@@ -71,6 +72,7 @@ def plan(arguments: argparse.Namespace) -> int:
 
     if chosen(arguments, ("gpus", "data")):
         return cost(arguments)
+    arguments.power = POWER if arguments.power is None else arguments.power
     _check(arguments)
     setting = _setting(arguments)
     rows, remarks = _rows(arguments, setting), _remarks(arguments, setting)

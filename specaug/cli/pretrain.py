@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from specaug.cli.common import add_recipe, add_verb, chosen, places
+from specaug.cli.common import add_logger, add_recipe, add_verb, chosen, places
 
 
 def add_pretrain(verbs: Any) -> None:
@@ -15,6 +15,7 @@ def add_pretrain(verbs: Any) -> None:
     what = "pretrain an encoder on masked spectrograms; it is the network.init of ordinary recipes"
     verb = add_verb(verbs, "pretrain", what, pretrain, example)
     add_recipe(verb, "seed=3 hidden.share=0.5 objective.path=models.maskspec.MaskSpec training.batch=8")
+    add_logger(verb)
 
 
 def pretrain(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from specaug.cli.common import add_folders, add_logger, add_verb, chosen, complain
-from specaug.cli.launchers import add_launcher, add_storage, agree, launched
+from specaug.cli.launchers import NO_STUDY, add_launcher, add_storage, agree, launched
 
 
 def add_reproduce(verbs: Any) -> None:
@@ -32,7 +32,7 @@ def add_reproduce(verbs: Any) -> None:
     add_folders(verb)
     add_logger(verb)
     add_launcher(verb)
-    add_storage(verb)
+    add_storage(verb, NO_STUDY)
 
 
 def reproduce(arguments: argparse.Namespace) -> int:

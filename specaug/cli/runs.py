@@ -5,8 +5,8 @@ import sys
 import textwrap
 from typing import Any
 
-from specaug.cli.common import WIDTH, add_recipe, add_verb, chosen, complain, places, refuse, show
-from specaug.cli.launchers import add_launcher, add_storage, agree, launched
+from specaug.cli.common import WIDTH, add_logger, add_recipe, add_verb, chosen, complain, places, refuse, show
+from specaug.cli.launchers import NO_STUDY, add_launcher, add_storage, agree, launched
 from specaug.cli.report import PAGE, paged
 
 RUN = {"policy": "policies=LB,LD or policies='[{name: LD, F: 15}]'", "seed": "seeds=0,1"}  # in an ablation
@@ -18,6 +18,7 @@ def add_train(verbs: Any) -> None:
     example = "specaug train experiments/fsdd.yaml policy=LD seed=0"
     verb = add_verb(verbs, "train", "train one run: one policy with one seed", train, example)
     add_recipe(verb, "policy=LD policy.F=15 seed=3 corpus.fold=1 training.batch=8")
+    add_logger(verb)
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -49,10 +50,11 @@ def add_ablate(verbs: Any) -> None:
     what = "train every policy with every seed, then print the table"
     verb = add_verb(verbs, "ablate", what, ablate, example)
     add_recipe(verb, "policies=LB,LD seeds=0,1 folds=0,2 scale=0.25 training.batch=8")
+    add_logger(verb)
     verb.add_argument("--policies", metavar="A,B", help="instead of the recipe's")
     verb.add_argument("--seeds", metavar="0,1", help="instead of the recipe's")
     add_launcher(verb)
-    add_storage(verb)
+    add_storage(verb, NO_STUDY)
 
 
 def ablate(arguments: argparse.Namespace) -> int:

@@ -38,7 +38,9 @@ def add_sweep(verbs: Any) -> None:
     add_launcher(verb)
     verb.add_argument("--print-config", action="store_true", help="print the resolved sweep and stop")
     verb.add_argument("--study", metavar="NAME", help="instead of the recipe's file name")
-    add_places(verb)
+    add_folders(verb)
+    add_logger(verb)
+    add_storage(verb)
     for action, what, run in (
         ("worker", "one worker of a study, on this machine", worker),
         ("status", "how far a study is", status),
@@ -50,20 +52,17 @@ def add_sweep(verbs: Any) -> None:
         one.add_argument(
             "--laboratory", type=Path, default=Path(), metavar="DIR", help="the folder that holds models/ (.)"
         )
-        add_places(one)
+        add_folders(one)
+        add_storage(one)
+        if action == "worker":
+            add_logger(one)
         if action == "status":
             one.add_argument("--format", choices=("text", "tsv"), default="text")
         if action == "report":
             one.add_argument("--out", type=Path, metavar="FILE", help="the page (runs/STUDY/report.html)")
             push = "also into optuna-dashboard's view of the study, and into a W&B run"
             one.add_argument("--push", action="store_true", help=push)
-
-
-def add_places(verb: argparse.ArgumentParser) -> None:
-    """Where data, runs and the study lie."""
-    add_folders(verb)
-    add_logger(verb)
-    add_storage(verb)
+            one.add_argument("--online", action="store_true", help="send that run now, not by `wandb sync`")
 
 
 def sweep(arguments: argparse.Namespace) -> int:

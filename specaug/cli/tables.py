@@ -54,6 +54,9 @@ def compare(arguments: argparse.Namespace) -> int:
     asked = [name for name in BLOCKS if getattr(arguments, name)]
     if not asked:
         return show(arguments.runs, arguments.format, arguments.baseline)
+    if asked == ["published"] and arguments.baseline is not None:
+        told = f"--baseline is {arguments.baseline!r} with --published alone"
+        raise UserError(f"{told}; expected none, for a paper's rows are compared with no baseline")
     given = f"--format {arguments.format} with {' and '.join(f'--{name}' for name in asked)}"
     if arguments.format not in GROUPED:
         raise UserError(f"{given}; expected {' or '.join(GROUPED)}")

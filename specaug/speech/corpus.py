@@ -11,6 +11,7 @@ from specaug.speech.once import make_once
 
 TRAIN, DEV = "train", "dev"
 INDEX = "corpus.json"
+PLUS = "+"  # between a part's name and the way in which it was decoded
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ a run has one outcome to the bit, it does not matter whose attempt becomes the r
 """
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from specaug.training.files import BEST, CURVES, LAST
 
 LOCK = ".lock"
 PATIENT = 30.0  # seconds that an attempt waits for those who clear up after another
+POLL = 1.0  # seconds between two looks whether `specaug train` has left
 BRIEF = 0.5  # seconds that others wait, for whoever only looks whether the run is free
 
 
@@ -29,15 +31,19 @@ class Busy(UserError):  # noqa: N818 (whose name says what is wrong)
 def held(folder: Path, attempt: str) -> Iterator[Path]:
     """Where to train the run of `folder`, for as long as nobody else may: there, or in a folder of the attempt's own.
 
-    What an attempt has finished at the end becomes the run. Raises Busy where another process is at it.
+    What an attempt has finished at the end becomes the run; where another was first it goes, however it ended. Raises Busy where another process is at it.
     """
     own = begin(folder, attempt) if attempt else writable(folder)
     try:
         turn = FileLock(own / LOCK).acquire(timeout=PATIENT if attempt else BRIEF)
     except Timeout:
         raise Busy(f"{own}: another process is at this run; expected it to be free") from None
-    with turn, space(own):
-        yield own
+    try:
+        with turn, space(own):
+            yield own
+    finally:
+        if attempt and (folder / RESULT).is_file():
+            discard(own)
     if attempt:
         settle(own, folder)
 
@@ -76,7 +82,12 @@ def take_over(other: Path, own: Path) -> None:
 
 
 def settle(own: Path, folder: Path) -> None:
-    """Give a finished attempt the run's name, unless another was first; the attempts left over go, if nobody is at them."""
+    """Give a finished attempt the run's name, unless another was first; the attempts left over go, if nobody is at them.
+
+    Where `specaug train` is at the run, that process may finish it.
+    """
+    while not (folder / RESULT).is_file() and not free(folder):
+        time.sleep(POLL)
     if not (folder / RESULT).is_file() and (own / RESULT).is_file():
         if folder.is_dir():  # begun by `specaug train`, and left
             folder.rename(own.with_name(f"{own.name}.before"))

@@ -5,13 +5,15 @@ from typing import Any
 
 from specaug.speech.prepare import Prepared
 from specaug.speech.scoring import Errors
+from specaug.study.comparing.comparable import decoded
 from specaug.study.rows import MISSED
 from specaug.training.scores import Scores
 
 
 def hypotheses(part: str, scores: Scores, data: Prepared) -> list[dict[str, Any]]:
     """A row for each utterance of a part: what was said, what was written, the errors, the groups."""
-    utterances = {u.id: u for u in data.parts[part.partition("+")[0]].utterances}
+    plain, _ = decoded(part, data.parts)
+    utterances = {u.id: u for u in data.parts[plain].utterances}
     return [
         {
             **utterances[t.id].columns,  # first: a column that is called as one of ours gives way

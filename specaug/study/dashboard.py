@@ -13,6 +13,7 @@ from typing import Any
 
 from specaug.errors import UserError
 from specaug.study.comparing.compare import compare
+from specaug.study.comparing.measures import ACCURACY, MAP, WER, Measure, measures_of
 from specaug.study.loggers import needed
 from specaug.study.places import writable
 from specaug.study.results import find_runs
@@ -42,11 +43,15 @@ LABELS = (  # columns of text, which may look like numbers
 
 @dataclass(frozen=True)
 class Subject:
-    """What a dashboard is of: a W&B project, the parts that were tested, and the runs where they are here."""
+    """What a dashboard is of: a W&B project, the parts that were tested, and the runs where they are here.
+
+    Where they are not, they are taken to have written transcripts.
+    """
 
     project: str
     parts: tuple[str, ...]
     runs: tuple[Path, ...] = ()
+    measures: tuple[Measure, ...] = (WER,)  # in which results are told, the first one first
 
 
 def subject(target: str, parts: Sequence[str] = (), project: str = "") -> Subject:
@@ -59,11 +64,13 @@ def subject(target: str, parts: Sequence[str] = (), project: str = "") -> Subjec
         if not target or Path(target).name != target:
             raise UserError(f"{target}: no such folder; expected one with runs, or the name of a W&B project")
         return Subject(project or target, tuple(parts) or ("test",))
-    tested = {part for result in find_runs([folder]).finished for part in result.parts}
+    results = find_runs([folder]).finished
+    tested = {part for result in results for part in result.parts}
     return Subject(
         project or folder.resolve().name,
         tuple(parts) or tuple(sorted(tested - {"dev"})) or ("test",),
         (folder,),
+        measures_of(results) if results else (WER,),
     )
 
 
@@ -73,7 +80,7 @@ def places(target: str) -> list[Path]:
 
 
 def workspace(about: Subject, entity: str) -> Any:
-    """The W&B workspace: what a policy does to the curves, to the final error rates, to texts and to pictures.
+    """The W&B workspace: what a policy does to the curves, to the final rates, to texts and to pictures.
 
     Raises UserError where the package is missing.
     """
@@ -88,14 +95,19 @@ def workspace(about: Subject, entity: str) -> Any:
         over = "epochs" if x == "epoch" else "steps"
         return wr.LinePlot(title=f"{metric} over {over}, by policy", x=x, y=[metric], **spread)
 
-    def bars(part: str) -> Any:
+    def bars(part: str, measure: Measure) -> Any:
         spread = {"groupby": "Group", "groupby_aggfunc": "mean", "groupby_rangefunc": "minmax"}
-        return wr.BarPlot(title=f"WER on {part}, by policy", metrics=[f"{part}/final_wer"], **spread)
+        return wr.BarPlot(
+            title=f"{measure.name} on {part}, by policy", metrics=[f"{part}/final_{measure.key}"], **spread
+        )
 
+    rates = "Scores" if about.measures[0].right else "Error rates"
     sections = {
-        "Error rates while training": [lines("dev/wer", "epoch"), lines("dev/wer", "Step")],
+        f"{rates} while training": [
+            lines(f"dev/{measure.key}", x) for measure in about.measures for x in ("epoch", "Step")
+        ],
         "Losses": [lines("train/loss", "epoch"), lines("dev/loss", "epoch")],
-        "Final error rates": [bars(part) for part in (*about.parts, "dev")],
+        f"Final {rates.lower()}": [bars(part, m) for m in about.measures for part in (*about.parts, "dev")],
         "Comparison": [wr.WeavePanelSummaryTable(table_name=TABLE)],
         "Hypotheses": [wr.WeavePanelSummaryTable(table_name="hypotheses")],
         "Augmented batches": [wr.MediaBrowser(media_keys=["augmented batch"], num_columns=2)],
@@ -199,12 +211,13 @@ def number(cell: str) -> float | str | None:
 
 
 def summary(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Mapping[str, Any]:
-    """The error rate of each policy on each part, in percent, and what is said of its difference."""
+    """The error rate of each policy on each part, or its accuracy and mAP, in percent; what is said of its difference."""
     told: dict[str, Any] = {}
+    keys = [measure.key for measure in (ACCURACY, MAP) if measure.key in columns] or [WER.key]
     cells_of = [dict(zip(columns, row, strict=True)) for row in rows]
     several = len({cells["system"] for cells in cells_of}) > 1
     for cells in cells_of:
         policy = f"{cells['policy']}, {cells['system']}" if several else cells["policy"]
         name = f"{cells['part']}/{policy}"
-        told |= {f"{name}/wer": cells["wer"], f"{name}/verdict": cells["verdict"]}
+        told |= {f"{name}/{key}": cells[key] for key in keys} | {f"{name}/verdict": cells["verdict"]}
     return told

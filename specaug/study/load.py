@@ -5,6 +5,7 @@ import dataclasses
 import types
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -59,7 +60,7 @@ def read(path: Path, depth: int = 0) -> dict[str, Any]:
         raise UserError(f"{path}: a folder; expected a recipe{f' in it: {known}' * bool(known)}") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start}: {error.reason})") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a day that no calendar has is the second
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise UserError(f"{path}{line}: not YAML ({getattr(error, 'problem', error)})") from None
@@ -110,7 +111,7 @@ def put(raw: dict[str, Any], override: str) -> None:
         value = yaml.safe_load(
             f"[{text}]" if "," in text and not text.startswith(("[", "{", '"', "'")) else text
         )
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         raise UserError(f"override {override!r}: the value is not YAML") from None
     *parents, last = key.split(".")
     for parent in parents:
@@ -168,10 +169,11 @@ def adapter(kind: Any) -> Any:
 def message(error: ValidationError, kind: type = Recipe) -> str:
     """The first mistake in one line: the key, what it holds, what was expected; `kind` is what was to be read."""
     first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"] if part not in CORPORA]
+    loc = first["loc"]
+    path = [str(part) for above, part in pairwise(("", *loc)) if not is_tag(above, part)]
     key, fault = ".".join(path), first["type"]
     if fault in ("unexpected_keyword_argument", "extra_forbidden"):
-        return f"unknown key {key!r}{hint(path[-1], known_keys(first['loc'], kind))}"
+        return f"unknown key {key!r}{hint(path[-1], known_keys(loc, kind))}"
     if fault in ("union_tag_invalid", "union_tag_not_found"):
         name = (first.get("ctx") or {}).get("tag", "")
         return f"unknown corpus {name!r}{hint(str(name), CORPORA)}"
@@ -184,10 +186,15 @@ def message(error: ValidationError, kind: type = Recipe) -> str:
     return f"{key} is {first['input']!r}; {what[0].lower()}{what[1:]}"
 
 
+def is_tag(above: str | int, part: str | int) -> bool:
+    """Whether a place in a recipe is no key but says which corpus the keys below are of."""
+    return above == "corpus" and part in CORPORA
+
+
 def known_keys(loc: tuple[str | int, ...], kind: Any = Recipe) -> list[str]:
     """The keys that a mapping at this place of a recipe may have."""
-    for part in loc[:-1]:
-        if part in CORPORA:
+    for above, part in pairwise(("", *loc[:-1])):
+        if is_tag(above, part):
             kind = next(c for c in members(kind) if getattr(c, "name", None) == part)
         elif isinstance(part, str):
             kind = get_type_hints(kind).get(part, kind)

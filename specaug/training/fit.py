@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import Logger
 from torch import nn
 
 from specaug.augment.policy import Policy
-from specaug.speech.corpus import DEV, TRAIN
+from specaug.speech.corpus import DEV, PLUS, TRAIN
 from specaug.speech.prepare import Prepared
 from specaug.training.augment import Augment
 from specaug.training.callbacks import (
@@ -171,7 +171,7 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
         chosen = {decoder.label: choose(job, module, decoder, rank) for decoder in job.decoders}
         for label, (told, dev) in chosen.items():
             parts |= {
-                f"{name}+{label}": dev if name == DEV else evaluate(job, module, name, rank, told)
+                f"{name}{PLUS}{label}": dev if name == DEV else evaluate(job, module, name, rank, told)
                 for name in [*parts]
                 if name in job.prepared.parts
             }

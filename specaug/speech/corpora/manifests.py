@@ -4,14 +4,14 @@ from pathlib import Path
 
 from specaug.errors import UserError
 from specaug.speech.corpora.options import Manifests
-from specaug.speech.corpus import DEV, TRAIN, Corpus, check_disjoint
+from specaug.speech.corpus import DEV, PLUS, TRAIN, Corpus, check_disjoint
 from specaug.speech.manifest import read_manifest
 
 
 def manifests(options: Manifests, laboratory: Path) -> Corpus:
     """The corpus whose manifests `options` names, relative to `laboratory`.
 
-    Raises UserError where `train` or `dev` is not given, two parts have one name, an id occurs twice, or a
+    Raises UserError where `train` or `dev` is not given, two parts have one name or one has a plus in it, an id occurs twice, or a
     test part shares a speaker with train.
     """
     given = {TRAIN: options.train, DEV: options.dev}
@@ -23,6 +23,11 @@ def manifests(options: Manifests, laboratory: Path) -> Corpus:
         if part in given:
             raise UserError(
                 f"corpus.test: {path} makes a part called {part!r}, which {given[part]} is already; "
+                "expected another file name"
+            )
+        if PLUS in part:
+            raise UserError(
+                f"corpus.test: {path} makes a part called {part!r}, and after a {PLUS} stands how a part was decoded; "
                 "expected another file name"
             )
         given[part] = path

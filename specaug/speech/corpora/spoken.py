@@ -10,7 +10,6 @@ voices nobody has heard. No sentence occurs twice in the corpus. Columns: accent
 """
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 from specaug.errors import UserError
 from specaug.speech.audio import write_audio
 from specaug.speech.chance import generator
+from specaug.speech.cores import cores
 from specaug.speech.corpora.grammar import GRAMMARS, sentence
 from specaug.speech.corpora.options import Spoken, content
 from specaug.speech.corpus import DEV, TRAIN, Corpus, build_once, check_disjoint
@@ -98,7 +98,7 @@ def spoken(options: Spoken, cache: Path, progress: Tell = lambda *_: None) -> Co
     _check(options)
     text = content(options, VERSION)
     folder = cache / f"spoken-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-    workers = os.cpu_count() or 1
+    workers = cores()
     return build_once(folder, lambda partial: write_spoken(options, partial, progress, workers))
 
 

@@ -1,14 +1,18 @@
 """What runs must share so that they may stand in one table, and what may be in it only once."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from specaug.errors import UserError
+from specaug.speech.corpus import PLUS
 from specaug.study.choice import USUAL
-from specaug.study.results import Result, Utterances
+from specaug.study.load import validated
+from specaug.study.results import RECIPE, Result, Utterances
+from specaug.training.strength import Strength
 
 LATER = ("p_S", "p_M", "warp", "bounds", "fill")  # symbols that older results say nothing of
 SAID = {**{symbol: USUAL[symbol] for symbol in LATER}, "operations": []}
-PLUS = "+"  # between a part's name and the way in which it was decoded
 
 
 def same(one: Result, other: Result, what: str, expected: object, found: object) -> None:
@@ -18,7 +22,7 @@ def same(one: Result, other: Result, what: str, expected: object, found: object)
 
 
 def check_comparable(results: Sequence[Result]) -> None:
-    """Raise UserError where runs differ in their data, or call different policies by one label."""
+    """Raise UserError where runs differ in their data, or call different policies or decodings by one label."""
     first = results[0]
     meaning: dict[str, Result] = {}
     data: dict[int, Result] = {}
@@ -28,14 +32,41 @@ def check_comparable(results: Sequence[Result]) -> None:
         same(first, result, "text.classes", first.classes, result.classes)
         same(first, result, "parts", sorted(first.parts), sorted(result.parts))
         same(first, result, "alphabet", first.alphabet, result.alphabet)
+        _same_decodings(first, result)
         named = meaning.setdefault(result.label, result)
         _same_policy(named, result)
         fold = data.setdefault(result.fold, result)
         same(fold, result, f"corpus of fold {result.fold}", fold.fingerprint, result.fingerprint)
 
 
+def _same_decodings(one: Result, other: Result) -> None:
+    ours, theirs = map(_decodings, (one, other))
+    for label in ours.keys() & theirs.keys():
+        for name, expected in ours[label].items():
+            same(one, other, f"{name} of decoding {label}", expected, theirs[label][name])
+
+
+def _decodings(result: Result) -> dict[str, dict[str, Any]]:
+    """The decodings by label, defaults written out. Raises UserError where the recipe cannot be read."""
+    told = {key: value for key, value in result.recipe.items() if key == "decodings"}
+    return {one.label: asdict(one) for one in validated(told, str(result.folder / RECIPE)).decodings}
+
+
+def _strength(result: Result) -> dict[str, Any]:
+    """What the recipe says of the policy's strength, each field by its key. Raises UserError where it cannot be read."""
+    policy: Any = result.recipe.get("policy")
+    told = (
+        {key: value for key, value in policy.items() if key == "strength"} if isinstance(policy, dict) else {}
+    )
+    found = validated({"policy": told}, str(result.folder / RECIPE)).policy.strength
+    said = (
+        Strength() if found.constant else found
+    )  # full strength is one thing, whatever it would be a share of
+    return {f"strength.{name}": value for name, value in asdict(said).items()}
+
+
 def _same_policy(one: Result, other: Result) -> None:
-    ours, theirs = ({**SAID, **result.policy} for result in (one, other))
+    ours, theirs = ({**SAID, **result.policy, **_strength(result)} for result in (one, other))
     symbols = [symbol for symbol in {**ours, **theirs} if ours.get(symbol) != theirs.get(symbol)]
     told = [
         f"{symbol} is {ours.get(symbol)!r:.80} in {one.folder} and {theirs.get(symbol)!r:.80} in {other.folder}"

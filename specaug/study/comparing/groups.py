@@ -19,7 +19,6 @@ from specaug.study.stats.statistics import (
     LEVEL,
     MIN_UNITS,
     NO_DIFFERENCE,
-    REPLICATES,
     WORSE,
     Difference,
     Estimate,
@@ -29,9 +28,6 @@ from specaug.study.stats.statistics import (
 
 MOST = 200  # groups; a column with more values names utterances rather than groups of them
 GAP_WORDS = 100  # a group of fewer is not asked whether it is the best or the worst
-FINE = (
-    4 / LEVEL
-)  # replicates for each of many verdicts: p is no less than 2 / replicates, and Holm multiplies it
 
 Where = Mapping[str, Counts]  # for each group the places of its utterances
 
@@ -186,7 +182,7 @@ def _runs(part: Tested, places: Counts, unit_of: Counts, units: int) -> dict[str
 def _scores(found: Gathered, groups: Mapping[str, Mapping[str, Runs]]) -> dict[str, dict[str, GroupScore]]:
     """For each group and policy its score; verdicts and Holm's p over all of these groups and policies."""
     pairs = [(label, found.baseline) for label in found.others]
-    replicates = max(REPLICATES, round(FINE * len(pairs) * len(groups)))
+    replicates = statistics.enough(len(pairs) * len(groups))
     rates: dict[str, dict[str, Estimate]] = {}
     differences: dict[tuple[str, str], Difference] = {}
     for name, runs in groups.items():

@@ -19,6 +19,11 @@ class Measure:
     right: bool
 
     @property
+    def key(self) -> str:
+        """The name in files for programs."""
+        return self.name.lower()
+
+    @property
     def shares(self) -> str:
         """The title of a table of them."""
         return self.title if self.right else f"{self.title}s"

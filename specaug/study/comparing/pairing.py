@@ -127,7 +127,9 @@ def _listed(word: str, numbers: Sequence[int]) -> str:
 
 def _place(result: Result) -> tuple[object, ...]:
     """Where a policy stands: those of the paper first, then their variants, numbers in a label by size."""
-    names = [result.label, str(result.policy.get("name"))]
+    name = str(result.policy.get("name"))
+    variant_of = name if result.label.startswith(name) else ""  # the name of SpecSub alone is None
+    names = [result.label, variant_of]
     places = [ORDER.index(name) if name in ORDER else len(ORDER) for name in names]
     pieces = re.split(r"(\d+(?:\.\d+)?)", result.label)
     return *places, [(float(piece), "") if i % 2 else (0.0, piece) for i, piece in enumerate(pieces)]

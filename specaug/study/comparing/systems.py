@@ -10,6 +10,7 @@ from typing import Any
 from specaug.errors import UserError
 from specaug.study.comparing.comparable import same
 from specaug.study.load import validated
+from specaug.study.recipe import Recipe
 from specaug.study.results import RECIPE, Result
 
 Settings = Mapping[str, int | float | str]
@@ -29,9 +30,7 @@ NAMING = (
 class System:
     """A network and how it was trained: the same for all runs of the system, whatever the policy."""
 
-    short: (
-        str  # the network as printed: its class, and those arguments that not all networks of the class share
-    )
+    short: str  # the network as printed: its class, with the arguments that not all networks of it share
     told: str  # the settings by which systems with one network are told apart; empty where none need be
     network: str  # dotted path
     arguments: Mapping[str, Any]
@@ -93,7 +92,11 @@ def settings_of(result: Result) -> Settings:
     told = {
         key: result.recipe[key] for key in ("training", "features", "network", "text") if key in result.recipe
     }
-    recipe = validated(told, str(result.folder / RECIPE))
+    return settings_in(validated(told, str(result.folder / RECIPE)))
+
+
+def settings_in(recipe: Recipe) -> Settings:
+    """How a recipe trains."""
     training = asdict(recipe.training)
     schedule = training.pop("schedule")
     if recipe.training.report == "last":

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from specaug.errors import UserError
+from specaug.speech.cores import cores
 from specaug.study.cost.laws import Number
 from specaug.study.nearest import hint
 
@@ -88,8 +89,7 @@ def here() -> Machine:
         facts = torch.cuda.get_device_properties(0)
         count = torch.cuda.device_count()
         return Machine(f"this machine ({count} x {facts.name})", count, float(facts.total_memory))
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Machine(f"this machine ({cores} CPU cores)", cores, installed(), shared=True)
+    return Machine(f"this machine ({cores()} CPU cores)", cores(), installed(), shared=True)
 
 
 def installed(limits: Sequence[Path] = LIMITS) -> float:

@@ -50,7 +50,7 @@ def shown(texts: Texts, voices: Voices, count: int, tell: Tell) -> Shown:
 def note(texts: Texts, seen: Shown, why: str) -> str:
     """Which utterances can be heard, or why none can."""
     if not seen.blocks:
-        return f"Texts only: {why}."
+        return f"Texts only: {why or 'no file could be read as sound of at least one window'}."
     tested = sum(place < len(texts.cases) for place in seen.blocks)
     return (
         f"\u266a marks the {len(seen.blocks)} utterances that can be seen and heard: {tested} of those that runs were "

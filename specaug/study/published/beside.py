@@ -1,10 +1,11 @@
 """Our runs beside the rows of a published table."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from specaug.study.choice import SYMBOLS
+from specaug.study.comparing.systems import settings_in
 from specaug.study.load import load, validated
 from specaug.study.published.tables import DAGGER, Cell, Row, Table
 from specaug.study.recipe import Recipe
@@ -13,12 +14,13 @@ from specaug.study.tables.plain_table import Plain
 
 COLUMNS = ("row", "part", "language model", "ours", "published", "difference", "seeds", "remark")
 LEFT = 3  # columns of text
-OTHER_DATA, OTHER_TRAINING = "not comparable: other data", "not comparable: another network or schedule"
+OTHER_DATA, OTHER_TRAINING = "not comparable: other data", "not comparable: another network or training"
+FREE = ("devices", "accumulate", "precision")  # of training: how a machine goes about it (decision D117)
 
 
 @dataclass(frozen=True)
 class Ours:
-    """The finished runs of a row's network, schedule and policy, and why they are not to be compared with it, if so."""
+    """The finished runs of a row's network, training and policy, and why they are not to be compared with it, if so."""
 
     row: Row
     results: Sequence[Result]
@@ -66,12 +68,13 @@ def recipe_of(result: Result) -> Recipe:
 
 
 def named(recipe: Recipe) -> tuple[object, ...]:
-    """What a row of a table names: network, schedule, policy."""
+    """What a row of a table names: network, training with features and text, policy."""
     policy = recipe.policy.resolved()
     return (
         recipe.network.path,
         sorted(recipe.network.arguments.items()),
-        recipe.training.schedule,
+        {name: value for name, value in settings_in(recipe).items() if name not in FREE},
+        asdict(recipe.text),
         [getattr(policy, symbol) for symbol in SYMBOLS],
         policy.operations,
     )

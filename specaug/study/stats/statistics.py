@@ -29,6 +29,7 @@ Pair = tuple[str, str]
 
 REPLICATES = 10_000
 LEVEL = 0.05  # two-sided; the intervals hold the other 95 %
+FINE = 4 / LEVEL  # replicates for each of many pairs: p is no less than 2 / replicates, times Holm's family
 POWER = 0.8  # of the smallest difference that is printed as likely to be seen
 MIN_SEEDS = 3  # below, the spread between seeds is a guess and no verdict is given
 MIN_UNITS = 2
@@ -88,14 +89,21 @@ def pooled_rate(errors: NDArray[np.generic], words: NDArray[np.generic]) -> floa
     return float(errors.sum() / words.sum())
 
 
+def enough(family: int) -> int:
+    """How many replicates can tell a plain difference, where Holm corrects for a family of so many."""
+    return max(REPLICATES, round(FINE * family))
+
+
 def estimates(
-    policies: Mapping[str, Runs], pairs: Sequence[Pair], replicates: int = REPLICATES, seed: int = 0
+    policies: Mapping[str, Runs], pairs: Sequence[Pair], replicates: int | None = None, seed: int = 0
 ) -> tuple[dict[str, Estimate], dict[Pair, Difference]]:
     """The rate of every policy, and for each pair (policy, baseline) the difference of the two rates.
 
     The units of all policies are the same and in the same order. A pair is compared on the seeds that both
     have; in each replicate both get the same seeds and the same units. Holm's family are those of `pairs` that can be judged.
+    There are `enough` replicates for it unless told otherwise.
     """
+    replicates = enough(len(pairs)) if replicates is None else replicates
     resampled = _resampled_rates(policies, replicates, seed)
     rates = {
         label: _estimate(_Spread.of(runs.errors, runs.words, resampled[label], seed))

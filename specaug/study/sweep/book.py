@@ -18,7 +18,7 @@ from specaug.study.recipe import Recipe, run_id
 from specaug.study.sweep.design import designed
 from specaug.study.sweep.options import Sweep, Value, cautions
 from specaug.study.sweep.samplers import pruner_of
-from specaug.study.sweep.slots import STOP, fill, slots
+from specaug.study.sweep.slots import STOP, fill, retry, slots
 from specaug.study.sweep.space import first_point, suits
 from specaug.study.sweep.storage import hidden, reaching
 
@@ -83,8 +83,8 @@ def validated_sweep(raw: Mapping[str, Any], where: str) -> Sweep:
 def opened(plan: Plan, storage: RDBStorage, url: str) -> tuple[optuna.Study, list[str]]:
     """The study of a plan, made or taken up, with all its slots queued; and what is to be said of it.
 
-    That is what it risks, and why some first policies are not tried. Raises UserError, saying what differs, where a
-    study of this name searches something else.
+    That is what it risks, and why some first policies are not tried. Runs of an experiment that were given up are queued
+    again (D53). Raises UserError, saying what differs, where a study of this name searches something else.
     """
     with reaching(url):
         study = optuna.create_study(
@@ -102,6 +102,8 @@ def opened(plan: Plan, storage: RDBStorage, url: str) -> tuple[optuna.Study, lis
         points, left = queued(plan)
         there = len(slots(study))
         fill(study, points[there:])
+        if plan.sweep is None:
+            retry(study)
         study.set_user_attr(STOP, False)
     return study, [*cautions(plan.sweep), *left]
 

@@ -23,7 +23,7 @@ from specaug.study.sweep.pretext import extremes
 from specaug.study.sweep.progress import Follower, Standing, standing
 from specaug.study.sweep.samplers import sampler_name
 from specaug.study.sweep.scores import Score
-from specaug.study.sweep.slots import CONFIRM, SLOT, STOP, reason, why
+from specaug.study.sweep.slots import CONFIRM, SLOT, STOP, reason, stage_of, why
 from specaug.study.sweep.storage import STORAGE, caution, open_storage, reaching
 
 GOES_ON = "the same command goes on"
@@ -159,7 +159,8 @@ def runs_through_a_study(name: str, recipe: Recipe, desk: Desk) -> tuple[list[Ru
     runs = ready(name, recipe, desk.places, desk.screen)
     plan = listing(name, recipe)
     now = worked_at(begun(plan, desk), plan, desk)
-    return runs, [Failed(runs[trial.user_attrs[SLOT]], reason(trial)["why"]) for trial in now.failed]
+    failed = [Failed(runs[trial.user_attrs[SLOT]], reason(trial)["why"]) for trial in now.failed]
+    return runs, [one for one in failed if not one.run.finished]
 
 
 def confirming(plan: Plan, sweep: Sweep, best: Sequence[Score], places: Places) -> Recipe:
@@ -176,11 +177,15 @@ def confirming(plan: Plan, sweep: Sweep, best: Sequence[Score], places: Places) 
 
 
 def confirm_runs(study: optuna.Study, plan: Plan, places: Places) -> list[Path]:
-    """The folders of the finished runs that confirm the best of a search."""
-    best = standing(study).scores
-    if plan.sweep is None or not plan.sweep.confirm.top or not best:
+    """The folders of the finished runs that confirm the best of a search; none before both are over."""
+    now, stage = standing(study), stage_of(study)
+    if plan.sweep is None or not plan.sweep.confirm.top or not now.scores or stage is None:
         return []
-    return finished(f"{plan.name}-confirm", confirming(plan, plan.sweep, best, places), places)
+    name = f"{plan.name}-confirm"
+    recipe = confirming(plan, plan.sweep, now.scores, places)
+    if stage.study_name != listing(name, recipe).name:  # it confirms what was best, or asked for, before
+        return []
+    return [] if unfinished(now) or unfinished(standing(stage)) else finished(name, recipe, places)
 
 
 def finished(name: str, recipe: Recipe, places: Places) -> list[Path]:

@@ -38,7 +38,6 @@ def chosen(shares: dict[str, float], symbol: str, axis: Axis) -> Value:
     if axis.log:
         value = low * (high / low) ** share
         return min(int(value + 0.5), int(high)) if axis.whole else value
-    if axis.step or axis.whole:
-        step = axis.step or 1
-        return low + step * int(share * (int((high - low) / step) + 1))
+    if axis.stride:
+        return axis.at(int(share * (axis.steps + 1)))
     return low + share * (high - low)

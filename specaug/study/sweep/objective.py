@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import optuna
 
-from specaug.errors import Diverged, UserError
+from specaug.errors import UserError
 from specaug.speech.corpus import DEV, TRAIN
 from specaug.study.choice import PolicyChoice
 from specaug.study.loggers import OFFLINE, Logs
@@ -180,14 +180,12 @@ def early(at: Progress, metric: Metric) -> float | None:
 
 
 def facts(run: Run, folder: Path, part: str, metric: Metric) -> dict[str, Any]:
-    """What the study remembers of a run, so that a report needs no run folder. Raises Diverged.
+    """What the study remembers of a run, so that a report needs no run folder.
 
     Its mean average precision stands there as errors do, what it lacks to 1 of 1: all runs and folds count alike.
     """
     result = read_result(folder)
     there = result.parts[part]
-    if there.loss is None:
-        raise Diverged(f"{run.name}: the loss on {part} is not finite")
     column = f"{DEV}/{metric.counts}"
     rows = [row for row in read_curves(folder / CURVES) if row[column]]
     found = [(int(row["epoch"]), float(row[column])) for row in rows]

@@ -5,6 +5,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from specaug.study.choice import PolicyChoice
@@ -102,6 +103,24 @@ class Axis:
         return replace(self, choices=tuple(value for key, value in given if key == "choices"), **ends)
 
     @property
+    def stride(self) -> int | float | None:
+        """How far two neighbouring values of a range lie apart; None where it is continuous."""
+        return self.step or (1 if self.whole else None)
+
+    @property
+    def steps(self) -> int:
+        """How many strides fit between the ends, by their decimals: from 0 to 0.3 in steps of 0.1 are 3."""
+        low, high, stride = (Decimal(str(number)) for number in (*self.ends, self.stride or 1))
+        return int((high - low) / stride)
+
+    def at(self, place: int) -> int | float:
+        """The value so many strides above the lower end, by their decimals."""
+        low, stride = self.ends[0], self.stride or 1
+        if self.whole:
+            return low + stride * place
+        return float(Decimal(str(low)) + Decimal(str(stride)) * place)
+
+    @property
     def condition(self) -> tuple[str, str, float] | None:
         """What `when` compares: a symbol, by what, and with which number."""
         found = CONDITION.fullmatch(self.when.strip())
@@ -120,9 +139,8 @@ class Axis:
             return value in self.choices
         if self.low is None or self.high is None or not isinstance(value, int | float):
             return False
-        steps = (value - self.low) / (self.step or 1)
-        aligned = not (self.step or self.whole) or abs(steps - round(steps)) < 1e-9
-        return self.low <= value <= self.high and aligned
+        nearest = self.at(round((value - self.low) / self.stride)) if self.stride else value
+        return self.low <= value <= self.high and math.isclose(value, nearest)
 
 
 def taken(symbol: str, key: str, value: Value) -> Value:

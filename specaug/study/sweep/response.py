@@ -277,9 +277,8 @@ def grid(axis: Axis) -> list[Value]:
     """The values at which an axis is looked at: all of them where they are few."""
     if axis.choices:
         return list(axis.choices) if named(axis) else sorted(axis.choices)
+    if axis.stride and axis.steps < GRID:
+        return [axis.at(place) for place in range(axis.steps + 1)]
     low, high = axis.ends
-    step = axis.step or (1 if axis.whole else None)
-    if step and (high - low) / step < GRID:
-        return [low + step * place for place in range(int((high - low) / step + 1e-9) + 1)]
     ways = np.geomspace(low, high, GRID) if axis.log else np.linspace(low, high, GRID)
     return [round(value) for value in ways.tolist()] if axis.whole else ways.tolist()

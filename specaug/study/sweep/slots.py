@@ -113,6 +113,13 @@ def rescue(study: optuna.Study) -> None:
             requeue(study, slot.orphan)
 
 
+def retry(study: optuna.Study) -> None:
+    """Queue again the slots that were given up, as if nobody had tried them."""
+    for slot in slots(study):
+        if slot.failed is not None:
+            requeue(study, slot.failed, counted=-slot.failed.user_attrs.get(TRIES, 0))
+
+
 def give_back(study: optuna.Study, trial: optuna.Trial) -> None:
     """Queue the slot of a trial that stops halfway; nothing where it is no longer ours."""
     frozen = current(study, trial.number)

@@ -40,7 +40,7 @@ def as_csv(comparison: Comparison) -> str:
 def _table(comparison: Comparison) -> Iterator[list[str]]:
     systems = {system.name: system for system in comparison.systems}
     right = [measure for measure in comparison.measures if measure.right]
-    yield [*COLUMNS.split(), *(f"{m.name.lower()}{told}" for m in right for told in RIGHT)]
+    yield [*COLUMNS.split(), *(f"{m.key}{told}" for m in right for told in RIGHT)]
     for part in comparison.parts:
         for row in comparison.rows:
             values = [*_scores(row, part.name), *_origin(comparison, row, systems[row.system])]

@@ -9,7 +9,7 @@ from specaug.study.comparing.measures import ACCURACY, MAP, WER, Measure
 from specaug.study.comparing.pairing import ORDER
 from specaug.study.comparing.systems import System
 from specaug.study.plural import counted
-from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS, REPLICATES
+from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS, enough
 from specaug.study.tables.cells import CER, CHANCE, earned, titled
 from specaug.study.tables.text_table import SHORT, percent
 
@@ -98,6 +98,12 @@ def family(comparison: Comparison) -> int:
     return max(sum(d is not None and d.adjusted is not None for d in part) for part in told)
 
 
+def compared(comparison: Comparison) -> int:
+    """How many policies have a baseline beside them."""
+    part = comparison.parts[0].name
+    return sum(row.scores[part].difference is not None for row in comparison.rows)
+
+
 def sizes(parts: Sequence[PartFacts]) -> str:
     """What the bootstrap draws from in each part, beside seeds; it is the same however a part is decoded."""
     return ", ".join(
@@ -144,7 +150,7 @@ def _about_intervals(comparison: Comparison) -> list[str]:
     if max(len(row.seeds) for row in comparison.rows) >= MIN_SEEDS:
         lines.append(
             f"[95 %]: bootstrap of {seeds(comparison)} together with {sizes(comparison.parts)}, "
-            f"{REPLICATES:,} replicates, stretched to the standard error and the Student quantiles of so few."
+            f"{enough(compared(comparison)):,} replicates, stretched to the standard error and the Student quantiles of so few."
         )
     if any(part.unit == "utterances" for part in comparison.parts):
         lines.append(

@@ -13,6 +13,7 @@ from models.ctc import surprise, valid
 from models.pooling import Pooling, pooled
 from models.search import END, Model, Speaking, State, Step, fused, search
 
+Cells = tuple[Float[Tensor, "1 hypothesis width"], Float[Tensor, "1 hypothesis width"]]
 AROUND = 31  # frames that a convolution over what was attended to sees
 COVERED = 0.5  # the attention from which a frame counts as read (Chorowski and Jaitly 2017)
 
@@ -24,8 +25,8 @@ class LAS(nn.Module):
     to before, and asks for the next; the second cell and the output read what is attended to now. Layer normalisation
     after each layer is not the paper's (D63). LAS-6-1280 has 356 million parameters with 16,000 word pieces and 80 mel
     channels, where the paper says about 360. Label 0 is the end of a sentence. About 1.8 million parameters with the
-    default sizes. With `location` attention also hears, by so many filters, where it has been (D115), and with `ctc` that share
-    of the loss is CTC's on what there is to attend to, in training alone (D116); the paper has neither.
+    default sizes. With `location` attention also hears, by so many filters, where it has been (D115), and with
+    `ctc` that share of the loss is CTC's on what there is to attend to, in training alone (D116); the paper has neither.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class LAS(nn.Module):
     ) -> Float[Tensor, ""]:
         """Cross entropy of the labels and the end, each told what stands before it; nats per label.
 
-        With `ctc` (lambda of Kim et al. 2017, section 3) that share of the training loss is CTC's, with label 0 as its blank.
+        With `ctc` (lambda of Kim et al. 2017, section 3) that share of the training loss is CTC's, whose blank is label 0.
         """
         said = F.pad(targets, (1, 0), value=END)
         wanted = F.pad(targets, (0, 1), value=END)
@@ -163,8 +164,7 @@ class Speller(nn.Module):
         for label in self.dropout(self.labels(said)).unbind(dim=1):
             state = self.look(label, state, memory, keys, mask)
             read.append(torch.cat([state.first, state.context], dim=1))
-        heard = torch.stack(read, dim=1)
-        rows = torch.cat([self.second(heard)[0], heard[:, :, self.width :]], dim=2)
+        rows, _ = self.tell(torch.stack(read, dim=1))
         logits: Tensor = self.output(self.dropout(rows))
         return logits
 
@@ -181,21 +181,6 @@ class Speller(nn.Module):
             memory.new_zeros(batch, frames),
         )
 
-    def step(
-        self,
-        label: Float[Tensor, "hypothesis width"],
-        state: Spelling,
-        memory: Float[Tensor, "hypothesis frames memory"],
-        keys: Float[Tensor, "hypothesis frames width"],
-        mask: Bool[Tensor, "hypothesis frames"],
-    ) -> tuple[Float[Tensor, "hypothesis read"], Spelling]:
-        """What the output reads after one more label, and the state after it."""
-        after = self.look(label, state, memory, keys, mask)
-        heard = torch.cat([after.first, after.context], dim=1)
-        told, (second, cell) = self.second(heard[:, None], (state.second[None], state.second_cell[None]))
-        read = torch.cat([told[:, 0], after.context], dim=1)
-        return read, after._replace(second=second[0], second_cell=cell[0])
-
     def look(
         self,
         label: Float[Tensor, "hypothesis width"],
@@ -211,6 +196,16 @@ class Speller(nn.Module):
         attended = state.attended + weights
         return state._replace(first=asked, first_cell=cell, context=context, attended=attended)
 
+    def tell(
+        self, read: Float[Tensor, "hypothesis label read"], before: Cells | None = None
+    ) -> tuple[Float[Tensor, "hypothesis label read"], Cells]:
+        """What the output reads after each label, and the second layer's state after the last.
+
+        `read` are the states of the first layer with the contexts that they asked for.
+        """
+        told, after = self.second(read, before)
+        return torch.cat([told, read[:, :, self.width :]], dim=2), after
+
     def model(
         self, memory: Float[Tensor, "batch frames memory"], frames: Int[Tensor, " batch"], beam: int
     ) -> tuple[Model, State]:
@@ -221,8 +216,12 @@ class Speller(nn.Module):
 
     def next(self, heard: list[Tensor], label: Int[Tensor, " hypothesis"], state: State) -> Step:
         """The log-probabilities of the label after `label`."""
-        read, after = self.step(self.labels(label), Spelling(*state), *heard)
-        return Step(self.output(read).float().log_softmax(dim=1), tuple(after))
+        before = Spelling(*state)
+        after = self.look(self.labels(label), before, *heard)
+        read = torch.cat([after.first, after.context], dim=1)[:, None]
+        rows, (second, cell) = self.tell(read, (before.second[None], before.second_cell[None]))
+        log_probs = self.output(rows[:, 0]).float().log_softmax(dim=1)
+        return Step(log_probs, tuple(after._replace(second=second[0], second_cell=cell[0])))
 
 
 class Attention(nn.Module):

@@ -7,9 +7,7 @@ from torch import Tensor, nn
 from torchaudio.functional import rnnt_loss
 
 from models.conformer import Conformer
-from models.prefixes import (
-    BLANK,
-)  # nothing more is said at this frame; also what stands before the first label
+from models.prefixes import BLANK
 
 MOST = 5  # labels of one frame, in greedy search
 
@@ -19,6 +17,7 @@ States = tuple[Float[Tensor, "1 batch cell"], Float[Tensor, "1 batch cell"]]
 class ConformerTransducer(nn.Module):
     """A Conformer hears, an LSTM layer remembers what was said, a joint layer tells the next label (Gulati et al. 2020).
 
+    The blank says that nothing more comes at a frame, and stands before the first label.
     With the sizes of the paper's Table 1, `front="conv2d"` and 1,000 word pieces S, M and L have 10.0, 31.4 and 115.9
     million parameters, where it says 10.3, 30.7 and 118.8. About 2.2 million parameters with the default sizes.
     """

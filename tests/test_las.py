@@ -164,6 +164,21 @@ def test_ctc_is_a_share_of_the_loss_that_leaves_something_to_the_decoder(share):
         las(ctc=share)
 
 
+@pytest.mark.parametrize("location", [0, 3])
+def test_label_by_label_the_decoder_says_what_it_says_of_the_whole_sentence(location):
+    speller = las(location=location).eval().speller
+    memory, frames = torch.randn(2, 6, 16, generator=torch.Generator().manual_seed(2)), torch.tensor([6, 4])
+    said = torch.tensor([[END, 1, 2, 2, 5], [END, 3, 3, 1, 4]])
+    model, state = speller.model(memory, frames, beam=1)
+    rows = []
+    for label in said.unbind(dim=1):
+        step = model(label, state)
+        rows.append(step.log_probs)
+        state = step.state
+    whole = speller(said, memory, frames).log_softmax(dim=2)
+    assert torch.allclose(torch.stack(rows, dim=1), whole, atol=1e-6)
+
+
 def greedy_by_hand(network: LAS, memory: list[list[float]]) -> list[int]:
     labels: list[int] = []
     while len(labels) < len(memory):

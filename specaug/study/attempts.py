@@ -31,7 +31,8 @@ class Busy(UserError):  # noqa: N818 (whose name says what is wrong)
 def held(folder: Path, attempt: str) -> Iterator[Path]:
     """Where to train the run of `folder`, for as long as nobody else may: there, or in a folder of the attempt's own.
 
-    What an attempt has finished at the end becomes the run; where another was first it goes, however it ended. Raises Busy where another process is at it.
+    What an attempt has finished at the end becomes the run; where another was first it goes, however it ended. Raises
+    Busy where another process is at it.
     """
     own = begin(folder, attempt) if attempt else writable(folder)
     try:

@@ -239,7 +239,8 @@ def evaluate(
 ) -> Scores:
     """One pass over a part, without augmentation; the ranks share its batches, and each gets the scores of all.
 
-    No more utterances are worked on together than in training, where as many are known to fit. `told` is what the network is told of decoding.
+    No more utterances are worked on together than in training, where as many are known to fit. `told` is what the
+    network is told of decoding.
     """
     part = job.prepared.parts[name]
     module.decode(told)

@@ -11,8 +11,8 @@ from specaug.speech.manifest import read_manifest
 def manifests(options: Manifests, laboratory: Path) -> Corpus:
     """The corpus whose manifests `options` names, relative to `laboratory`.
 
-    Raises UserError where `train` or `dev` is not given, two parts have one name or one has a plus in it, an id occurs twice, or a
-    test part shares a speaker with train.
+    Raises UserError where `train` or `dev` is not given, two parts have one name or one has a plus in it, an id occurs
+    twice, or a test part shares a speaker with train.
     """
     given = {TRAIN: options.train, DEV: options.dev}
     for part, path in given.items():

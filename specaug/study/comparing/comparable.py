@@ -15,6 +15,9 @@ LATER = ("p_S", "p_M", "warp", "bounds", "fill")  # symbols that older results s
 SAID = {**{symbol: USUAL[symbol] for symbol in LATER}, "operations": []}
 
 
+Said = Mapping[str, Any]  # what a recipe says of a policy or a decoding, by its key
+
+
 def same(one: Result, other: Result, what: str, expected: object, found: object) -> None:
     """Raise UserError that names both runs, unless what was found in `other` is what `one` has."""
     if found != expected:
@@ -24,7 +27,8 @@ def same(one: Result, other: Result, what: str, expected: object, found: object)
 def check_comparable(results: Sequence[Result]) -> None:
     """Raise UserError where runs differ in their data, or call different policies or decodings by one label."""
     first = results[0]
-    meaning: dict[str, Result] = {}
+    meaning: dict[str, tuple[Result, Said]] = {}
+    decodings: dict[str, tuple[Result, Said]] = {}
     data: dict[int, Result] = {}
     for result in results:
         same(first, result, "corpus", first.corpus, result.corpus)
@@ -32,18 +36,19 @@ def check_comparable(results: Sequence[Result]) -> None:
         same(first, result, "text.classes", first.classes, result.classes)
         same(first, result, "parts", sorted(first.parts), sorted(result.parts))
         same(first, result, "alphabet", first.alphabet, result.alphabet)
-        _same_decodings(first, result)
-        named = meaning.setdefault(result.label, result)
-        _same_policy(named, result)
+        _same_decodings(decodings, result)
+        said = {**SAID, **result.policy, **_strength(result)}
+        _same_policy(*meaning.setdefault(result.label, (result, said)), result, said)
         fold = data.setdefault(result.fold, result)
         same(fold, result, f"corpus of fold {result.fold}", fold.fingerprint, result.fingerprint)
 
 
-def _same_decodings(one: Result, other: Result) -> None:
-    ours, theirs = map(_decodings, (one, other))
-    for label in ours.keys() & theirs.keys():
-        for name, expected in ours[label].items():
-            same(one, other, f"{name} of decoding {label}", expected, theirs[label][name])
+def _same_decodings(seen: dict[str, tuple[Result, Said]], result: Result) -> None:
+    """Each decoding as it was `seen` first, by its label; one that was not is from now on."""
+    for label, said in _decodings(result).items():
+        one, expected = seen.setdefault(label, (result, said))
+        for name, found in said.items():
+            same(one, result, f"{name} of decoding {label}", expected[name], found)
 
 
 def _decodings(result: Result) -> dict[str, dict[str, Any]]:
@@ -55,18 +60,15 @@ def _decodings(result: Result) -> dict[str, dict[str, Any]]:
 def _strength(result: Result) -> dict[str, Any]:
     """What the recipe says of the policy's strength, each field by its key. Raises UserError where it cannot be read."""
     policy: Any = result.recipe.get("policy")
-    told = (
-        {key: value for key, value in policy.items() if key == "strength"} if isinstance(policy, dict) else {}
-    )
+    whole = policy if isinstance(policy, dict) else {}
+    told = {key: value for key, value in whole.items() if key == "strength"}
     found = validated({"policy": told}, str(result.folder / RECIPE)).policy.strength
-    said = (
-        Strength() if found.constant else found
-    )  # full strength is one thing, whatever it would be a share of
+    # Full strength is one thing, whatever it would be a share of
+    said = Strength() if found.constant else found
     return {f"strength.{name}": value for name, value in asdict(said).items()}
 
 
-def _same_policy(one: Result, other: Result) -> None:
-    ours, theirs = ({**SAID, **result.policy, **_strength(result)} for result in (one, other))
+def _same_policy(one: Result, ours: Said, other: Result, theirs: Said) -> None:
     symbols = [symbol for symbol in {**ours, **theirs} if ours.get(symbol) != theirs.get(symbol)]
     told = [
         f"{symbol} is {ours.get(symbol)!r:.80} in {one.folder} and {theirs.get(symbol)!r:.80} in {other.folder}"

@@ -6,7 +6,7 @@ import torch
 from test_ctc import likelihood_by_hand
 from torch import Tensor, nn
 
-from models.las import LAS, Attention, Spelling, covered
+from models.las import LAS, Attention, Spelling, beside, covered
 from models.search import END
 
 MEL, VOCAB = 12, 6
@@ -164,6 +164,37 @@ def test_ctc_is_a_share_of_the_loss_that_leaves_something_to_the_decoder(share):
         las(ctc=share)
 
 
+def test_guidance_costs_what_is_read_beside_the_diagonal_in_training_alone():
+    """Tachibana et al. 2018: W = 1 - exp(-(n / N - t / T)^2 / 2 g^2) with g = 0.2, on what each label reads."""
+    network = las(guided=2.0).double()
+    memory, frames = network.heard(FEATURES.double(), LENGTHS)
+    paid = 0.0
+    for utterance, count in enumerate(COUNTS.tolist()):
+        labels, heard = TARGETS[utterance, :count].tolist(), memory[utterance, : frames[utterance]].tolist()
+        before = [0.0] * len(heard)
+        for n in range(count + 1):
+            attended = spelled_by_hand(network, heard, labels[:n])[1]
+            for t, (after, share) in enumerate(zip(attended, before, strict=True)):
+                away = (n + 0.5) / (count + 1) - (t + 0.5) / len(heard)
+                paid += (after - share) * (1 - math.exp(-(away**2) / (2 * 0.2**2)))
+            before = attended
+    given = FEATURES.double(), LENGTHS, TARGETS, COUNTS
+    guided, alone = network.loss(*given).item(), network.eval().loss(*given).item()
+    assert guided == pytest.approx(alone + 2.0 * paid / 4, rel=1e-6)
+
+
+def test_attention_on_the_diagonal_costs_nothing():
+    diagonal = torch.eye(4)[None]
+    assert beside(diagonal, torch.tensor([4]), torch.tensor([4])).abs().max() == 0
+    assert beside(diagonal.flip(2), torch.tensor([4]), torch.tensor([4])).min() > 0.5
+
+
+@pytest.mark.parametrize("nats", [-0.1, math.nan, math.inf])
+def test_guidance_is_a_number_of_nats(nats):
+    with pytest.raises(ValueError, match=f"guided is {nats}; expected 0 or more nats a label"):
+        las(guided=nats)
+
+
 @pytest.mark.parametrize("location", [0, 3])
 def test_label_by_label_the_decoder_says_what_it_says_of_the_whole_sentence(location):
     speller = las(location=location).eval().speller
@@ -175,7 +206,7 @@ def test_label_by_label_the_decoder_says_what_it_says_of_the_whole_sentence(loca
         step = model(label, state)
         rows.append(step.log_probs)
         state = step.state
-    whole = speller(said, memory, frames).log_softmax(dim=2)
+    whole = speller(said, memory, frames)[0].log_softmax(dim=2)
     assert torch.allclose(torch.stack(rows, dim=1), whole, atol=1e-6)
 
 
@@ -279,7 +310,7 @@ def test_a_label_is_told_what_stands_before_it_and_no_more():
     memory, frames = network.heard(FEATURES[:1], LENGTHS[:1])
 
     def logits(labels: Tensor) -> Tensor:
-        return network.speller(torch.nn.functional.pad(labels, (1, 0)), memory, frames)
+        return network.speller(torch.nn.functional.pad(labels, (1, 0)), memory, frames)[0]
 
     changed = targets.clone()
     changed[0, 1] = 5

@@ -164,6 +164,19 @@ def test_ctc_is_a_share_of_the_loss_that_leaves_something_to_the_decoder(share):
         las(ctc=share)
 
 
+def test_the_layers_read_at_one_scale_whatever_the_convolutions_give():
+    """Without that LD's runs began to tell words apart twice as late (docs/log.md, 2026-11-28)."""
+    network = las().eval()
+
+    def louder(times: float) -> Tensor:
+        with torch.no_grad():
+            for part in network.front.second.parameters():
+                part.mul_(times)
+        return network.heard(FEATURES[:1], LENGTHS[:1])[0]
+
+    assert torch.allclose(louder(100.0), louder(10.0), atol=1e-4)
+
+
 def test_guidance_costs_what_is_read_beside_the_diagonal_in_training_alone():
     """Tachibana et al. 2018: W = 1 - exp(-(n / N - t / T)^2 / 2 g^2) with g = 0.2, on what each label reads."""
     network = las(guided=2.0).double()

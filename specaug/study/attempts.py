@@ -19,7 +19,7 @@ from specaug.training.files import BEST, CURVES, LAST
 
 LOCK = ".lock"
 PATIENT = 30.0  # seconds that an attempt waits for those who clear up after another
-POLL = 1.0  # seconds between two looks whether `specaug train` has left
+POLL = 1.0  # seconds between two looks at what another process is doing
 BRIEF = 0.5  # seconds that others wait, for whoever only looks whether the run is free
 
 

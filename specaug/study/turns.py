@@ -5,12 +5,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from specaug.study.attempts import free
+from specaug.study.attempts import POLL, free
 from specaug.study.pretraining.first import pretraining_of
 from specaug.study.run import Run
 from specaug.training.callbacks import Progress
 
-POLL = 1.0  # seconds between two looks whether another process is still at a run
 ELSEWHERE = Progress(0, 1, 0, 0, math.nan, None, stage="another process is at it")
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from specaug.errors import UserError
 from specaug.speech.kinds import Tell
-from specaug.study.attempts import Busy
+from specaug.study.attempts import POLL, Busy
 from specaug.study.load import validated_as
 from specaug.study.loggers import Logs
 from specaug.study.places import Places, writable
@@ -26,7 +26,6 @@ from specaug.training.callbacks import Progress
 from specaug.training.pretrain_contract import answering
 
 STAGE, KEY = "pretraining", "network.pretraining"
-POLL = 1.0  # seconds between two looks whether another has finished it
 SILENT = 60.0  # seconds without a sign of life, after which an attempt does not wait for whoever is at it
 WAITING = Progress(0, 1, 0, 0, math.nan, None, stage=f"{STAGE}, by another process")
 

@@ -13,6 +13,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from specaug.errors import UserError
+from specaug.study.attempts import POLL
 from specaug.study.sweep.failures import AWAY, MEMORY, STORAGE, kind_of, said
 from specaug.study.sweep.slots import (
     FAILURE,
@@ -31,7 +32,6 @@ from specaug.study.sweep.storage import reaching
 
 AT, WORKER = "at", "worker"  # where a trial is, and who is at it
 OUTAGE = 600.0  # seconds that a storage may be away
-POLL = 1.0  # seconds between two looks where all slots are taken
 LOOK, TELL = 2.0, 5.0  # seconds between two looks whether a trial is still ours, and two lines about it
 AGAIN = {MEMORY: 2, STORAGE: MOST_TRIES}  # tries of a slot whose failure may have been another's fault
 

@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import socket
+import sqlite3
+import sqlite3.dbapi2
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,10 +17,29 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from beartype import BeartypeConf
+from beartype.claw import beartype_packages
 from hypothesis import settings
+from jaxtyping import install_import_hook
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("127.", "::1", "localhost", "0.0.0.0")
+
+
+def with_shapes() -> list[str]:
+    """The modules whose signatures say shapes, or name what is imported for a type checker alone."""
+    files = (file for folder in ("specaug", "models") for file in (ROOT / folder).rglob("[!_]*.py"))
+    said = (file for file in files if re.search("from jaxtyping|TYPE_CHECKING", file.read_text()))
+    return sorted(".".join(file.relative_to(ROOT).with_suffix("").parts) for file in said)
+
+
+# Every call in a test is checked against its signature. Where that says shapes these are held against each other, which
+# takes ten times as long. Two modules refuse values of a wrong type themselves, as tests see.
+install_import_hook(with_shapes(), "beartype.beartype")
+CAREFUL = ("specaug.augment.operations", "specaug.speech.manifest")
+beartype_packages(
+    ("specaug", "models"), conf=BeartypeConf(claw_is_pep526=False, claw_skip_package_names=CAREFUL)
+)
 
 os.environ["WANDB_MODE"] = "offline"  # before anything imports wandb
 os.environ.pop("WANDB_API_KEY", None)
@@ -38,6 +60,22 @@ def _no_network() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """What a test writes is there for the next one without being forced onto the disk: no test loses power."""
+    connect = sqlite3.dbapi2.connect
+
+    def at_ease(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*arguments, **options)
+        connection.execute("PRAGMA synchronous = OFF").close()
+        return connection
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        patch.setattr(sqlite3.dbapi2, "connect", at_ease)
         yield
 
 

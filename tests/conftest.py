@@ -69,7 +69,7 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
     connect = sqlite3.dbapi2.connect
 
     def at_ease(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        connection = connect(*arguments, **options)
+        connection: sqlite3.Connection = connect(*arguments, **options)
         connection.execute("PRAGMA synchronous = OFF").close()
         return connection
 

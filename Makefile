@@ -41,7 +41,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## a small ablation from end to end, on a laptop
 	$(BIN)/specaug ablate experiments/demo.yaml
 
-test: $(STAMP)  ## the fast tests, five to eight minutes on two cores
+test: $(STAMP)  ## the fast tests, four to five minutes on two cores
 	$(PYTEST) -m 'not slow and not gpu'
 
 slow: $(STAMP)  ## the tests over 5 s

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import socket
-import sqlite3
 import sqlite3.dbapi2
 import subprocess
 import sys

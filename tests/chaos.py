@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import random
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -82,9 +83,14 @@ def begun_at(plan: Plan, url: str) -> Iterator[optuna.Study]:
     try:
         yield study
     finally:
-        storage = getattr(study._storage, "_backend", study._storage)
+        storage = backend(study)
         storage.remove_session()
         storage.engine.dispose()
+
+
+def backend(study: optuna.Study) -> Any:
+    """The study's relational storage, behind what remembers trials."""
+    return getattr(study._storage, "_backend", study._storage)
 
 
 def command(plan: Plan, url: str, laboratory: Path, runs: Path) -> list[str]:
@@ -230,8 +236,8 @@ def put_to_sleep(study: optuna.Study, team: Team, rng: random.Random) -> None:
     if not at:
         return
     number, worker = rng.choice(at)
-    signalled(worker.pid or 0, signal.SIGSTOP)
-    # nobody can, while it holds a lock of the database
+    if not stopped(study, [worker.pid or 0]):
+        return
     until(lambda: study.get_trials(deepcopy=False)[number].state != TrialState.RUNNING, team, 30)
     signalled(worker.pid or 0, signal.SIGCONT)  # unless it was done before it could be stopped
 
@@ -246,12 +252,40 @@ def at_work(study: optuna.Study) -> dict[int, int]:
 @contextmanager
 def held(study: optuna.Study) -> Iterator[dict[int, int]]:
     """The trials that somebody is at, none of which is finished before the block ends."""
-    stopped = [process for process in at_work(study).values() if signalled(process, signal.SIGSTOP)]
+    still = stopped(study, list(at_work(study).values()))
     try:
-        yield {number: process for number, process in at_work(study).items() if process in stopped}
+        yield {number: process for number, process in at_work(study).items() if process in still}
     finally:
-        for process in stopped:
+        for process in still:
             signalled(process, signal.SIGCONT)
+
+
+def stopped(study: optuna.Study, processes: Sequence[int], tries: int = 20) -> list[int]:
+    """Stop the processes, at a moment when none of them has locked the study's file; those that were there."""
+    for _ in range(tries):
+        there = [process for process in processes if signalled(process, signal.SIGSTOP)]
+        if unlocked(study):
+            return there
+        for process in there:
+            signalled(process, signal.SIGCONT)
+        time.sleep(0.2)
+    return []
+
+
+def unlocked(study: optuna.Study) -> bool:
+    """Whether the study's file can be written to (SQLite locks all of it; PostgreSQL a trial's row)."""
+    engine = backend(study).engine
+    if engine.dialect.name != "sqlite":
+        return True
+    file = sqlite3.connect(engine.url.database, timeout=2, isolation_level=None)
+    try:
+        file.execute("BEGIN IMMEDIATE")
+        file.execute("ROLLBACK")
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        file.close()
+    return True
 
 
 def signalled(process: int, sign: signal.Signals) -> bool:

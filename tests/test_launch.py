@@ -1,12 +1,13 @@
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
 from specaug.errors import UserError
 from specaug.study.sweep import launch
-from specaug.study.sweep.launch import heeding, local
+from specaug.study.sweep.launch import heeding, local, put_back
 
 KILLED_ONCE = """import os, pathlib, signal, sys
 print("hired", flush=True)
@@ -21,6 +22,18 @@ try:
     time.sleep(60)
 except KeyboardInterrupt:
     print("put back", flush=True)
+"""
+DEAF = """import signal, sys, time
+heard = []
+def hear(sign, frame):
+    heard.append(sign)
+    print("told", flush=True)
+    if len(heard) == int(sys.argv[1]):
+        raise KeyboardInterrupt
+signal.signal(signal.SIGINT, hear)
+print("at work", flush=True)
+while True:
+    time.sleep(60)
 """
 ALONE = """import os
 print(os.environ["OMP_NUM_THREADS"], os.environ.get("WANDB_SERVICE"), os.getsid(0) == os.getpid())
@@ -71,6 +84,21 @@ def test_ctrl_c_reaches_workers_and_they_are_waited_for(tmp_path, program):
     with pytest.raises(KeyboardInterrupt):
         local([], 2, tmp_path, ctrl_c)
     assert words(tmp_path).count("put back") == 2
+
+
+@pytest.mark.parametrize(("heard_at", "end"), [(2, -signal.SIGINT), (9, -signal.SIGKILL)])
+def test_ctrl_c_that_is_not_heard_is_said_once_more_and_then_by_force(
+    tmp_path, program, monkeypatch, heard_at, end
+):
+    monkeypatch.setattr(launch, "AGAIN", 0.3)
+    monkeypatch.setattr(launch, "GRACE", 30.0 if end == -signal.SIGINT else 2.0)
+    program(DEAF)
+    worker = launch.hire([str(heard_at)], tmp_path, 0).process
+    while "at work" not in words(tmp_path):
+        time.sleep(0.02)
+    put_back([worker])
+    assert words(tmp_path).count("told") == 2
+    assert worker.returncode == end
 
 
 def test_a_worker_has_one_thread_and_a_session_of_its_own_and_nothing_of_this_process(

@@ -1,5 +1,6 @@
 """Workers on this machine: processes of one thread each, replaced when they die, ended when the launcher ends."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -7,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -18,6 +18,7 @@ from specaug.study.sweep.patience import Patience
 PROGRAM = "import sys; from specaug.cli import main; sys.exit(main(sys.argv[1:]))"
 OWN = ("WANDB_SERVICE",)  # variables of this process alone
 GRACE = 15.0  # seconds that workers have, after Ctrl-C, to put their slots back
+AGAIN = 10.0  # seconds after which Ctrl-C is said again
 EVERY = 0.5  # seconds between two looks
 
 
@@ -51,7 +52,7 @@ def local(
             look()
             time.sleep(EVERY)
     finally:
-        dismiss(team)
+        put_back([worker.process for worker in team])
         look()
 
 
@@ -77,21 +78,26 @@ def start(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     )
 
 
-def dismiss(team: Sequence[Hired]) -> None:
-    """End the workers as by Ctrl-C, so that their slots are queued again."""
-    for worker in team:
-        if worker.process.poll() is None:
-            worker.process.send_signal(signal.SIGINT)
-    end = time.monotonic() + GRACE
-    for worker in team:
-        try:
-            worker.process.wait(max(0.0, end - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            worker.process.kill()
-            worker.process.wait()
+def put_back(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """End workers as by Ctrl-C, so that their slots are queued again; by force where that is not heard.
+
+    It is said twice: one that comes just before a system call that waits is heard only when that returns.
+    """
+    for until in (AGAIN, GRACE - AGAIN):
+        living = [process for process in processes if process.poll() is None]
+        for process in living:
+            process.send_signal(signal.SIGINT)
+        end = time.monotonic() + until
+        for process in living:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, end - time.monotonic()))
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
-@contextmanager
+@contextlib.contextmanager
 def heeding(look: Callable[[], None]) -> Iterator[Callable[[], None]]:
     """`look`, which also raises the KeyboardInterrupt of a Ctrl-C that was lost.
 
@@ -118,15 +124,3 @@ def heeding(look: Callable[[], None]) -> Iterator[Callable[[], None]]:
         yield looked
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def put_back(process: subprocess.Popen[bytes]) -> None:
-    """End a worker as by Ctrl-C, so that its slot is queued again."""
-    if process.poll() is not None:
-        return
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -157,7 +157,7 @@ def served(command: list[str], log: str, where: str, variables: dict[str, str]) 
         while process.poll() is None:
             time.sleep(EVERY)
     finally:
-        put_back(process)
+        put_back([process])
     return process.returncode, time.monotonic() - started
 
 

@@ -72,7 +72,7 @@ class Serve:
     def put_back(self) -> None:
         """End the worker as by Ctrl-C, so that its slot is queued again."""
         if self.process is not None:
-            put_back(self.process)
+            put_back([self.process])
 
     def checkpoint(self) -> Any:
         """What the job does when it is started again; called by submitit at SIGUSR2."""

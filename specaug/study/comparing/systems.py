@@ -3,12 +3,11 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
-from pathlib import PurePosixPath
 from typing import Any
 
 from specaug.errors import UserError
 from specaug.study.comparing.comparable import same
+from specaug.study.comparing.starts import called, ending, fewest
 from specaug.study.load import validated
 from specaug.study.recipe import Recipe
 from specaug.study.results import RECIPE, Result
@@ -123,18 +122,16 @@ def _names(groups: Sequence[tuple[Settings, Sequence[Result]]]) -> Iterator[tupl
         alike = [settings for name, (settings, _) in zip(bases, groups, strict=True) if name == base]
         telling |= set(_telling(base, alike))
     keys = [*(key for key in NAMING if key in telling), *sorted(telling - set(NAMING))]
-    starts = {str(settings["init"]) for settings, _ in groups}
-    short = {start: ending(start) for start in starts}
-    if len(set(short.values())) < len(starts):
-        short = {}  # two files are called the same
+    starts = called({str(settings["init"]): _pretraining(runs[0]) for settings, runs in groups})
     for base, (settings, _) in zip(bases, groups, strict=True):
-        told = {**settings, "init": short.get(str(settings["init"]), settings["init"])}
+        told = {**settings, "init": starts[str(settings["init"])]}
         yield base, " ".join(f"{key}={told[key]}" for key in keys if key in told)
 
 
-def ending(path: str) -> str:
-    """The end of a path that says which file it is: its name, and the folder's, which is that of a run."""
-    return "/".join(PurePosixPath(path).parts[-2:])
+def _pretraining(result: Result) -> Mapping[str, Any]:
+    """The recipe of the pretraining that a run began with; empty where it made none."""
+    network = result.recipe.get("network") or {}
+    return (network.get("pretraining") or {}).get("content") or {}
 
 
 def _base(result: Result, all_of_them: Sequence[Result]) -> str:
@@ -155,9 +152,9 @@ def spelled(network: str, arguments: Mapping[str, Any]) -> str:
 def _telling(base: str, alike: Sequence[Settings]) -> tuple[str, ...]:
     """The fewest settings, of those that all have, that tell all of these apart."""
     known = [*NAMING, *sorted(set.intersection(*map(set, alike)) - set(NAMING))]
-    varying = [key for key in known if len({settings[key] for settings in alike}) > 1]
-    for count in range(len(varying) + 1):
-        for keys in combinations(varying, count):
-            if len({tuple(settings[key] for key in keys) for settings in alike}) == len(alike):
-                return keys
-    raise UserError(f"two networks are both called {base}; expected arguments that are printed differently")
+    keys = fewest(known, alike)
+    if keys is None:
+        raise UserError(
+            f"two networks are both called {base}; expected arguments that are printed differently"
+        )
+    return keys

@@ -1,13 +1,17 @@
 """Every policy against every other one."""
 
+from dataclasses import asdict
+
+import numpy as np
 import pytest
 from test_compare import study
 from test_compare_systems import holm_by_hand, system
 
 from specaug.errors import UserError
 from specaug.study.comparing.compare import compare
-from specaug.study.comparing.pairs import paired
+from specaug.study.comparing.pairs import crossed, paired
 from specaug.study.comparing.reading import read_runs
+from specaug.study.stats.statistics import Runs, estimates
 from specaug.study.tables.pairs_table import plain
 
 LABELS = ["None", "LB", "LD"]
@@ -64,7 +68,7 @@ def test_networks_are_compared_where_they_have_a_policy_in_common(tmp_path):
     system(tmp_path / "a", policies=["None", "LB"], seeds=3)
     system(tmp_path / "b", 16, policies=["None", "LB", "LD"], seeds=3)
     reading = read_runs([tmp_path])
-    found = paired(reading, systems=True)
+    found = paired(reading, "networks")
     names = {(pair.part, pair.shared, pair.one, pair.other) for pair in found.pairs}
     later, first = "Toy width=8", "Toy width=16"  # the later one minus the one above it
     assert names == {
@@ -85,7 +89,54 @@ def test_networks_are_compared_where_they_have_a_policy_in_common(tmp_path):
 
 def test_one_network_is_no_pair_of_networks(runs):
     with pytest.raises(UserError, match="no two systems with one policy; expected some to compare"):
-        paired(read_runs([runs]), systems=True)
+        paired(read_runs([runs]), "networks")
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """Two networks, of which one has a policy more."""
+    root = tmp_path_factory.mktemp("gains")
+    system(root / "a", policies=["None", "LB"], seeds=4)
+    system(root / "b", 16, 9000, policies=["LD", "LB", "None"], seeds=3)
+    return root
+
+
+@pytest.mark.parametrize("baseline", ["None", "LB"])
+def test_a_gain_is_a_difference_to_the_baseline_and_its_pair_the_difference_of_the_two(two, baseline):
+    found = paired(read_runs([two], baseline), "gains")
+    (policy,) = {"None", "LB"} - {baseline}
+    first, later = "Toy width=8", "Toy width=16"
+    assert [(pair.part, pair.shared, pair.one, pair.other, pair.seeds) for pair in found.pairs] == [
+        (part, policy, later, first, 3) for part in ("unseen", "dev")
+    ]
+    paths = [run for run in two.rglob("*-*") if "-3-" not in run.name]  # the seed that one lacks
+    rows = {(row.system, row.label): row.scores for row in compare(paths, baseline).rows}
+    for pair in found.pairs:
+        gains = [rows[name, policy][pair.part].difference.value for name in (later, first)]
+        assert pair.difference.value == pytest.approx(gains[0] - gains[1])
+    table = plain(found)
+    assert table.table[0][:4] == ["part", "policy", "network", "minus"]
+    assert f"gains over {baseline} with two networks" in table.headline
+    assert f"minus that of {baseline} with a network" in table.remarks[0]
+
+
+def test_over_a_baseline_that_makes_the_same_errors_with_both_gains_differ_as_the_policies_do():
+    """Then all is as if there were no baseline: the interval, p and all else."""
+    chance = np.random.default_rng(0)
+    words = np.full(6, 50.0)
+    one, other, base = (Runs((0, 1, 2), chance.poisson(9.0, (3, 6)) * 1.0, words) for _ in range(3))
+    mixed = Runs((2, 0, 1), base.errors[[2, 0, 1]], words)
+    sides = dict(zip("ab", crossed(one, other, base, mixed), strict=True))
+    _, found = estimates(sides, [("a", "b")])
+    _, expected = estimates({"a": one, "b": other}, [("a", "b")])
+    assert asdict(found["a", "b"]) == pytest.approx(asdict(expected["a", "b"]))
+
+
+def test_a_network_without_the_baseline_gains_nothing(tmp_path):
+    system(tmp_path / "a", policies=["None", "LB"], seeds=1, folds=1)
+    system(tmp_path / "b", 16, policies=["LB"], seeds=1, folds=1)
+    with pytest.raises(UserError, match="no two systems with None and one other policy; expected some"):
+        paired(read_runs([tmp_path]), "gains")
 
 
 def test_one_policy_is_no_pair(tmp_path):

@@ -34,9 +34,10 @@ def add_tables(verbs: Any) -> None:
     )
     verb.add_argument(
         "--pairs",
-        choices=("all", "networks"),
-        help="every policy against every other one instead of the baseline, or every network (by its name in the table, "
-        "with what it began with and was trained on) against every other one with the same policy",
+        choices=("all", "networks", "gains"),
+        help="every policy against every other one instead of the baseline, every network (by its name in the table, "
+        "with what it began with and was trained on) against every other one with the same policy, or what each policy "
+        "gains over the baseline with one network against what it gains with another",
     )
     verb.add_argument("--published", metavar="TABLE", help="beside the rows of a paper's table: table-2")
     example = "specaug keep runs/fsdd docs/results/fsdd"
@@ -81,7 +82,9 @@ def _blocks(arguments: argparse.Namespace, asked: Sequence[str]) -> Iterator[str
     if "models" in asked:
         yield plain(models_table.plain(gathered_from(found)))
     if "pairs" in asked:
-        yield plain(pairs_table.plain(paired(found, arguments.pairs == "networks")))
+        yield plain(
+            pairs_table.plain(paired(found, "policies" if arguments.pairs == "all" else arguments.pairs))
+        )
     if arguments.by or arguments.words:
         report = groups_table.Report.of(gathered_from(found), arguments.by, arguments.words)
         yield groups_table.FORMATS[arguments.format](report)

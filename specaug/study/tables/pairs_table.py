@@ -1,4 +1,4 @@
-"""Every policy against every other one, or every system, for those to whom the baseline is not the question."""
+"""Every policy against every other one, or every system, or what a policy gains with each of them."""
 
 from specaug.study.comparing.pairs import Pair, Paired
 from specaug.study.stats.statistics import MIN_SEEDS, MIN_UNITS
@@ -14,10 +14,10 @@ COLUMNS = (
 
 
 def plain(found: Paired) -> Plain:
-    """A row a pair; the columns of networks and of measures are left out where there is one."""
-    what, shared = ("network", "policy") if found.systems else ("policy", "network")
+    """A row a pair; the column of the network is left out where policies of one are compared, that of measures where there is one."""
+    what, shared = ("policy", "network") if found.kind == "policies" else ("network", "policy")
     one = {
-        "network": len({pair.shared for pair in found.pairs}) == 1,
+        "network": found.kind == "policies" and len({pair.shared for pair in found.pairs}) == 1,
         "measure": len(found.measures) == 1,
     }
     kept = [place for place, name in enumerate(COLUMNS) if not one.get(name)]
@@ -27,11 +27,27 @@ def plain(found: Paired) -> Plain:
     left = kept.index(COLUMNS.index("seeds"))
     table = [[row[place] for place in kept] for row in rows]
     return Plain(
-        f"{found.title}: {'networks' if found.systems else 'policies'} in pairs, points of {_names(found, 'and')}",
+        f"{found.title}: {_subject(found)} in pairs, points of {_names(found, 'and')}",
         table,
         left,
         _remarks(found),
     )
+
+
+def _subject(found: Paired) -> str:
+    gains = f"gains over {found.baseline} with two networks" if found.kind == "gains" else ""
+    return gains or found.kind
+
+
+def _told(found: Paired, name: str) -> str:
+    """What a difference is the difference of."""
+    if found.kind == "gains":
+        return (
+            f"the {name} of a policy minus that of {found.baseline} with a network, less the same with the other network, "
+            f"on the same seeds and utterances: what augmentation gains more with the first"
+        )
+    one = "network" if found.kind == "networks" else "policy"
+    return f"the {name} of a {one} minus that of the other on the same seeds and utterances"
 
 
 def _names(found: Paired, word: str) -> str:
@@ -49,8 +65,7 @@ def _remarks(found: Paired) -> list[str]:
     measure, name = found.measures[0], _names(found, "or")
     several = f" by each of {_names(found, 'and')}" if len(found.measures) > 1 else ""
     return [
-        f"difference: the {name} of a {'network' if found.systems else 'policy'} minus that of the other on the same seeds and utterances, "
-        f"{measure.better}; low, high: 95 % over "
+        f"difference: {_told(found, name)}, {measure.better}; low, high: 95 % over "
         f"seeds together with speakers (or utterances, where there is one speaker); {measure.chance}: how confident "
         f"one may be of a {'higher' if measure.right else 'lower'} {name}, by that pair alone.",
         f"Verdicts are corrected (Holm) for all pairs that can be judged in a part{several}, {found.family} at most: more than "

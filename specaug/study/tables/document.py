@@ -6,36 +6,40 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from specaug.errors import UserError
 from specaug.study.comparing.compare import compare
 from specaug.study.comparing.gathered import gathered
+from specaug.study.comparing.pairs import Kind, paired
+from specaug.study.comparing.reading import read_runs
 from specaug.study.places import replaced
 from specaug.study.results import HYPOTHESES, RECIPE, RESULT, read_lines, read_result, read_utterances
-from specaug.study.tables import groups_table
+from specaug.study.tables import groups_table, pairs_table, plain_table
 from specaug.study.tables.table import as_markdown
 from specaug.training.files import CURVES
 
-MARKER = re.compile(r"^<!-- table: (?P<path>.+?)(?: by (?P<column>\S+))? -->$")
+MARKER = re.compile(
+    r"^<!-- table: (?P<paths>.+?)(?: by (?P<column>\S+)| in pairs of (?P<pairs>policies|networks|gains))? -->$"
+)
 END = "<!-- end -->"
 
 
-def results_table(folder: Path) -> str:
-    """The Markdown of all runs that are kept below `folder`."""
-    return as_markdown(compare([folder]))
-
-
-def grouped_table(folder: Path, column: str) -> str:
-    """The Markdown of all runs that are kept below `folder`, by a column of the manifest."""
-    return groups_table.as_markdown(groups_table.Report.of(gathered([folder]), [column]))
+def table_of(folders: Sequence[Path], column: str | None = None, pairs: Kind | None = None) -> str:
+    """The Markdown of all runs that are kept below some folders; by a column of the manifest, or in pairs."""
+    if pairs:
+        return plain_table.as_markdown(pairs_table.plain(paired(read_runs(folders), pairs)))
+    if column:
+        return groups_table.as_markdown(groups_table.Report.of(gathered(folders), [column]))
+    return as_markdown(compare(folders))
 
 
 def refresh(document: Path, root: Path, check: bool) -> bool:
     """Whether `document` had the tables that the kept runs give; where not, it has them now, unless `check`.
 
-    A table stands between a line `<!-- table: PATH -->`, PATH being relative to `root`, and `<!-- end -->`; with
-    `<!-- table: PATH by speaker -->` it is that by the column `speaker`. Raises UserError where a marker has no end or
-    names a folder without finished runs.
+    A table stands between a line `<!-- table: PATH -->`, PATH being relative to `root`, and `<!-- end -->`; of several
+    folders as `PATH + PATH`; with `PATH by speaker` by that column, and with `PATH in pairs of gains` (or networks, or
+    policies) in pairs. Raises UserError where a marker has no end or names a folder without finished runs.
     """
     try:
         text = document.read_text(encoding="utf-8")
@@ -49,7 +53,7 @@ def refresh(document: Path, root: Path, check: bool) -> bool:
         if marker := MARKER.match(lines[start]):
             where = f"{document}:{start + 1}"
             start = _end(lines, start, where)
-            kept += ["", *_regenerated(root / marker["path"], marker["column"], where), "", END]
+            kept += ["", *_regenerated(marker, root, where), "", END]
         start += 1
     current = "\n".join(kept) + "\n" * text.endswith("\n")
     if current != text and not check:
@@ -83,8 +87,9 @@ def _end(lines: Sequence[str], start: int, where: str) -> int:
     raise UserError(f"{where}: the table has no end; expected a line {END}")
 
 
-def _regenerated(folder: Path, column: str | None, where: str) -> list[str]:
+def _regenerated(marker: re.Match[str], root: Path, where: str) -> list[str]:
+    folders = [root / path for path in marker["paths"].split(" + ")]
     try:
-        return (grouped_table(folder, column) if column else results_table(folder)).splitlines()
+        return table_of(folders, marker["column"], cast(Kind | None, marker["pairs"])).splitlines()
     except UserError as error:
         raise UserError(f"{where}: {error}") from None

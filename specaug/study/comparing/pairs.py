@@ -58,65 +58,64 @@ def paired(found: Reading, kind: Kind = "policies") -> Paired:
 
     Raises UserError where there is none.
     """
+    based = baselines(found.entries, found.baseline)
     entries = found.entries
     if kind == "gains":
-        entries = [entry for entry in entries if entry.label != found.baseline and _base(entry, found)]
-    named = [(entry.system.name, entry.label) for entry in entries]
-    # what is shared, and its own
-    of = named if kind == "policies" else [(label, system) for system, label in named]
-    places = [(two, one) for one, two in combinations(range(len(of)), 2) if of[one][0] == of[two][0]]
-    if not places:
+        entries = [one for one in entries if one.label != found.baseline and one.system.name in based]
+    pairs = [
+        (later, first)
+        for first, later in combinations(entries, 2)
+        if _named(first, kind)[0] == _named(later, kind)[0]
+    ]
+    if not pairs:
         missing = {"policies": "two policies", "networks": "two systems with one policy"}
         what = missing.get(kind, f"two systems with {found.baseline} and one other policy")
         raise UserError(f"{', '.join(map(str, found.paths))}: no {what}; expected some to compare")
     measures = measures_of(found.results)
-    pairs = [
+    told = [
         pair
         for part in parts_of(found)
         for measure in measures
-        for pair in _on_part(part, found, entries, of, places, measure, kind)
+        for pair in _on_part(part, found, pairs, measure, kind)
     ]
     heading = found.entries[0].results[0].heading
-    return Paired(heading, pairs, found.notes, found.unfinished, measures, kind, found.baseline)
+    return Paired(heading, told, found.notes, found.unfinished, measures, kind, found.baseline)
 
 
-def _base(entry: Entry, found: Reading) -> Entry | None:
-    """The baseline of the entry's system, if it has one."""
-    return baselines(found.entries, found.baseline).get(entry.system.name)
+def _named(entry: Entry, kind: Kind) -> tuple[str, str]:
+    """What the entries of a pair have in common, and what they have not."""
+    names = entry.system.name, entry.label
+    return names if kind == "policies" else names[::-1]
 
 
 def _on_part(
-    part: str,
-    found: Reading,
-    entries: Sequence[Entry],
-    of: Sequence[tuple[str, str]],
-    places: Sequence[tuple[int, int]],
-    measure: Measure,
-    kind: Kind,
+    part: str, found: Reading, pairs: Sequence[tuple[Entry, Entry]], measure: Measure, kind: Kind
 ) -> list[Pair]:
     _, runs = on_part(part, found.entries, measure)
-    own = dict(zip(map(id, found.entries), runs, strict=True))
+    own = dict(zip(found.entries, runs, strict=True))
+    place = {entry: str(number) for number, entry in enumerate(found.entries)}
+    based = baselines(found.entries, found.baseline)
     sides: dict[str, Runs] = {}
-    named = []
-    for one, other in places:
-        both = own[id(entries[one])], own[id(entries[other])]
+    names = []
+    for one, other in pairs:
+        both, called = (own[one], own[other]), (place[one], place[other])
         if kind == "gains":
-            both = crossed(*both, *(own[id(_base(entries[place], found))] for place in (one, other)))
-        names = (f"{one}", f"{other}") if kind != "gains" else (f"{one}-{other}", f"{other}-{one}")
-        sides |= dict(zip(names, both, strict=True))
-        named.append(names)
-    _, differences = estimates(sides, named)
+            both = crossed(*both, *(own[based[entry.system.name]] for entry in (one, other)))
+            called = " of ".join(called), " of ".join(called[::-1])
+        sides |= zip(called, both, strict=True)
+        names.append(called)
+    _, differences = estimates(sides, names)
     return [
         Pair(
             part=part,
-            shared=of[one][0],
-            one=of[one][1],
-            other=of[other][1],
-            seeds=len(set(sides[names[0]].seeds) & set(sides[names[1]].seeds)),
-            difference=differences[names],
+            shared=_named(one, kind)[0],
+            one=_named(one, kind)[1],
+            other=_named(other, kind)[1],
+            seeds=len(set(sides[called[0]].seeds) & set(sides[called[1]].seeds)),
+            difference=differences[called],
             measure=measure,
         )
-        for (one, other), names in zip(places, named, strict=True)
+        for (one, other), called in zip(pairs, names, strict=True)
     ]
 
 

@@ -57,7 +57,7 @@ def recipe(tmp_path):
 
 def test_every_recipe_that_is_shipped_loads_builds_its_network_and_prints_itself(root, recipe):
     paths = sorted((root / "experiments" / "pretraining").glob("*.yaml"))
-    assert [path.stem for path in paths] == ["fsdd", "spoken"]
+    assert paths
     for path in paths:
         found = load_as(Pretraining, path)
         with on_path(root), torch.device("meta"):

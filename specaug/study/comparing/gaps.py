@@ -69,14 +69,14 @@ def _rates(groups: Mapping[str, Group], label: str, seeds: Sequence[int] | None 
     found = []
     for group in groups.values():
         runs = group[label]
-        rows = [runs.seeds.index(seed) for seed in (runs.seeds if seeds is None else seeds)]
+        rows = runs.rows(runs.seeds if seeds is None else seeds)
         found.append(runs.errors[rows].sum(axis=1) / runs.words.sum())
     return np.stack(found, axis=1)
 
 
 def _change(groups: Mapping[str, Group], label: str, baseline: str, shared: bool, seed: int) -> Difference:
     first = next(iter(groups.values()))
-    common = [s for s in first[label].seeds if s in first[baseline].seeds]
+    common = first[label].common(first[baseline])
     if not common:
         return Difference(math.nan)
     ours, theirs = (_rates(groups, name, common) for name in (label, baseline))
@@ -109,7 +109,7 @@ def _resampled(
     found = []
     for place, group in enumerate(groups.values()):
         runs = group[label]
-        errors = runs.errors[[runs.seeds.index(s) for s in seeds]].mean(axis=0)
+        errors = runs.errors[runs.rows(seeds)].mean(axis=0)
         counts = _drawn(len(errors), [seed, 0, 0 if shared else place])
         words = counts @ runs.words
         whole = np.full(REPLICATES, errors.sum() / runs.words.sum())  # where no unit of the group was drawn

@@ -111,7 +111,7 @@ def _on_part(
             shared=_named(one, kind)[0],
             one=_named(one, kind)[1],
             other=_named(other, kind)[1],
-            seeds=len(set(sides[called[0]].seeds) & set(sides[called[1]].seeds)),
+            seeds=len(sides[called[0]].common(sides[called[1]])),
             difference=differences[called],
             measure=measure,
         )
@@ -126,6 +126,5 @@ def crossed(one: Runs, other: Runs, base_of_one: Runs, base_of_other: Runs) -> t
 
 def summed(first: Runs, second: Runs) -> Runs:
     """The errors of two policies together, on the seeds that both have."""
-    both = tuple(seed for seed in first.seeds if seed in second.seeds)
-    rows = [[runs.seeds.index(seed) for seed in both] for runs in (first, second)]
-    return Runs(both, first.errors[rows[0]] + second.errors[rows[1]], first.words)
+    both = first.common(second)
+    return Runs(both, first.errors[first.rows(both)] + second.errors[second.rows(both)], first.words)

@@ -47,6 +47,14 @@ class Runs:
     errors: Floats  # (seeds, units)
     words: Floats  # (units,), the same for every seed
 
+    def common(self, other: "Runs") -> tuple[int, ...]:
+        """The seeds that both have, in the order of these."""
+        return tuple(seed for seed in self.seeds if seed in other.seeds)
+
+    def rows(self, seeds: Sequence[int]) -> list[int]:
+        """Where the errors with each of `seeds` stand."""
+        return [self.seeds.index(seed) for seed in seeds]
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -224,8 +232,8 @@ def _resampled_rates(policies: Mapping[str, Runs], replicates: int, seed: int) -
 
 def _paired(policies: Mapping[str, Runs], pair: Pair, resampled: Mapping[str, Floats], seed: int) -> _Spread:
     policy, baseline = (policies[label] for label in pair)
-    common = [s for s in policy.seeds if s in baseline.seeds]
-    ours, theirs = [policy.seeds.index(s) for s in common], [baseline.seeds.index(s) for s in common]
+    common = policy.common(baseline)
+    ours, theirs = policy.rows(common), baseline.rows(common)
     return _Spread.of(
         policy.errors[ours] - baseline.errors[theirs],
         policy.words,

@@ -86,6 +86,11 @@ def edit(laboratory: Path, part: str, change: Callable[[Rows], object]) -> None:
         pytest.param(
             ["features.lowest=4000"], "above 4000.0 Hz do not fit a sample rate of 8000 Hz", id="lowest"
         ),
+        pytest.param(
+            ["features.highest=8000"],
+            "features: highest is 8000 Hz; expected 4000 Hz or less, half the sample rate",
+            id="highest",
+        ),
     ],
 )
 def test_a_mistake_in_the_recipe(laboratory, capfd, overrides, expected):

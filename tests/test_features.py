@@ -20,9 +20,9 @@ def hertz_by_hand(mel: float) -> float:
     return 700 * (10 ** (mel / 2595) - 1)
 
 
-def corners_by_hand(rate: int, mel: int, lowest: float) -> list[float]:
+def corners_by_hand(rate: int, mel: int, lowest: float, highest: float | None = None) -> list[float]:
     """The feet and tops of the triangles in Hz, evenly spaced in mels: triangle i stands on i, i + 1, i + 2."""
-    low, high = mel_by_hand(lowest), mel_by_hand(rate / 2)
+    low, high = mel_by_hand(lowest), mel_by_hand(highest or rate / 2)
     return [hertz_by_hand(low + (high - low) * i / (mel + 1)) for i in range(mel + 2)]
 
 
@@ -32,9 +32,11 @@ def triangle_by_hand(hertz: float, left: float, top: float, right: float) -> flo
     return (hertz - left) / (top - left) if hertz <= top else (right - hertz) / (right - top)
 
 
-def filters_by_hand(rate: int, mel: int, lowest: float, size: int) -> list[list[float]]:
+def filters_by_hand(
+    rate: int, mel: int, lowest: float, size: int, highest: float | None = None
+) -> list[list[float]]:
     """For each channel its weight at each bin of a DFT of `size` points."""
-    corners = corners_by_hand(rate, mel, lowest)
+    corners = corners_by_hand(rate, mel, lowest, highest)
     bins = [k * rate / size for k in range(size // 2 + 1)]
     return [[triangle_by_hand(hertz, *corners[i : i + 3]) for hertz in bins] for i in range(mel)]
 
@@ -74,6 +76,26 @@ def test_the_filters_are_triangles_evenly_spaced_in_mels(rate, mel):
     size = size_by_hand(rate, mel, 20.0, rate // 40)
     assert bank.shape == (size // 2 + 1, mel)
     assert bank.T.numpy() == pytest.approx(np.array(filters_by_hand(rate, mel, 20.0, size)), abs=2e-4)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_they_end_at_the_highest_frequency_that_is_asked_for(rate):
+    bank = filterbank(rate, Features(mel=20, highest=3000.0))
+    by_hand = filters_by_hand(rate, 20, 20.0, 2 * (len(bank) - 1), highest=3000.0)
+    assert bank.T.numpy() == pytest.approx(np.array(by_hand), abs=2e-4)
+    assert float(bank[len(bank) * 6000 // rate + 1 :].abs().max()) == 0
+
+
+def test_with_one_highest_frequency_a_channel_is_the_same_band_at_every_rate():
+    hertz = np.random.default_rng(2).uniform(100, 3400, 200)
+    found = []
+    for rate in (8000, 22050):
+        times = torch.arange(rate, dtype=torch.float64) / rate
+        tones = [torch.sin(2 * math.pi * float(each) * times + i) for i, each in enumerate(hertz)]
+        wave = (0.01 * torch.stack(tones).sum(dim=0)).float()
+        found.append(log_mel(wave, rate, Features(mel=20, highest=3500.0)).mean(dim=0))
+    difference = found[1] - found[0]  # the longer window is louder, in every channel alike
+    assert float((difference - difference.mean()).abs().max()) < 0.3
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -175,6 +197,8 @@ def test_an_utterance_shorter_than_a_window_has_no_frames_normalised_or_not():
         pytest.param({"mel": 0}, "mel is 0; expected at least 1", id="no channel"),
         pytest.param({"floor": 0.0}, "floor is 0.0; expected above 0 dB", id="no floor"),
         pytest.param({"floor": math.inf}, "floor is inf; expected above 0 dB, or null", id="endless floor"),
+        pytest.param({"highest": 20.0}, r"highest is 20.0; expected above lowest \(20.0 Hz\), or null", id="no band"),
+        pytest.param({"highest": math.inf}, "highest is inf; expected above lowest", id="endless band"),
         pytest.param({"shift": 0.0}, "shift is 0.0; expected more than 0", id="no shift"),
         pytest.param({"shift": 0.03}, "at most window", id="gaps between windows"),
     ],

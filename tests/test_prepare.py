@@ -137,6 +137,7 @@ def test_what_is_done_to_features_leaves_the_cache_as_it_was(corpus, tmp_path):
         pytest.param(Features(mel=4, window=0.03), id="window"),
         pytest.param(Features(mel=4, shift=0.02), id="shift"),
         pytest.param(Features(mel=4, lowest=50.0), id="lowest"),
+        pytest.param(Features(mel=4, highest=400.0), id="highest"),
     ],
 )
 def test_other_options_of_features_get_another_folder(corpus, tmp_path, features):

@@ -37,7 +37,7 @@ OTHER = {  # a value of each field that is neither its default nor out of range
         "fill": "mean",
         "operations": ({"SpecSub": {}},),
     },
-    Features: {"mel": 64, "window": 0.03, "shift": 0.02, "lowest": 60.0, "floor": 50.0},
+    Features: {"mel": 64, "window": 0.03, "shift": 0.02, "lowest": 60.0, "highest": 3800.0, "floor": 50.0},
     Text: {
         "alphabet": "abc",
         "pieces": 40,

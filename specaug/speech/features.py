@@ -44,15 +44,23 @@ def normalised(features: Float[Tensor, "frames mel"]) -> Float[Tensor, "frames m
 
 @functools.cache
 def filterbank(rate: int, options: Features) -> Float[Tensor, "bins mel"]:
-    """Triangular mel filters over the bins of an FFT just long enough that none of them is empty."""
+    """Triangular mel filters over the bins of an FFT just long enough that none of them is empty.
+
+    Raises UserError where the rate has no such frequencies, or too few for so many channels.
+    """
+    lowest, highest = options.lowest, options.up_to(rate)
+    if highest > rate / 2:
+        expected = f"{rate / 2:g} Hz or less, half the sample rate"
+        raise UserError(f"features: highest is {highest:g} Hz; expected {expected}")
     shortest = (round(options.window * rate) - 1).bit_length()
     for size in (2**power for power in range(shortest, shortest + DOUBLINGS)):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "At least one mel filterbank")  # then the next size is tried
             bank: Tensor = torchaudio.functional.melscale_fbanks(
-                size // 2 + 1, options.lowest, rate / 2, options.mel, rate, mel_scale="htk"
+                size // 2 + 1, lowest, highest, options.mel, rate, mel_scale="htk"
             )
         if bool((bank.amax(dim=0) > 0).all()):
             return bank
-    above = f"{options.mel} mel channels above {options.lowest} Hz"
-    raise UserError(f"features: {above} do not fit a sample rate of {rate} Hz; expected fewer channels")
+    between = f"{options.mel} mel channels above {lowest} Hz"
+    between += "" if options.highest is None else f" and below {highest} Hz"
+    raise UserError(f"features: {between} do not fit a sample rate of {rate} Hz; expected fewer channels")

@@ -14,16 +14,23 @@ class Features:
     mel: int = 80  # nu, channels
     window: float = 0.025  # seconds
     shift: float = 0.010  # seconds
-    lowest: float = 20.0  # Hz; the highest is half the sample rate
+    lowest: float = 20.0  # Hz
+    highest: float | None = None  # Hz, where the topmost channel ends; null: half the sample rate
     floor: float | None = (
         None  # dB below the loudest cell of an utterance: what is weaker counts as so strong
     )
+
+    def up_to(self, rate: int) -> float:
+        """Where the topmost channel ends, in Hz."""
+        return rate / 2 if self.highest is None else self.highest
 
     def __post_init__(self) -> None:
         if self.mel < 1:
             raise ValueError(f"mel is {self.mel}; expected at least 1 channel")
         if not 0 <= self.lowest < math.inf:
             raise ValueError(f"lowest is {self.lowest}; expected 0 Hz or more")
+        if self.highest is not None and not self.lowest < self.highest < math.inf:
+            raise ValueError(f"highest is {self.highest}; expected above lowest ({self.lowest} Hz), or null")
         if self.floor is not None and not 0 < self.floor < math.inf:
             raise ValueError(f"floor is {self.floor}; expected above 0 dB, or null")
         if not SHORTEST <= self.shift <= self.window <= LONGEST:

@@ -129,7 +129,7 @@ def drawn(spoken: Spoken, title: str, shown: Sequence[Panel]) -> Any:
 
 def ticks(spoken: Spoken) -> tuple[list[float], list[str]]:
     """The channels, in fractions, at which round frequencies lie on the mel scale (HTK's), and their names."""
-    lowest, highest = mels(spoken.options.lowest), mels(spoken.rate / 2)
+    lowest, highest = mels(spoken.options.lowest), mels(spoken.options.up_to(spoken.rate))
     step = (highest - lowest) / (spoken.options.mel + 1)
     places = {hertz: (mels(hertz) - lowest) / step - 1 for hertz in TICKS}
     inside = {hertz: place for hertz, place in places.items() if 0 <= place <= spoken.options.mel - 1}

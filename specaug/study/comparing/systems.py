@@ -7,7 +7,7 @@ from typing import Any
 
 from specaug.errors import UserError
 from specaug.study.comparing.comparable import same
-from specaug.study.comparing.starts import called, ending, fewest
+from specaug.study.comparing.starts import called, fewest
 from specaug.study.load import validated
 from specaug.study.recipe import Recipe
 from specaug.study.results import RECIPE, Result
@@ -34,7 +34,7 @@ class System:
     network: str  # dotted path
     arguments: Mapping[str, Any]
     parameters: int
-    settings: Settings  # of training and features, and the share of labelled utterances
+    settings: Settings  # of training and features, what it started from as printed, and the share of labelled utterances
 
     @property
     def name(self) -> str:
@@ -53,9 +53,9 @@ class System:
 
     @property
     def begun(self) -> str:
-        """What the weights started from, a file by the end of its path, and what was frozen; else nothing."""
+        """What the weights started from, and what was frozen; else nothing."""
         start, frozen = (str(self.settings.get(key, NOTHING)) for key in ("init", "freeze"))
-        told = [f"started from {ending(start)}"] if start != NOTHING else []
+        told = [f"started from {start}"] if start != NOTHING else []
         return ", ".join([*told, *([f"{frozen} frozen"] if frozen != NOTHING else [])])
 
     @property
@@ -75,7 +75,13 @@ def systems(results: Sequence[Result]) -> list[tuple[System, list[Result]]]:
         settings = settings_of(result)
         key = json.dumps([result.network, result.arguments, settings], sort_keys=True)
         groups.setdefault(key, (settings, []))[1].append(result)
-    ordered = sorted(groups.values(), key=lambda group: _place(*group))
+    starts = called(
+        {str(settings["init"]): _pretraining(runs[0]) for settings, runs in groups.values()}
+    )
+    printed = [
+        ({**settings, "init": starts[str(settings["init"])]}, runs) for settings, runs in groups.values()
+    ]
+    ordered = sorted(printed, key=lambda group: _place(*group))
     found = []
     for names, (settings, runs) in zip(_names(ordered), ordered, strict=True):
         first = runs[0]
@@ -122,10 +128,8 @@ def _names(groups: Sequence[tuple[Settings, Sequence[Result]]]) -> Iterator[tupl
         alike = [settings for name, (settings, _) in zip(bases, groups, strict=True) if name == base]
         telling |= set(_telling(base, alike))
     keys = [*(key for key in NAMING if key in telling), *sorted(telling - set(NAMING))]
-    starts = called({str(settings["init"]): _pretraining(runs[0]) for settings, runs in groups})
     for base, (settings, _) in zip(bases, groups, strict=True):
-        told = {**settings, "init": starts[str(settings["init"])]}
-        yield base, " ".join(f"{key}={told[key]}" for key in keys if key in told)
+        yield base, " ".join(f"{key}={settings[key]}" for key in keys if key in settings)
 
 
 def _pretraining(result: Result) -> Mapping[str, Any]:

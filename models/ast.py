@@ -37,6 +37,11 @@ class Cut(NamedTuple):
         """Patches side by side in frequency."""
         return 1 + (self.mel - self.f) // self.across
 
+    @property
+    def pace(self) -> tuple[float, float]:
+        """How far a patch begins from the one before it, in time and in frequency, in patches."""
+        return self.down / self.t, self.across / self.f
+
     def rows(self, frames: Frames) -> Frames:
         """Patches one after the other in time, for utterances of so many frames."""
         return (frames > 0) + -(-(frames - self.t) * (frames > self.t) // self.down)
@@ -52,7 +57,7 @@ class Cut(NamedTuple):
     def places(self, tokens: Shaped[Tensor, "batch token"]) -> Float[Tensor, "batch token"]:
         """Where each token begins, in patches of t frames, where those of an utterance are laid in one line."""
         rows = torch.arange(tokens.shape[1], device=tokens.device) // self.columns
-        return (rows * (self.down / self.t)).expand(len(tokens), -1)
+        return (rows * self.pace[0]).expand(len(tokens), -1)
 
     def patches(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
@@ -109,7 +114,7 @@ class AST(nn.Module):
         self.body = Body(width, depth, heads, dropout, slope)
         self.cut = cut(mel, t, f, stride_t, stride_f)
         self.embedding = nn.Linear(t * f, width)
-        self.positions = Positions(self.cut.rows(frames), self.cut.columns, width)
+        self.positions = Positions(self.cut.rows(frames), self.cut.columns, width, self.cut.pace)
 
     def forward(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
@@ -162,10 +167,11 @@ class ASTCTC(CTC):
 
 
 class Positions(nn.Module):
-    """A learned vector for each place of a grid of patches."""
+    """A learned vector for each place of a grid of patches, one every `pace` patches in time and in frequency."""
 
-    def __init__(self, rows: int, columns: int, width: int) -> None:
+    def __init__(self, rows: int, columns: int, width: int, pace: tuple[float, float] = (1.0, 1.0)) -> None:
         super().__init__()
+        self.pace = pace
         self.grid = nn.Parameter(torch.empty(rows, columns, width))
         nn.init.trunc_normal_(self.grid, std=0.02)
         self.register_load_state_dict_pre_hook(refit)  # type: ignore[no-untyped-call]
@@ -193,23 +199,21 @@ def between(
 
 
 def fitted(
-    grid: Float[Tensor, "row column width"], rows: int, columns: int
+    grid: Float[Tensor, "row column width"], rows: int, columns: int, pace: tuple[float, float]
 ) -> Float[Tensor, "{rows} {columns} width"]:
-    """A grid of positions for other patches: interpolated in time, ends on ends; in frequency cut, the lowest stay.
+    """A grid of positions for other patches, one every `pace` of its own: so a place keeps its vector.
 
-    Where there are too few in frequency, as overlapping patches have it, they are interpolated as well.
+    What lies beyond the last place that is known has the vector of the last one.
     """
-    if rows != len(grid):
-        grid = between(grid, torch.linspace(0, len(grid) - 1, rows, device=grid.device))
-    if columns > grid.shape[1]:
-        places = torch.linspace(0, grid.shape[1] - 1, columns, device=grid.device)
-        grid = between(grid.transpose(0, 1), places).transpose(0, 1)
-    return grid[:, :columns]
+    for count, step in zip((rows, columns), pace, strict=True):
+        places = torch.arange(count, device=grid.device) * step
+        grid = between(grid, places.clamp(max=len(grid) - 1)).transpose(0, 1)
+    return grid
 
 
 def refit(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Before weights are loaded: fit the positions in `state` to those of the module."""
+    """Before weights are loaded: fit positions of another shape, which are those of patches side by side, to the module's."""
     assert isinstance(module, Positions)
-    grid = state.get(f"{prefix}grid")
-    if grid is not None and grid.ndim == 3:
-        state[f"{prefix}grid"] = fitted(grid, *module.grid.shape[:2])
+    grid, (rows, columns, _) = state.get(f"{prefix}grid"), module.grid.shape
+    if grid is not None and grid.ndim == 3 and grid.shape[:2] != (rows, columns):
+        state[f"{prefix}grid"] = fitted(grid, rows, columns, module.pace)

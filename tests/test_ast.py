@@ -129,18 +129,34 @@ def test_between_is_a_mean_by_nearness():
 
 
 @pytest.mark.parametrize(
-    ("rows", "columns", "expected"),
+    ("rows", "columns", "pace", "lane", "expected"),
     [
-        pytest.param(2, 2, [[0, 1], [10, 11]], id="as it is"),
-        pytest.param(3, 2, [[0, 1], [5, 6], [10, 11]], id="interpolated in time"),
-        pytest.param(1, 2, [[0, 1]], id="one row"),
-        pytest.param(2, 1, [[0], [10]], id="cut in frequency"),
-        pytest.param(2, 3, [[0, 0.5, 1], [10, 10.5, 11]], id="interpolated in frequency"),
+        pytest.param(2, 2, 1.0, 1.0, [[0, 1], [10, 11]], id="as it is"),
+        pytest.param(3, 2, 0.5, 1.0, [[0, 1], [5, 6], [10, 11]], id="overlap in time"),
+        pytest.param(1, 2, 1.0, 1.0, [[0, 1]], id="shorter"),
+        pytest.param(4, 2, 1.0, 1.0, [[0, 1], [10, 11], [10, 11], [10, 11]], id="longer"),
+        pytest.param(2, 1, 1.0, 1.0, [[0], [10]], id="cut in frequency"),
+        pytest.param(2, 3, 1.0, 0.5, [[0, 0.5, 1], [10, 10.5, 11]], id="overlap in frequency"),
     ],
 )
-def test_positions_are_fitted_to_other_patches(rows, columns, expected):
+def test_positions_are_fitted_to_other_patches(rows, columns, pace, lane, expected):
     grid = torch.tensor([[0.0, 1.0], [10.0, 11.0]])[:, :, None]
-    assert fitted(grid, rows, columns)[:, :, 0].tolist() == expected
+    assert fitted(grid, rows, columns, (pace, lane))[:, :, 0].tolist() == expected
+
+
+@pytest.mark.parametrize("frames", [24, 40, 80])
+def test_an_encoder_for_more_or_fewer_frames_says_the_same_of_an_utterance(frames):
+    pretrained, other = small().eval(), small(frames=frames).eval()
+    other.load_state_dict(pretrained.state_dict())
+    features, lengths = noise(2, 24, MEL), torch.tensor([24, 15])
+    assert torch.equal(pretrained(features, lengths)[0], other(features, lengths)[0])
+
+
+def test_a_patch_keeps_its_position_among_those_that_overlap():
+    pretrained, other = small(), small(stride_t=2, stride_f=4)
+    other.load_state_dict(pretrained.state_dict())
+    grid = pretrained.positions.grid
+    assert torch.equal(other.positions.grid[::2, ::2][: len(grid)], grid)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +174,7 @@ def test_pretrained_weights_load_into_a_network_of_another_shape(changed):
     finetuned = small(**changed)
     finetuned.load_state_dict(state)
     grid = finetuned.positions.grid
-    assert torch.equal(grid, fitted(pretrained.positions.grid, *grid.shape[:2]))
+    assert torch.equal(grid, fitted(pretrained.positions.grid, *grid.shape[:2], finetuned.cut.pace))
     assert torch.equal(finetuned.embedding.weight, pretrained.embedding.weight)
     assert state["positions.grid"].shape == pretrained.positions.grid.shape
 

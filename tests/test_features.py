@@ -197,7 +197,9 @@ def test_an_utterance_shorter_than_a_window_has_no_frames_normalised_or_not():
         pytest.param({"mel": 0}, "mel is 0; expected at least 1", id="no channel"),
         pytest.param({"floor": 0.0}, "floor is 0.0; expected above 0 dB", id="no floor"),
         pytest.param({"floor": math.inf}, "floor is inf; expected above 0 dB, or null", id="endless floor"),
-        pytest.param({"highest": 20.0}, r"highest is 20.0; expected above lowest \(20.0 Hz\), or null", id="no band"),
+        pytest.param(
+            {"highest": 20.0}, r"highest is 20.0; expected above lowest \(20.0 Hz\), or null", id="no band"
+        ),
         pytest.param({"highest": math.inf}, "highest is inf; expected above lowest", id="endless band"),
         pytest.param({"shift": 0.0}, "shift is 0.0; expected more than 0", id="no shift"),
         pytest.param({"shift": 0.03}, "at most window", id="gaps between windows"),

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from specaug.study.load import load
 from specaug.study.places import Places
 from specaug.study.pretraining.kept import keep, opened
 from specaug.study.pretraining.recipe import Encoder, Pretraining
-from specaug.study.pretraining.start import same_start, start_from, start_of
+from specaug.study.pretraining.start import require_heard, same_start, start_from, start_of
 from specaug.study.recipe import Network
 from specaug.study.results import read_result
 from specaug.study.run import Run
@@ -37,17 +38,21 @@ def network(mel: int = MEL, seed: int = 1, **changes: Any) -> ASTCTC:
     return ASTCTC(mel, 6, **{**SIZES, **changes})
 
 
-def kept(path: Path, mel: int = MEL, **changes: Any) -> Path:
+def kept(
+    path: Path, mel: int = MEL, heard: Mapping[str, Any] = {}, rate: int | None = 8000, **changes: Any
+) -> Path:
     """An encoder as a pretraining leaves it."""
     torch.manual_seed(7)
     encoder = AST(mel, **{**SIZES, **changes})
-    recipe = Pretraining(features=Features(mel=mel), network=Encoder(arguments={**SIZES, **changes}))
-    keep(encoder, recipe, path)
+    recipe = Pretraining(features=Features(mel=mel, **heard), network=Encoder(arguments={**SIZES, **changes}))
+    keep(encoder, recipe, rate, path)
     return path
 
 
 def begun(built: nn.Module, path: Path, **options: Any) -> nn.Module:
-    start_from(Network(path="models.ast.ASTCTC", init=path.name, **options), built, path.parent)
+    start_from(
+        Network(path="models.ast.ASTCTC", init=path.name, **options), built, Features(mel=MEL), path.parent
+    )
     return built
 
 
@@ -114,6 +119,50 @@ def test_weights_of_another_encoder_are_refused_with_what_differs_and_nothing_is
         begun(built, path)
     assert str(caught.value) == f"network.init: {path}: of another encoder: {differs}"
     assert alike(state(built), before)
+
+
+@pytest.mark.parametrize(
+    ("heard", "differs"),
+    [
+        pytest.param({"window": 0.05}, "features.window is 0.025 s; expected 0.05 s", id="window"),
+        pytest.param({"shift": 0.02}, "features.shift is 0.01 s; expected 0.02 s", id="shift"),
+        pytest.param({"lowest": 300.0}, "features.lowest is 20 Hz; expected 300 Hz", id="lowest"),
+        pytest.param(
+            {"floor": 60.0, "shift": 0.02},
+            "features.shift is 0.01 s; expected 0.02 s, features.floor is null; expected 60 dB",
+            id="floor and shift",
+        ),
+    ],
+)
+def test_weights_of_other_features_are_refused_with_what_differs(tmp_path, heard, differs):
+    path, built = kept(tmp_path / "encoder.safetensors", heard=heard), network()
+    before = state(built)
+    with pytest.raises(UserError) as caught:
+        begun(built, path)
+    assert str(caught.value) == f"network.init: {path}: pretrained on other features: {differs}"
+    assert alike(state(built), before)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "differs"),
+    [
+        pytest.param((None, 8000), (None, 8000), None, id="one rate"),
+        pytest.param((3500.0, 22050), (3500.0, 8000), None, id="one highest frequency"),
+        pytest.param((4000.0, 22050), (None, 8000), None, id="half the rate by name"),
+        pytest.param((None, None), (None, 8000), None, id="features, of no known rate"),
+        pytest.param((None, 22050), (None, None), None, id="then features"),
+        pytest.param((None, 22050), (None, 8000), "is 4000 Hz; expected 11025 Hz", id="another rate"),
+        pytest.param((None, 8000), (3500.0, 8000), "is 3500 Hz; expected 4000 Hz", id="lower"),
+    ],
+)
+def test_the_topmost_band_is_compared_in_hertz(tmp_path, before, now, differs):
+    path = kept(tmp_path / "encoder.safetensors", heard={"highest": before[0]}, rate=before[1])
+    features = Features(mel=MEL, highest=now[0])
+    if differs is None:
+        require_heard(opened(path), features, now[1])
+        return
+    with pytest.raises(UserError, match=rf"other features: features\.highest {differs}$"):
+        require_heard(opened(path), features, now[1])
 
 
 def test_a_file_of_before_there_was_a_slope_is_of_an_encoder_without_one(tmp_path):
@@ -183,7 +232,7 @@ def test_a_checkpoint_of_a_run_is_no_safetensors_either(tmp_path):
 @pytest.mark.parametrize(("path", "what"), [("gone.safetensors", "No such file"), (".", "Is a directory")])
 def test_a_file_that_is_not_there_is_told(tmp_path, path, what):
     with pytest.raises(UserError, match=f"^network.init: .*: {what}.*; expected the encoder.safetensors of"):
-        start_from(Network(init=path), network(), tmp_path)
+        start_from(Network(init=path), network(), Features(), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -198,17 +247,19 @@ def test_a_file_that_is_not_there_is_told(tmp_path, path, what):
 )
 def test_a_network_without_an_encoder_is_refused(tmp_path, options, message):
     with pytest.raises(UserError) as caught:
-        start_from(Network(path="mine.LSTM", **options), BiLSTMCTC(MEL, 6, width=4, depth=1), tmp_path)
+        start_from(
+            Network(path="mine.LSTM", **options), BiLSTMCTC(MEL, 6, width=4, depth=1), Features(), tmp_path
+        )
     assert str(caught.value).startswith(message)
 
 
 def test_without_init_and_freeze_nothing_is_asked_of_a_network(tmp_path):
-    start_from(Network(), BiLSTMCTC(MEL, 6, width=4, depth=1), tmp_path)
+    start_from(Network(), BiLSTMCTC(MEL, 6, width=4, depth=1), Features(), tmp_path)
 
 
 def test_what_the_recipe_leaves_to_the_encoders_defaults_is_known_of_the_file(tmp_path):
     recipe = Pretraining(features=Features(mel=32), network=Encoder(arguments={"depth": 1}))
-    keep(AST(32, depth=1), recipe, tmp_path / "a")
+    keep(AST(32, depth=1), recipe, None, tmp_path / "a")
     told = {"mel": 32, "t": 16, "f": 16, "width": 192, "depth": 1, "heads": 3, "slope": 0.0}
     assert opened(tmp_path / "a").shape == told
 

@@ -72,6 +72,7 @@ class Prepared:
     parts: Mapping[str, Part]
     skipped: Sequence[Problem]
     units: Units  # what the labels mean
+    rate: int | None = None  # of the recordings, in Hz; None where the corpus has features
 
 
 def prepare(
@@ -109,7 +110,7 @@ def prepare(
         part: store.part(utterances, lambda u: units.encode(u.text))
         for part, utterances in good.parts.items()
     }
-    return Prepared(good, name, parts, [*unclassed, *skipped], units)
+    return Prepared(good, name, parts, [*unclassed, *skipped], units, store.rate)
 
 
 def wanted(
@@ -168,6 +169,11 @@ class Store:
         empty = np.zeros((0, mel), np.float32)
         rows = np.memmap(folder / DATA, np.float32, "c", shape=(total, mel)) if total else empty
         return Store(rows, readings, starts)
+
+    @property
+    def rate(self) -> int | None:
+        """The sample rate of all recordings, in Hz; None where there are none."""
+        return next((reading.rate for reading in self.readings.values() if reading.rate), None)
 
     def part(self, utterances: Sequence[Utterance], labels: Callable[[Utterance], list[int]]) -> Part:
         """The utterances of one part, with the labels of each."""

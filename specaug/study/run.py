@@ -30,7 +30,7 @@ from specaug.study.networks import network_of, outputs_of
 from specaug.study.origin import FINGERPRINT, left_out, same_data
 from specaug.study.places import replaced, space, writable
 from specaug.study.pretraining.first import begin_with, made, start_in, told_of
-from specaug.study.pretraining.start import same_start, start_of
+from specaug.study.pretraining.start import require_heard, same_start, start_of
 from specaug.study.recipe import Recipe
 from specaug.study.results import HYPOTHESES, RECIPE, RESULT
 from specaug.training.callbacks import Progress
@@ -77,7 +77,7 @@ def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, 
     torch.set_num_threads(1)  # the order of a sum depends on the number of threads, and so do the bits
     torch.manual_seed(recipe.seed)
     network = network_of(recipe, labels, places.laboratory)
-    begin_with(recipe, network, places, loading)
+    kept = begin_with(recipe, network, places, loading)
     require_smoothing(network, recipe.training.label_smoothing)
     require_decodings(recipe, network)
     data = prepare(
@@ -88,6 +88,8 @@ def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, 
         writable(places.cache),
         loading,
     )
+    if kept:
+        require_heard(kept, recipe.features, data.rate)
     train = data.parts[TRAIN]
     require_room(network, train, recipe.training)
     classes = len(data.units.tokens) if isinstance(data.units, Classes) else 0

@@ -75,9 +75,7 @@ def systems(results: Sequence[Result]) -> list[tuple[System, list[Result]]]:
         settings = settings_of(result)
         key = json.dumps([result.network, result.arguments, settings], sort_keys=True)
         groups.setdefault(key, (settings, []))[1].append(result)
-    starts = called(
-        {str(settings["init"]): _pretraining(runs[0]) for settings, runs in groups.values()}
-    )
+    starts = called({str(settings["init"]): _pretraining(runs[0]) for settings, runs in groups.values()})
     printed = [
         ({**settings, "init": starts[str(settings["init"])]}, runs) for settings, runs in groups.values()
     ]

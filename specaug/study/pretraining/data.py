@@ -39,7 +39,7 @@ def unlabelled(
         return [0] * hiding.count(store.readings[u.id].frames, recipe.features.mel)
 
     parts = {part: store.part(utterances, hidden) for part, utterances in good.parts.items()}
-    return Prepared(good, name, parts, skipped, Alphabet(""))
+    return Prepared(good, name, parts, skipped, Alphabet(""), store.rate)
 
 
 def fault(hiding: PatchHiding, mel: int, frames: int) -> str:

@@ -17,7 +17,7 @@ from specaug.study.attempts import POLL, Busy
 from specaug.study.load import validated_as
 from specaug.study.loggers import Logs
 from specaug.study.places import Places, writable
-from specaug.study.pretraining.kept import KEPT, Kept
+from specaug.study.pretraining.kept import KEPT, Kept, heard_by, written_out
 from specaug.study.pretraining.recipe import Pretraining, own
 from specaug.study.pretraining.run import PretrainRun, execute, ready
 from specaug.study.pretraining.start import fill, sizes, start_from
@@ -121,25 +121,29 @@ def start_in(recipe: Recipe, places: Places) -> Network:
     return replace(recipe.network, pretraining=None, init=str((wanted.folder / KEPT).absolute()))
 
 
-def begin_with(recipe: Recipe, network: nn.Module, places: Places, loading: Tell) -> None:
+def begin_with(recipe: Recipe, network: nn.Module, places: Places, loading: Tell) -> Kept | None:
     """Load the encoder's weights into a network that is built, and freeze it, where the recipe says so.
 
-    Where the pretraining is still to be made, all that can be wrong with it is looked at instead. Raises UserError.
+    Where the pretraining is still to be made, all that can be wrong with it is looked at instead. Gives what the network
+    starts from, if it does. Raises UserError.
     """
     wanted = pretraining_of(recipe, places)
     if wanted is None or wanted.finished:
-        start_from(start_in(recipe, places), network, places.laboratory)
-        return
+        return start_from(start_in(recipe, places), network, recipe.features, places.laboratory)
     encoder = getattr(network, "encoder", None)
     if not isinstance(encoder, nn.Module):
         path = recipe.network.path
         raise UserError(
             f"{KEY} is {wanted.experiment}; expected a network that has an encoder, and {path} has none"
         )
-    first = answering(ready(wanted, loading).network).encoder
-    shape = {**sizes(first), "mel": wanted.recipe.features.mel}
-    fill(copy.deepcopy(encoder), Kept(first.state_dict(), shape, ""), f"{KEY}: {wanted.experiment}")
-    start_from(replace(recipe.network, pretraining=None), network, places.laboratory)
+    begun = ready(wanted, loading)
+    first = answering(begun.network).encoder
+    told = written_out(wanted.recipe, first, begun.data.rate).features
+    shape = {**sizes(first), "mel": told.mel}
+    kept = Kept(f"{KEY}: {wanted.experiment}", first.state_dict(), shape, heard_by(told), "")
+    fill(copy.deepcopy(encoder), kept, recipe.features)
+    start_from(replace(recipe.network, pretraining=None), network, recipe.features, places.laboratory)
+    return kept
 
 
 def told_of(recipe: Recipe, places: Places) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from specaug.errors import UserError
+from specaug.speech.options import Features
 from specaug.study.load import plain
 from specaug.study.places import replaced
 from specaug.study.pretraining.recipe import Pretraining
@@ -31,32 +32,45 @@ SIZES = {
     "heads": "heads",
     "slope": "slope",
 }
+HEARD = {"window": "s", "shift": "s", "lowest": "Hz", "highest": "Hz", "floor": "dB"}
 
 
 @dataclass(frozen=True)
 class Kept:
     """What such a file holds."""
 
+    where: str  # it is, as messages say it
     weights: Mapping[str, Tensor]
     shape: Mapping[str, int | float]  # SIZES that its recipe says, and mel; empty without one
+    heard: Mapping[str, float | None]  # HEARD, of its features, that it says
     digest: str  # SHA-256 of the file
 
 
-def keep(encoder: nn.Module, recipe: Pretraining, path: Path) -> None:
-    """Write the weights under a temporary name, and rename the file: it is whole or it is not there."""
+def keep(encoder: nn.Module, recipe: Pretraining, rate: int | None, path: Path) -> None:
+    """Write the weights under a temporary name, and rename the file: it is whole or it is not there.
+
+    `rate` is that of what it was pretrained on, in Hz; None where that were features.
+    """
     weights = {
         name: tensor.detach().cpu().contiguous().clone() for name, tensor in encoder.state_dict().items()
     }
-    header = json.dumps(plain(written_out(recipe, encoder)), sort_keys=True)
+    header = json.dumps(plain(written_out(recipe, encoder, rate)), sort_keys=True)
     replaced(path, save(weights, {HEADER: header}))
 
 
-def written_out(recipe: Pretraining, encoder: nn.Module) -> Pretraining:
-    """The recipe with the encoder's own defaults beside the arguments that it gives."""
+def written_out(recipe: Pretraining, encoder: nn.Module, rate: int | None) -> Pretraining:
+    """The recipe with the encoder's own defaults beside the arguments that it gives, and where its topmost channel ends."""
     parameters = inspect.signature(type(encoder)).parameters.values()
     usual = {p.name: p.default for p in parameters if isinstance(p.default, PLAIN)}
     arguments = {**usual, **recipe.network.arguments}
-    return replace(recipe, network=replace(recipe.network, arguments=arguments))
+    features = recipe.features
+    heard = features if rate is None else replace(features, highest=features.up_to(rate))
+    return replace(recipe, features=heard, network=replace(recipe.network, arguments=arguments))
+
+
+def heard_by(features: Features) -> dict[str, float | None]:
+    """What makes features what they are, beside the number of channels."""
+    return {name: getattr(features, name) for name in HEARD}
 
 
 def opened(path: Path) -> Kept:
@@ -74,16 +88,19 @@ def opened(path: Path) -> Kept:
         raise UserError(
             f"network.init: {path}: no safetensors ({first}); expected the {KEPT} of a pretraining"
         ) from None
-    return Kept(weights, shape_of(content), hashlib.sha256(content).hexdigest())
+    shape, heard = said_in(content)
+    return Kept(f"network.init: {path}", weights, shape, heard, hashlib.sha256(content).hexdigest())
 
 
-def shape_of(content: bytes) -> dict[str, int | float]:
-    """The encoder's sizes, as the recipe in the header says them; nothing where it is another's file."""
+def said_in(content: bytes) -> tuple[dict[str, int | float], dict[str, float | None]]:
+    """The encoder's sizes and what it was pretrained on, as the header says; nothing where it is another's file."""
     size = int.from_bytes(content[:8], "little")
     header: Any = json.loads(content[8 : 8 + size]).get("__metadata__", {}).get(HEADER, "{}")
     try:
         recipe = json.loads(header)
-        given = {"slope": 0.0, "mel": recipe["features"]["mel"], **recipe["network"]["arguments"]}
+        features = recipe["features"]
+        given = {"slope": 0.0, "mel": features["mel"], **recipe["network"]["arguments"]}
     except (ValueError, LookupError, TypeError):
-        return {}
-    return {name: given[name] for name in SIZES if isinstance(given.get(name), int | float)}
+        return {}, {}
+    shape = {name: given[name] for name in SIZES if isinstance(given.get(name), int | float)}
+    return shape, {name: features[name] for name in HEARD if name in features}

@@ -182,7 +182,7 @@ def write(run: PretrainRun, folder: Path, prepared: Ready, outcome: Pretrained, 
     """Write the encoder and the picture, then the result: a folder with a result is a finished run."""
     recipe, data, network = run.recipe, prepared.data, prepared.network
     encoder = answering(network).encoder
-    keep(encoder, recipe, folder / KEPT)
+    keep(encoder, recipe, data.rate, folder / KEPT)
     title = f"{run.experiment}, {run.name}: {recipe.objective.path}, utterances of {DEV}"
     picture.save(network, data.parts[DEV], prepared.hiding, recipe.features.shift, title, folder)
     told = stamp(run, data, seconds)

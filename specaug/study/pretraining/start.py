@@ -6,8 +6,9 @@ from pathlib import Path
 from torch import nn
 
 from specaug.errors import UserError
+from specaug.speech.options import Features
 from specaug.study.places import replaced
-from specaug.study.pretraining.kept import SIZES, Kept, opened
+from specaug.study.pretraining.kept import HEARD, SIZES, Kept, heard_by, opened
 from specaug.study.recipe import Network
 from specaug.training.checkpoints import differing
 from specaug.training.files import LAST
@@ -15,27 +16,29 @@ from specaug.training.files import LAST
 STARTED = "init.sha256"  # the file beside the recipe that says which weights a run was begun with
 
 
-def start_from(options: Network, network: nn.Module, laboratory: Path) -> None:
-    """Load the encoder's weights into a network that is built, and freeze it, where the recipe says so.
+def start_from(options: Network, network: nn.Module, features: Features, laboratory: Path) -> Kept | None:
+    """Load the encoder's weights into a network that is built, and freeze it, where the recipe says so; what was loaded.
 
     A frozen encoder has no gradients, and is in evaluation mode: no dropout. Lightning leaves that as it is.
     Raises UserError, before anything is loaded, where the file is none, or of another encoder, and says what differs.
     """
     if not options.init and options.freeze == "none":
-        return
+        return None
     encoder = getattr(network, "encoder", None)
     if not isinstance(encoder, nn.Module):
         key, value = ("init", options.init) if options.init else ("freeze", options.freeze)
         raise UserError(
             f"network.{key} is {value}; expected a network that has an encoder, and {options.path} has none"
         )
-    if options.init:
-        fill(encoder, opened(laboratory / options.init), f"network.init: {laboratory / options.init}")
+    kept = opened(laboratory / options.init) if options.init else None
+    if kept:
+        fill(encoder, kept, features)
     if options.freeze == "encoder":
         encoder.requires_grad_(False).eval()
+    return kept
 
 
-def fill(encoder: nn.Module, kept: Kept, where: str) -> None:
+def fill(encoder: nn.Module, kept: Kept, features: Features) -> None:
     """Load the weights, or none of them; an error says where they are of."""
     wanted = sizes(encoder)
     others = [
@@ -49,8 +52,31 @@ def fill(encoder: nn.Module, kept: Kept, where: str) -> None:
     except RuntimeError:
         others = others or [differing(encoder.state_dict(), kept.weights)]
     if others:
-        raise UserError(f"{where}: of another encoder: {'; '.join(others)}")
+        raise UserError(f"{kept.where}: of another encoder: {'; '.join(others)}")
+    require_heard(kept, features, None)
     encoder.load_state_dict(trial.state_dict())
+
+
+def require_heard(kept: Kept, features: Features, rate: int | None) -> None:
+    """Raise UserError where an encoder was pretrained on features of another kind: what it learned is of other frames or bands.
+
+    `rate` is that of the recordings in Hz, None where it is not known; the highest frequency is then compared if both say it.
+    """
+    wanted, heard = heard_by(features), dict(kept.heard)
+    wanted["highest"] = features.highest if rate is None else features.up_to(rate)
+    if None in (wanted["highest"], heard.get("highest")):
+        heard.pop("highest", None)
+    others = [
+        f"{name} is {_told(wanted[name], unit)}; expected {_told(value, unit)}"
+        for name, unit in HEARD.items()
+        if (value := heard.get(name, wanted[name])) != wanted[name]
+    ]
+    if others:
+        raise UserError(f"{kept.where}: pretrained on other features: features.{', features.'.join(others)}")
+
+
+def _told(value: float | None, unit: str) -> str:
+    return "null" if value is None else f"{value:g} {unit}"
 
 
 def sizes(encoder: nn.Module) -> dict[str, int | float]:

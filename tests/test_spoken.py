@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from specaug.errors import UserError
 from specaug.speech.corpora import spoken as module
-from specaug.speech.corpora.options import Spoken
+from specaug.speech.corpora.grammar import GRAMMARS, vocabulary
+from specaug.speech.corpora.options import Spoken, content
 from specaug.speech.corpora.spoken import (
     ACCENTS,
     OTHER_RATES,
@@ -254,3 +255,69 @@ def test_too_many_voices_of_dev_are_refused(tmp_path):
     most = len(ACCENTS) * len(VARIANTS)
     with pytest.raises(UserError, match=rf"dev_voices is {most}; expected 0 to {most - 3}"):
         spoken(replace(TINY, dev_voices=most), tmp_path)
+
+
+KNOWN = replace(TINY, speakers="known", test_voices=16)
+WORDS = replace(TINY, utterances="words", train=200, dev=20, test=30)
+
+
+@needs_espeak
+def test_with_known_speakers_every_part_is_by_the_voices_of_train(tmp_path):
+    corpus = spoken(KNOWN, tmp_path)
+    heard = {part: {u.speaker for u in corpus.parts[part]} for part in corpus.parts}
+    assert len(heard["train"]) == 3
+    assert set(map(frozenset, heard.values())) == {frozenset(heard["train"])}
+    assert {part: len(found) for part, found in corpus.parts.items()} == {
+        "train": 7,
+        "dev": 3,
+        "test-clean": 5,
+        "test-other": 5,
+    }
+    assert "3 known voices" in corpus.title
+
+
+@needs_espeak
+def test_words_are_spoken_one_by_one(tmp_path):
+    corpus = spoken(replace(WORDS, train=4, dev=1, test=3), tmp_path)
+    utterances = [u for part in corpus.parts.values() for u in part]
+    assert {len(u.text.split()) for u in utterances} == {1}
+    assert {u.text for u in utterances} <= vocabulary(GRAMMARS["small"])
+    assert all(0.1 < u.duration < 2 for u in utterances)
+    assert "small vocabulary, single words, 3 voices" in corpus.title
+
+
+@given(train=st.integers(1, 300), speakers=st.sampled_from(["disjoint", "known"]))
+def test_words_come_equally_often_and_no_voice_says_one_twice_at_one_rate(train, speakers):
+    roles = cast(replace(WORDS, train=train, speakers=speakers, test_voices=16))
+    lines = [(role.voice, line) for role in roles for line in role.lines]
+    assert len({(voice, line.text, line.rate) for voice, line in lines}) == len(lines) == train + 20 + 60
+    times = Counter(line.text for _, line in lines if line.part == "train")
+    assert sum(times.values()) == train
+    if speakers == "disjoint" and train <= 60:  # so few that nobody has said one before
+        assert max(times.values()) - min(times[word] for word in vocabulary(GRAMMARS["small"])) <= 1
+
+
+def test_a_voice_that_has_said_all_words_at_all_rates_is_an_error():
+    with pytest.raises(
+        UserError, match=r"gave no new word for a voice after .*; expected fewer words in train"
+    ):
+        cast(replace(WORDS, voices=1, train=2000))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"), [({"test_voices": 4}, "4; .* 16"), ({"dev_voices": 2}, "2; .* 0")]
+)
+def test_known_speakers_have_no_others_beside_them(tmp_path, change, told):
+    (field,) = change
+    value, usual = told.split("; .* ")
+    with pytest.raises(
+        UserError, match=rf"{field} is {value}; expected nothing \(or {usual}\), since with speakers: known"
+    ):
+        spoken(replace(KNOWN, **change), tmp_path)
+
+
+def test_what_came_later_leaves_the_folders_of_other_corpora_as_they_were():
+    plain = content(TINY, 1)
+    assert "utterances" not in plain
+    assert "speakers" not in plain
+    assert len({plain, content(KNOWN, 1), content(replace(TINY, utterances="words"), 1)}) == 3

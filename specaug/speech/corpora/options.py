@@ -40,14 +40,16 @@ class Fsdd:
 
 @dataclass(frozen=True, kw_only=True)
 class Spoken:
-    """Sentences of a small English grammar, spoken by eSpeak NG: synthetic speech."""
+    """Sentences of a small English grammar, or its words one by one, spoken by eSpeak NG: synthetic speech."""
 
     name: Literal["spoken"] = "spoken"
     vocabulary: Literal["small", "full"] = "full"
+    utterances: Literal["sentences", "words"] = "sentences"
+    speakers: Literal["disjoint", "known"] = "disjoint"  # known: the test parts are by the training voices
     voices: int = 64  # training voices
-    train: int = 2000  # sentences
-    dev: int = 200  # sentences, by the training voices
-    test: int = 300  # sentences in each test part
+    train: int = 2000  # utterances
+    dev: int = 200  # utterances, by the training voices
+    test: int = 300  # utterances in each test part
     test_voices: int = 16  # voices that training never hears
     dev_voices: int = 0  # where above 0, dev is by so many further voices that training never hears
 
@@ -121,7 +123,7 @@ Folded = Fsdd | Esc50  # those that have folds
 
 def content(options: CorpusOptions, version: int) -> str:
     """What a corpus is made from, as text; options that came later and say nothing new are left out."""
-    later = ("dev_speaker", "dev_voices", "speakers")
+    later = ("dev_speaker", "dev_voices", "speakers", "utterances")
     given: dict[str, Any] = {
         field.name: getattr(options, field.name)
         for field in fields(options)

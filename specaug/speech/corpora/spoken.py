@@ -5,24 +5,25 @@ sentences); `test-clean` (voices whose variant training never hears, one half of
 `train`, the other half of accents that training never hears: Scotland and the West Midlands); `test-other`
 (the voices of `test-clean`, other sentences, slower or faster than in `train`, with noise of 5-20 dB).
 With `dev_voices` the voices of `dev` are their own, of the accents of `train`, so that policies can be chosen for
-voices nobody has heard. No sentence occurs twice in the corpus. Columns: accent, variant, rate (words per minute), and for
+voices nobody has heard. No sentence occurs twice in the corpus. With `speakers: known` the voices of `train` are those of
+every part: whose voice it is can then be asked (`text.classes: speaker`). With `utterances: words` an utterance is one word of
+the grammar, each as often as any other, and no voice says a word twice at one rate (`text.classes: text`). Columns: accent, variant, rate (words per minute), and for
 `test-other` snr (dB) and noise (its colour).
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-import numpy as np
-
 from specaug.errors import UserError
 from specaug.speech.audio import write_audio
 from specaug.speech.chance import generator
 from specaug.speech.cores import cores
-from specaug.speech.corpora.grammar import GRAMMARS, sentence
+from specaug.speech.corpora.grammar import GRAMMARS, sentence, vocabulary
 from specaug.speech.corpora.options import Spoken, content
 from specaug.speech.corpus import DEV, TRAIN, Corpus, build_once, check_disjoint
 from specaug.speech.espeak import RATE, speak
@@ -32,6 +33,7 @@ from specaug.speech.noise import COLOURS, add_noise
 
 VERSION = 1  # of this builder: another one gets another folder
 CLEAN, OTHER = "test-clean", "test-other"
+KNOWN, WORDS = "known", "words"
 
 ACCENTS = ("en-US", "en-GB-x-rp", "en-029", "en-US-nyc", "en-GB-x-gbclan", "en")
 UNSEEN_ACCENTS = ("en-GB-scotland", "en-GB-x-gbcwmd")
@@ -51,7 +53,8 @@ VARIANTS, UNSEEN_VARIANTS = tuple(_VARIANTS.split()), tuple(_UNSEEN_VARIANTS.spl
 RATES = (125, 140, 155, 170)  # words per minute
 OTHER_RATES = (105, 200)
 SNR = (5.0, 20.0)  # dB
-SECONDS = (6.0, 12.0)  # of an utterance; what falls outside is dropped
+SECONDS = (6.0, 12.0)  # of a sentence; what falls outside is dropped
+ANY = (0.0, math.inf)  # of a word
 AIM = (7.1, 9.9)  # seconds: a voice can be a sixth quicker or slower than its rate says
 LETTERS = 0.117  # characters a second for each word per minute
 ATTEMPTS = 1000  # at a sentence that the corpus does not have yet
@@ -88,6 +91,7 @@ class Role:
     voice: Voice
     quota: Mapping[str, int]
     lines: Sequence[Line]
+    seconds: tuple[float, float] = SECONDS
 
 
 def spoken(options: Spoken, cache: Path, progress: Tell = lambda *_: None) -> Corpus:
@@ -118,34 +122,38 @@ def write_spoken(options: Spoken, folder: Path, progress: Tell, workers: int) ->
     for job in jobs:
         for part, utterance in job.result():
             parts[part].append(utterance)
-    title = f"spoken: synthetic speech (eSpeak NG), {options.vocabulary} vocabulary, {options.voices} voices"
-    corpus = Corpus("spoken", title, True, parts)
-    check_disjoint(corpus, apart=(*corpus.tests, *([DEV] if options.dev_voices else [])))
+    corpus = Corpus("spoken", _title(options), True, parts)
+    apart = () if options.speakers == KNOWN else corpus.tests
+    check_disjoint(corpus, apart=(*apart, *([DEV] if options.dev_voices else [])))
     return corpus
 
 
+def _title(options: Spoken) -> str:
+    what = ", single words" if options.utterances == WORDS else ""
+    whose = f"{options.voices} {'known ' if options.speakers == KNOWN else ''}voices"
+    return f"spoken: synthetic speech (eSpeak NG), {options.vocabulary} vocabulary{what}, {whose}"
+
+
 def cast(options: Spoken) -> list[Role]:
-    """Every voice with its lines. Raises UserError where the grammar runs out of sentences."""
+    """Every voice with its lines. Raises UserError where the grammar runs out of sentences, or voices of words."""
     known = voices(ACCENTS, VARIANTS, options.voices + options.dev_voices)
     seen, apart = known[: options.voices], known[options.voices :]
     half = options.test_voices // 2
     unseen = voices(ACCENTS, UNSEEN_VARIANTS, options.test_voices - half)
     unseen += voices(UNSEEN_ACCENTS, UNSEEN_VARIANTS[::-1], half)
-    chance = generator("spoken", VERSION, options.vocabulary)
-    used: set[str] = set()
-    roles = []
+    tested = {CLEAN: options.test, OTHER: options.test}
     heard = {TRAIN: options.train} | ({} if apart else {DEV: options.dev})
-    for troupe, counts in (
-        (seen, heard),
-        (apart, {DEV: options.dev}),
-        (unseen, {CLEAN: options.test, OTHER: options.test}),
-    ):
+    if options.speakers == KNOWN:
+        unseen, heard = [], heard | tested
+    script = (_Words if options.utterances == WORDS else _Sentences)(options)
+    roles = []
+    for troupe, counts in ((seen, heard), (apart, {DEV: options.dev}), (unseen, tested)):
         for i, voice in enumerate(troupe):
             quota = {part: share(count, len(troupe), i) for part, count in counts.items()}
             needed = [part for part, count in quota.items() for _ in range(count)]
-            spare = [part for part, count in quota.items() for _ in range(spares(count))]
-            lines = [_draw_line(options, part, chance, used) for part in needed + spare]
-            roles.append(Role(voice, MappingProxyType(quota), lines))
+            spare = [part for part, count in quota.items() for _ in range(script.spares(count))]
+            lines = [script.line(part, voice) for part in needed + spare]
+            roles.append(Role(voice, MappingProxyType(quota), lines, script.seconds))
     return roles
 
 
@@ -160,28 +168,87 @@ def share(count: int, among: int, index: int) -> int:
     return count // among + (index < count % among)
 
 
-def spares(count: int) -> int:
-    """How many more sentences than `count` are at hand, should some come out too short or too long."""
-    return 2 + count // 10 if count else 0
+class _Script:
+    """What is said, drawn line by line from one stream of chance."""
 
+    seconds = SECONDS
 
-def _draw_line(options: Spoken, part: str, chance: np.random.Generator, used: set[str]) -> Line:
-    """A line with a sentence that is not in `used`, which it is added to."""
-    rate = int(chance.choice(OTHER_RATES if part == OTHER else RATES))
-    least, most = (round(seconds * rate * LETTERS) for seconds in AIM)
-    for _ in range(ATTEMPTS):
-        text = sentence(GRAMMARS[options.vocabulary], chance, least, most)
-        if text not in used:
-            break
-    else:
-        raise UserError(
-            f"corpus spoken: the {options.vocabulary} vocabulary gave no new sentence after {len(used)}; "
-            "expected fewer sentences in train, dev and test"
+    def __init__(self, options: Spoken, *told: str) -> None:
+        self.vocabulary = options.vocabulary
+        self.chance = generator("spoken", VERSION, options.vocabulary, *told)
+
+    def rate(self, part: str) -> int:
+        """How fast a line of a part is said."""
+        return int(self.chance.choice(OTHER_RATES if part == OTHER else RATES))
+
+    def said(self, part: str, text: str, rate: int) -> Line:
+        """The line, with its noise."""
+        if part != OTHER:
+            return Line(part, text, rate)
+        noise = round(float(self.chance.uniform(*SNR)), 1), str(self.chance.choice(list(COLOURS)))
+        return Line(part, text, rate, *noise)
+
+    def missing(self, what: str) -> UserError:
+        """What is raised where nothing new can be drawn."""
+        return UserError(
+            f"corpus spoken: the {self.vocabulary} vocabulary gave no new {what}; "
+            f"expected fewer {what.split()[0]}s in train, dev and test"
         )
-    used.add(text)
-    if part != OTHER:
-        return Line(part, text, rate)
-    return Line(part, text, rate, round(float(chance.uniform(*SNR)), 1), str(chance.choice(list(COLOURS))))
+
+
+class _Sentences(_Script):
+    """Sentences, none of them twice."""
+
+    def __init__(self, options: Spoken) -> None:
+        super().__init__(options)
+        self.used: set[str] = set()
+
+    @staticmethod
+    def spares(count: int) -> int:
+        """How many more sentences than `count` are at hand, should some come out too short or too long."""
+        return 2 + count // 10 if count else 0
+
+    def line(self, part: str, voice: Voice) -> Line:
+        """A line with a sentence that is new; whoever says it."""
+        rate = self.rate(part)
+        least, most = (round(seconds * rate * LETTERS) for seconds in AIM)
+        for _ in range(ATTEMPTS):
+            text = sentence(GRAMMARS[self.vocabulary], self.chance, least, most)
+            if text not in self.used:
+                self.used.add(text)
+                return self.said(part, text, rate)
+        raise self.missing(f"sentence after {len(self.used)}")
+
+
+class _Words(_Script):
+    """Words one by one, each of them once before any comes again; no voice says one twice at the same rate."""
+
+    seconds = ANY
+
+    def __init__(self, options: Spoken) -> None:
+        super().__init__(options, WORDS)
+        self.words = sorted(vocabulary(GRAMMARS[options.vocabulary]))
+        self.decks: dict[str, Iterator[str]] = {}  # by part
+        self.used: set[tuple[Voice, str, int]] = set()
+
+    @staticmethod
+    def spares(count: int) -> int:
+        """None: a word is as long as it is."""
+        return 0
+
+    def line(self, part: str, voice: Voice) -> Line:
+        """A line with the next word that this voice has not said so fast."""
+        deck = self.decks.setdefault(part, self._deck())
+        for _ in range(ATTEMPTS):
+            said = voice, next(deck), self.rate(part)
+            if said not in self.used:
+                self.used.add(said)
+                return self.said(part, *said[1:])
+        raise self.missing(f"word for a voice after {len(self.used)}")
+
+    def _deck(self) -> Iterator[str]:
+        while True:
+            yield from (self.words[i] for i in self.chance.permutation(len(self.words)))
 
 
 def perform(role: Role, folder: Path) -> list[tuple[str, Utterance]]:
@@ -193,7 +260,7 @@ def perform(role: Role, folder: Path) -> list[tuple[str, Utterance]]:
         if not any(owed.values()):
             break  # the spare lines at the end are spoken only where they are needed
         seconds = len(wave) / RATE
-        if not owed[line.part] or not SECONDS[0] <= seconds <= SECONDS[1]:
+        if not owed[line.part] or not role.seconds[0] <= seconds <= role.seconds[1]:
             continue
         number = role.quota[line.part] - owed[line.part]
         owed[line.part] -= 1
@@ -203,7 +270,7 @@ def perform(role: Role, folder: Path) -> list[tuple[str, Utterance]]:
         kept.append((line.part, _utterance(name, role.voice, line, path, seconds)))
     waves.close()
     if any(owed.values()):
-        raise RuntimeError(f"voice {role.voice.name}: too few sentences of {SECONDS} seconds; owed {owed}")
+        raise RuntimeError(f"voice {role.voice.name}: too few lines of {role.seconds} seconds; owed {owed}")
     return kept
 
 
@@ -231,5 +298,11 @@ def _check(options: Spoken) -> None:
         if value < 1 or (most is not None and value > most):
             expected = "1 or more" if most is None else f"1 to {most}"
             raise UserError(f"corpus spoken: {field} is {value}; expected {expected}")
+    if options.speakers == KNOWN:
+        for field in ("test_voices", "dev_voices"):
+            value, usual = getattr(options, field), getattr(Spoken, field)
+            if value != usual:
+                known = "since with speakers: known every part is by the training voices"
+                raise UserError(f"corpus spoken: {field} is {value}; expected nothing (or {usual}), {known}")
     if not 0 <= options.dev_voices <= (rest := limits["voices"] - options.voices):
         raise UserError(f"corpus spoken: dev_voices is {options.dev_voices}; expected 0 to {rest}")

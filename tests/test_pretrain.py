@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from models.ssast import SSAST, Generative
 from specaug.augment.keys import make_keys
 from specaug.augment.patch_grid_masks import draw_hidden
 from specaug.errors import Diverged, UserError
-from specaug.training.callbacks import read_curves
+from specaug.training.callbacks import Progress, Report, read_curves
 from specaug.training.data import Share, Utterances
 from specaug.training.pretrain import dry_run, pretrain
 from specaug.training.pretrain_module import Pretrainer, hidden_of
@@ -107,7 +108,8 @@ def test_the_curves_hold_every_measure_and_nothing_of_recognition(data, tmp_path
     pretrain(job(data, tmp_path, objective(SSAST), evaluate_every=3))
     rows = read_curves(tmp_path / "curves.csv")
     assert list(rows[0]) == [
-        *("epoch", "step", "learning_rate", "train/loss"),
+        *("epoch", "step", "learning_rate"),
+        *("train/loss", "train/reconstruction", "train/contrastive", "train/retrieval"),
         *("dev/loss", "dev/reconstruction", "dev/contrastive", "dev/retrieval"),
     ]
     assert [bool(row["dev/retrieval"]) for row in rows] == [False, False, True, True]
@@ -121,10 +123,33 @@ def test_the_gradients_of_the_shares_of_a_batch_add_up_to_that_of_the_whole(data
         module.zero_grad()
         for turn in range(shares):
             batch = Utterances(part)[Share([0, 1, 2, 3, 4], turn, shares)]
-            (module.training_step(batch, 0) / shares).backward()
+            (module.training_step(batch, 0)["loss"] / shares).backward()
         ends.append(torch.cat([p.grad.flatten() for p in network.parameters()]))
     assert len(set(part.frames)) > 1
     assert torch.allclose(*ends, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("shares", [1, 2])
+def test_the_parts_of_the_loss_in_training_make_up_the_loss(data, tmp_path, shares):
+    pretrain(job(data, tmp_path, objective(SSAST), batch=4, accumulate=shares, steps=4))
+    for row in read_curves(tmp_path / "curves.csv"):
+        loss, contrast, error = (
+            float(row[f"train/{name}"]) for name in ("loss", "contrastive", "reconstruction")
+        )
+        assert loss == pytest.approx(contrast + 10 * error, rel=1e-5)
+        assert 0 <= float(row["train/retrieval"]) <= 1
+
+
+def test_the_measure_that_it_is_judged_by_is_told_as_it_goes(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(Report, "INTERVAL", 0.0)
+    told: list[Progress] = []
+    wanted = job(data, tmp_path, objective(SSAST), choose="retrieval", report="best")
+    pretrain(replace(wanted, report=told.append))
+    assert told[0].chosen is None
+    assert told[0].dev == ""
+    name, value = told[-1].chosen
+    assert told[-1].dev == f", dev {name} {value:.3f}"
+    assert value == pytest.approx(float(read_curves(tmp_path / "curves.csv")[-2]["dev/retrieval"]), abs=1e-6)
 
 
 def test_a_run_may_work_off_its_batches_in_shares(data, tmp_path):

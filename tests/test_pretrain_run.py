@@ -251,6 +251,8 @@ def test_print_config_prints_a_recipe_of_the_same_runs(lab, tmp_path, capsys):
 def test_runs_of_pretraining_are_in_the_way_of_no_comparison(finished):
     found = find_runs([finished])
     assert (found.finished, found.unfinished) == ([], [])
+    with pytest.raises(UserError, match="a run of pretraining, which recognises nothing; expected runs that"):
+        find_runs([finished / "pretraining"])
 
 
 def test_features_are_shared_with_ordinary_runs(laboratory):
@@ -330,6 +332,11 @@ ALL_OF_THEM = "of 2 frames by 32 channels, of which number"
             "choose is retrieval; expected loss or reconstruction: models.ssast.Generative tells no other",
             id="measure",
         ),
+        pytest.param(
+            ["choose=retrieval"],
+            "training.report is last; expected best: choose: retrieval says which checkpoint is the best, and",
+            id="choice of the last",
+        ),
         pytest.param(["policy=LD"], "unknown key 'policy'", id="key"),
         pytest.param(["corpus.dev=data/no.jsonl"], "data/no.jsonl: no such file", id="corpus"),
     ],
@@ -381,9 +388,10 @@ def test_wandb_has_every_row_once_and_a_batch_with_what_is_hidden(lab, tmp_path,
     (log,) = (folder_of(tmp_path) / "wandb").glob("offline-run-*")
     found = records(log)
     rows = [record["history"]["item"] for record in found if record["type"] == "history"]
-    assert [row["_step"] for row in rows] == [0, 3, 6, 9, 12]  # the pictures, and an epoch each
-    assert rows[0]["augmented batch.count"] == 2
-    assert all("dev/retrieval" in row for row in rows[1:])
+    assert [row["_step"] for row in rows] == [0, 3, 6, 9, 12, 13]  # pictures, an epoch each, pictures
+    assert rows[0]["masked batch.count"] == 2
+    assert all("dev/retrieval" in row and "train/contrastive" in row for row in rows[1:-1])
+    assert rows[-1]["reconstructions.count"] == 2
 
 
 @pytest.mark.parametrize("words", [["--print-config"], ["--help"], ["sed=1"]], ids=str)

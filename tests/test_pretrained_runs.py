@@ -1,5 +1,6 @@
 """Runs that make the pretraining of their own seed first."""
 
+import base64
 import hashlib
 import json
 import os
@@ -118,6 +119,21 @@ def test_a_run_makes_its_pretraining_starts_from_it_and_says_which(lab, finished
     content = (before.folder / "encoder.safetensors").read_bytes()
     assert result["network"]["init_sha256"] == hashlib.sha256(content).hexdigest()
     assert load(run.folder / "recipe.yaml").run() == run.recipe
+
+
+def test_its_page_shows_the_pretraining_while_that_is_at_hand(lab, finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "runs")
+    words = ["report", str(tmp_path / "runs" / "begun"), "--laboratory", str(lab), "--utterances", "0"]
+    assert cli.main([*words, "--out", str(tmp_path / "with.html")]) == 0
+    result = json.loads(next((tmp_path / "runs" / "pretraining").glob("*/*/result.json")).read_text())
+    page = (tmp_path / "with.html").read_text()
+    told = page[page.index('<section id="pretraining">') :]
+    assert all(f"{result['final'][name]:.4f}" in told for name in ("loss", "contrastive", "retrieval"))
+    picture = next((tmp_path / "runs" / "pretraining").glob("*/*/reconstructions.png")).read_bytes()
+    assert base64.b64encode(picture).decode() in told
+    shutil.rmtree(tmp_path / "runs" / "pretraining")
+    assert cli.main([*words, "--out", str(tmp_path / "without.html")]) == 0
+    assert '<section id="pretraining">' not in (tmp_path / "without.html").read_text()
 
 
 def test_it_is_the_one_that_the_command_makes_of_the_same_recipe_and_is_found_finished(lab, finished, capsys):

@@ -12,14 +12,18 @@ from specaug.cli.common import add_logger, add_recipe, add_verb, chosen, places
 def add_pretrain(verbs: Any) -> None:
     """`specaug pretrain`."""
     example = "specaug pretrain experiments/pretraining/fsdd.yaml seeds=0,1 hidden.share=0.5"
-    what = "pretrain an encoder on masked spectrograms; it is the network.init of ordinary recipes"
+    what = (
+        "pretrain an encoder on masked spectrograms, without transcripts (models.ssast.SSAST, Generative or "
+        "Discriminative, models.maskspec.MaskSpec); a run that was killed goes on. It leaves encoder.safetensors, the "
+        "network.init of ordinary recipes, and reconstructions.png"
+    )
     verb = add_verb(verbs, "pretrain", what, pretrain, example)
     add_recipe(verb, "seed=3 hidden.share=0.5 objective.path=models.maskspec.MaskSpec training.batch=8")
     add_logger(verb)
 
 
 def pretrain(arguments: argparse.Namespace) -> int:
-    """Train the runs that are not finished, one after the other, and print where each encoder lies."""
+    """Train the runs that are not finished, one after the other, and print where each encoder lies as it is there."""
     from specaug.study.load import as_yaml, load_as
     from specaug.study.pretraining.recipe import Pretraining
 
@@ -41,7 +45,10 @@ def pretrain(arguments: argparse.Namespace) -> int:
         for run in runs:
             execute(run, logs, screen.loading, partial(screen.progress, run), screen.say)
             screen.ended(run, None)
-    sys.stdout.write("".join(f"{run.folder / KEPT}\n" for run in runs))
+            sys.stdout.write(
+                f"{(run.folder / KEPT).absolute()}\n"
+            )  # a recipe's own paths begin at its laboratory
+            sys.stdout.flush()
     return 0
 
 

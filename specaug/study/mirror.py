@@ -10,7 +10,7 @@ from lightning.pytorch.loggers import Logger
 from specaug.speech.prepare import Prepared
 from specaug.study.loggers import Logs
 from specaug.study.recipe import Recipe
-from specaug.study.views.shown import Shown, View, numbers
+from specaug.study.views.shown import Ending, Shown, View, numbers
 from specaug.training.callbacks import read_curves
 from specaug.training.files import CURVES
 from specaug.training.fit import Outcome
@@ -68,7 +68,7 @@ class Mirror:
         """Show what came out."""
         if self.view is not None:
             self.look()
-            self.view.end(outcome)
+            self.view.end(Ending.of(outcome))
 
 
 class Bell(Logger):

@@ -34,6 +34,7 @@ Counts = NDArray[np.int64]
 RESULT, RECIPE, HYPOTHESES = "result.json", "recipe.yaml", "hypotheses.jsonl"
 ROUNDING = 1e-9  # of a mean over utterances, in another order
 PRETRAINING = "pretraining"  # the folder of runs that recognise nothing, and so cannot be compared
+RECONSTRUCTIONS = "reconstructions.png"  # beside the result of a pretraining
 OPEN: dict[str, Callable[..., Any]] = {"": Path.open, ".xz": lzma.open, ".gz": gzip.open}
 
 
@@ -143,6 +144,10 @@ def read_result(folder: Path) -> Result:
         raise UserError(f"{path}: no such file; the run is not finished") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON ({error})") from None
+    if {"objective", "hidden"} <= facts.facts.keys():
+        raise UserError(
+            f"{folder}: a run of pretraining, which recognises nothing; expected runs that start from it"
+        )
     policy, corpus, network, parts = map(facts.at, ("policy", "corpus", "network", "parts"))
     if not parts.facts:
         raise facts.wrong("parts", "one or more")
@@ -174,6 +179,15 @@ def read_result(folder: Path) -> Result:
     )
     _check_recipe(result)
     return result
+
+
+def begun_with(result: Result) -> Path | None:
+    """The folder of the finished pretraining that a run began with, where that is at hand."""
+    told = json.loads((result.folder / RESULT).read_text(encoding="utf-8"))["network"].get("pretraining")
+    if not told:
+        return None
+    made = (result.folder.parent.parent / PRETRAINING / told["name"]).glob(f"*-{told['run']}/{RESULT}")
+    return next((path.parent for path in made), None)
 
 
 def _recipe(folder: Path) -> dict[str, Any]:

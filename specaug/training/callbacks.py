@@ -122,17 +122,22 @@ def of_all_ranks(mine: list[Evaluated]) -> list[Evaluated]:
 class Curves(L.Callback):
     """One row an epoch: to `curves.csv` in the run folder first, then to the loggers.
 
-    `dev` names what is measured on dev; with an `augment` its strength is told as well.
+    `dev` names what is measured on dev, `train` what each step gives: the loss, and maybe its parts; with an `augment` its
+    strength is told as well.
     """
 
     def __init__(
-        self, folder: Path, augment: Augment | None = None, dev: Sequence[str] = ("loss", "wer", "cer")
+        self,
+        folder: Path,
+        augment: Augment | None = None,
+        dev: Sequence[str] = ("loss", "wer", "cer"),
+        train: Sequence[str] = ("loss",),
     ) -> None:
         self.path = folder / CURVES
         self.augment = augment
-        always = ("epoch", "step", "learning_rate", "train/loss")
+        always = ("epoch", "step", "learning_rate", *(f"train/{name}" for name in train))
         self.columns = (*always, *(f"dev/{name}" for name in dev), *(["strength"] if augment else []))
-        self.total = torch.zeros((), dtype=torch.float64)
+        self.totals = dict.fromkeys(train, torch.zeros((), dtype=torch.float64))
         self.batches = 0
         self.loss = 0.0  # of the epoch, of all ranks
         self.measured: dict[str, float] = {}
@@ -151,13 +156,15 @@ class Curves(L.Callback):
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """A new mean."""
-        self.total, self.batches, self.measured = torch.zeros_like(self.total), 0, {}
+        self.totals = {name: torch.zeros_like(total) for name, total in self.totals.items()}
+        self.batches, self.measured = 0, {}
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Add the loss where it lies, without waiting for a GPU."""
-        self.total = self.total.to(outputs["loss"].device) + outputs["loss"].detach()
+        """Add what the step gave where it lies, without waiting for a GPU."""
+        for name, total in self.totals.items():
+            self.totals[name] = total.to(outputs[name].device) + outputs[name].detach()
         self.batches += 1  # of the shares of a step, whose losses are parts of the step's, all count together
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -167,15 +174,19 @@ class Curves(L.Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the row; of several ranks the first one does."""
-        total = trainer.strategy.reduce(self.total, reduce_op="mean")  # their losses are weighted for it
-        self.loss = float(total) * trainer.accumulate_grad_batches / max(1, self.batches)
+        means = {}
+        for name, total in self.totals.items():
+            of_all = float(trainer.strategy.reduce(total, reduce_op="mean"))  # they are weighted for it
+            divided = trainer.accumulate_grad_batches if name == "loss" else 1  # by Lightning, the loss alone
+            means[f"train/{name}"] = of_all * divided / max(1, self.batches)
+        self.loss = means["train/loss"]
         if not trainer.is_global_zero:
             return
         row: dict[str, float] = {
             "epoch": trainer.current_epoch + 1,
             "step": trainer.global_step,
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-            "train/loss": self.loss,
+            **means,
             **self.measured,
             **({"strength": self.augment.share} if self.augment else {}),
         }
@@ -253,10 +264,13 @@ class Progress:
     classes: bool = False  # then it is the share of the utterances that are given a wrong class
     map: float | None = None  # mean average precision, where there are classes; measured with the WER
     stage: str = ""  # what comes before the run's own training, while that lasts
+    chosen: tuple[str, float] | None = None  # of a pretraining: the measure on dev by which it is judged
 
     @property
     def dev(self) -> str:
         """What is said of that on a line; nothing before it is measured."""
+        if self.chosen:
+            return f", dev {self.chosen[0]} {self.chosen[1]:.3f}"
         if self.wer is None:
             return ""
         named = f"accuracy {100 * (1 - self.wer):.1f}" if self.classes else f"WER {100 * self.wer:.1f}"
@@ -270,12 +284,13 @@ class Progress:
 
 
 class Report(L.Callback):
-    """Tells `report` how far the run is, at most twice a second."""
+    """Tells `report` how far the run is, at most twice a second; of a pretraining also the measure that it is judged by."""
 
     INTERVAL = 0.5  # seconds
 
-    def __init__(self, report: Callable[[Progress], None]) -> None:
+    def __init__(self, report: Callable[[Progress], None], choose: str = "") -> None:
         self.report = report
+        self.choose = choose
         self.told = 0.0
 
     def on_train_batch_end(
@@ -286,7 +301,8 @@ class Report(L.Callback):
             return
         self.told = time.monotonic()
         shares = trainer.accumulate_grad_batches
-        wer, found = (trainer.callback_metrics.get(f"dev/{name}") for name in ("wer", "map"))
+        measured = trainer.callback_metrics
+        wer, found, chosen = (measured.get(f"dev/{name}") for name in ("wer", "map", self.choose))
         self.report(
             Progress(
                 step=trainer.global_step,
@@ -295,7 +311,8 @@ class Report(L.Callback):
                 epochs=int(trainer.max_epochs or 0),
                 loss=float(outputs["loss"]) * shares,  # which Lightning divided it by
                 wer=None if wer is None else float(wer),
-                classes="dev/accuracy" in trainer.callback_metrics,
+                classes="dev/accuracy" in measured,
                 map=None if found is None else float(found),
+                chosen=None if chosen is None else (self.choose, float(chosen)),
             )
         )

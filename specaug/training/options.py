@@ -31,7 +31,9 @@ class Training:
         "float32"  # bf16: products in half the bits, sums and weights in all
     )
     evaluate_every: int = 1  # epochs between two passes over dev; the last epoch always has one
-    report: Literal["last", "best"] = "last"  # the checkpoint that is tested; best by WER on dev
+    report: Literal["last", "best"] = (
+        "last"  # the checkpoint that is tested, or kept; best by WER on dev, or by `choose`
+    )
     devices: int = 1  # processes that share each batch, each with a GPU or, where there is none, a CPU thread
 
     def __post_init__(self) -> None:

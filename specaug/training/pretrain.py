@@ -60,7 +60,7 @@ def pretrain(job: PretrainJob) -> Pretrained:
     """
     quieten()
     module = Pretrainer(job.network, job.options, job.hiding, job.seed)
-    curves = Curves(job.folder, dev=job.measures)
+    curves = Curves(job.folder, dev=job.measures, train=job.measures)
     callbacks = [
         Reseed(job.seed),
         LastEvaluated(),
@@ -68,7 +68,7 @@ def pretrain(job: PretrainJob) -> Pretrained:
         curves,
         Finite(curves),
         Checkpoints(job.folder, f"dev/{job.choose}", sign_of(job.choose)),
-        Report(job.report),
+        Report(job.report, job.choose),
     ]
     trainer = make_trainer(job, callbacks, job.loggers)
     last = job.folder / LAST

@@ -34,11 +34,11 @@ class Pretrainer(Trained):
         self.hiding = hiding
         self.seed = seed
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         hidden = hidden_of(self.hiding, batch, self.seed, self.current_epoch)
         with self.precision():
-            loss, _ = answering(self.network).loss(batch.features, batch.lengths, hidden)
-        return loss * batch.weight
+            loss, parts = answering(self.network).loss(batch.features, batch.lengths, hidden)
+        return {name: value * batch.weight for name, value in {"loss": loss, **parts}.items()}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Any:
         hidden = hidden_of(self.hiding, batch, *FIXED)

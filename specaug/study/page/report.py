@@ -14,6 +14,7 @@ from specaug.study.page.curves import DEV, TRAIN, Trained, trained
 from specaug.study.page.curves import WER as RATE
 from specaug.study.page.explorer import Shown, explorer, shown
 from specaug.study.page.hidden import hidden, rows
+from specaug.study.page.pretrainings import pretrainings
 from specaug.study.page.sounds import Voices, voices
 from specaug.study.page.texts import Texts, texts
 from specaug.study.page.theme import captioned, division, put, tabled, whole
@@ -29,6 +30,7 @@ SECTIONS = {
     "training": "Training",
     "whom": "For whom",
     "hidden": "What was hidden",
+    "pretraining": "Pretraining",
     "utterances": "Utterances",
 }
 
@@ -84,6 +86,7 @@ def page(
             *whom(reading),
         ],
         "hidden": [tabled(masked), f'<p class="soft">{HIDDEN}</p>'],
+        "pretraining": pretrainings(reading.entries),
         "utterances": explorer(comparison, read, seen, found.why, wanted.epochs),
     }
     kept = {name: lines for name, lines in sections.items() if lines}

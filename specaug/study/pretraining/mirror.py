@@ -1,19 +1,18 @@
 """A run of pretraining as the loggers of ordinary runs show it: its curves, and a batch with what is hidden."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import matplotlib as mpl
-import torch
+from typing import Any, ClassVar
 
 from specaug.augment.patch_grid_masks import PatchHiding
-from specaug.speech.corpus import TRAIN
+from specaug.speech.corpus import DEV, TRAIN
 from specaug.study.loggers import Logs
 from specaug.study.mirror import Mirror
-from specaug.study.pretraining.picture import cells_of
+from specaug.study.pretraining.picture import Rebuilt, cells_of
 from specaug.study.pretraining.recipe import Pretraining
-from specaug.study.views.shown import PICTURES, TAG, Picture, Shown
+from specaug.study.views.shown import PICTURES, TAG, Ending, Picture, Shown, stacked
 from specaug.training.data import training_loader
+from specaug.training.pretrain import Pretrained
 from specaug.training.pretrain_module import hidden_of
 
 
@@ -23,6 +22,13 @@ class ShownPretraining(Shown):
 
     recipe: Pretraining  # type: ignore[assignment]  # what asks for more of a recipe is written anew below
     hiding: PatchHiding
+    measures: Sequence[str]  # of train and dev
+    batch: ClassVar[str] = "masked batch"
+
+    @property
+    def curves(self) -> list[str]:
+        """What is drawn over epochs."""
+        return [f"{part}/{name}" for part in (TRAIN, DEV) for name in self.measures]
 
     @property
     def group(self) -> str:
@@ -61,13 +67,9 @@ class ShownPretraining(Shown):
         batch = next(iter(loader))
         _, time, mel = batch.features.shape
         hidden = cells_of(hidden_of(self.hiding, batch, recipe.seed, 0), self.hiding, time, mel)
-        both = torch.cat([batch.features, batch.features.masked_fill(hidden, 0.0)], dim=2)[:PICTURES]
-        shades = ((both.transpose(1, 2).flip(1) + 2) / 4).clamp(0, 1)  # two deviations either way
-        colours = mpl.colormaps["viridis"]
-        return [
-            Picture(name, colours(shade.numpy(), bytes=True)[..., :3])
-            for shade, name in zip(shades, batch.ids, strict=False)
-        ]
+        seen = batch.features.masked_fill(hidden, 0.0)
+        pairs = zip(batch.ids[:PICTURES], batch.features, seen, strict=False)
+        return [stacked(name, [clean, masked]) for name, clean, masked in pairs]
 
 
 class PretrainMirror(Mirror):
@@ -78,3 +80,16 @@ class PretrainMirror(Mirror):
         self.logs = logs
         self.view = None
         self.told = 0
+
+    def finish(self, outcome: Pretrained, shown: Sequence[Rebuilt]) -> None:  # type: ignore[override]  # of another run
+        """Show the measures on dev, and utterances: below as they are, then as the network sees them, above as it tells them."""
+        if self.view is None:
+            return
+        self.look()
+        ways = {"final": outcome.final, "best": outcome.best}
+        numbers = {f"{DEV}/{way}_{name}": value for way, told in ways.items() for name, value in told.items()}
+        pictures = [
+            stacked(one.id, [one.features, one.features.masked_fill(one.hidden, 0.0), one.told])
+            for one in shown
+        ]
+        self.view.end(Ending(numbers, reconstructions=pictures))

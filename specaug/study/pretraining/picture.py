@@ -15,13 +15,13 @@ from specaug.augment.patch_grid import unpatchify
 from specaug.augment.patch_grid_masks import PatchHiding
 from specaug.speech.prepare import Part
 from specaug.study.picture import COLOURS, SHADES
+from specaug.study.results import RECONSTRUCTIONS
 from specaug.training.data import Share, Utterances
 from specaug.training.pretrain_contract import answering
 from specaug.training.pretrain_module import FIXED, hidden_of
 
 mpl.use("Agg")  # no window: also on a machine without a screen
 
-RECONSTRUCTIONS = "reconstructions.png"
 UTTERANCES = 4
 PANELS = 3
 
@@ -87,9 +87,9 @@ def drawn(shown: Sequence[Rebuilt], shift: float, title: str) -> Any:
     return figure
 
 
-def save(network: nn.Module, part: Part, hiding: PatchHiding, shift: float, title: str, folder: Path) -> None:
+def save(shown: Sequence[Rebuilt], shift: float, title: str, folder: Path) -> None:
     """Write the picture, whole or not at all."""
-    figure = drawn(rebuilt(network, part, hiding), shift, title)
+    figure = drawn(shown, shift, title)
     partial = folder / f".{RECONSTRUCTIONS}.{os.getpid()}"
     try:
         figure.savefig(partial, format="png")

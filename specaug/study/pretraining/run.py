@@ -90,6 +90,9 @@ def ready(run: PretrainRun, loading: Tell = lambda *_: None) -> Ready:
         raise UserError(
             f"choose is {recipe.choose}; expected {' or '.join(measures)}: {recipe.objective.path} tells no other"
         )
+    if recipe.choose != "loss" and recipe.training.report == "last":
+        why = f"choose: {recipe.choose} says which checkpoint is the best, and the last one is kept"
+        raise UserError(f"training.report is last; expected best: {why}")
     return Ready(network, data, hiding, measures)
 
 
@@ -146,25 +149,25 @@ def execute(
             say(left_out(prepared.data))
         with held(run.folder, attempt) as folder:
             if not run.finished:  # another process may have been first
-                outcome = trained(run, folder, prepared, logs, training)
-                write(run, folder, prepared, outcome, time.monotonic() - started)
+                outcome, shown = trained(run, folder, prepared, logs, training)
+                write(run, folder, prepared, outcome, shown, time.monotonic() - started)
     return run.folder
 
 
 def trained(
     run: PretrainRun, folder: Path, prepared: Ready, logs: Logs, report: Callable[[Progress], None]
-) -> Pretrained:
-    """Train in a folder that nobody else is at."""
-    recipe = run.recipe
+) -> tuple[Pretrained, list[picture.Rebuilt]]:
+    """Train in a folder that nobody else is at; what came out, and some utterances of dev as the network tells them."""
+    recipe, data = run.recipe, prepared.data
     replaced(folder / RECIPE, as_yaml(recipe))
-    replaced(folder / FINGERPRINT, prepared.data.fingerprint)
+    replaced(folder / FINGERPRINT, data.fingerprint)
     title = f"{PRETRAINING}-{run.experiment}"  # a project of its own
-    shown = ShownPretraining(title, recipe, run.id, folder, prepared.data, prepared.hiding)
+    shown = ShownPretraining(title, recipe, run.id, folder, data, prepared.hiding, prepared.measures)
     with PretrainMirror(shown, logs) as mirror:
-        return pretrain(
+        outcome = pretrain(
             PretrainJob(
                 network=prepared.network,
-                prepared=prepared.data,
+                prepared=data,
                 policy=NONE,
                 seed=recipe.seed,
                 options=recipe.training,
@@ -176,15 +179,25 @@ def trained(
                 choose=recipe.choose,
             )
         )
+        rebuilt = picture.rebuilt(prepared.network, data.parts[DEV], prepared.hiding)
+        mirror.finish(outcome, rebuilt)
+    return outcome, rebuilt
 
 
-def write(run: PretrainRun, folder: Path, prepared: Ready, outcome: Pretrained, seconds: float) -> None:
+def write(
+    run: PretrainRun,
+    folder: Path,
+    prepared: Ready,
+    outcome: Pretrained,
+    shown: list[picture.Rebuilt],
+    seconds: float,
+) -> None:
     """Write the encoder and the picture, then the result: a folder with a result is a finished run."""
     recipe, data, network = run.recipe, prepared.data, prepared.network
     encoder = answering(network).encoder
     keep(encoder, recipe, data.rate, folder / KEPT)
     title = f"{run.experiment}, {run.name}: {recipe.objective.path}, utterances of {DEV}"
-    picture.save(network, data.parts[DEV], prepared.hiding, recipe.features.shift, title, folder)
+    picture.save(shown, recipe.features.shift, title, folder)
     told = stamp(run, data, seconds)
     result: dict[str, Any] = {
         **told,

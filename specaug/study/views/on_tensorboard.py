@@ -3,8 +3,7 @@
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from specaug.study.tables.text_table import piped
-from specaug.study.views.shown import COLUMNS, Row, Shown, rates, transcripts
-from specaug.training.fit import Outcome
+from specaug.study.views.shown import COLUMNS, Ending, Row, Shown
 
 FOLDER = "tensorboard"
 
@@ -26,7 +25,7 @@ class OnTensorBoard:
         """Show the pictures, and what the run is."""
         board = self.logger.experiment
         for name, pixels in self.shown.pictures():
-            board.add_image(f"augmented batch/{name}", pixels, 0, dataformats="HWC")
+            board.add_image(f"{self.shown.batch}/{name}", pixels, 0, dataformats="HWC")
         board.add_text("tags", ", ".join(self.shown.tags), 0)
 
     def row(self, row: Row) -> None:
@@ -35,11 +34,15 @@ class OnTensorBoard:
         self.logger.log_metrics({name: value for name, value in row.items() if name != "step"}, self.last)
         self.logger.experiment.flush()
 
-    def end(self, outcome: Outcome) -> None:
-        """Write the table of hypotheses, and the config beside the final error rates."""
-        table = [COLUMNS, *(tuple(map(str, row)) for row in transcripts(outcome))]
-        self.logger.experiment.add_text("hypotheses", piped(table), self.last)
-        self.logger.log_hyperparams(self.shown.config, rates(outcome), self.last)
+    def end(self, ending: Ending) -> None:
+        """Write the table of hypotheses, or the reconstructions, and the config beside the final numbers."""
+        board = self.logger.experiment
+        if ending.transcripts:
+            table = [COLUMNS, *(tuple(map(str, row)) for row in ending.transcripts)]
+            board.add_text("hypotheses", piped(table), self.last)
+        for name, pixels in ending.reconstructions:
+            board.add_image(f"reconstructions/{name}", pixels, self.last, dataformats="HWC")
+        self.logger.log_hyperparams(self.shown.config, dict(ending.numbers), self.last)
 
     def close(self, failed: bool) -> None:
         """Close the file, and remove those that it replaces."""

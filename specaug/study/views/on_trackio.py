@@ -5,12 +5,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from specaug.errors import UserError
-from specaug.study.views.shown import COLUMNS, Row, Shown, rates, transcripts
-from specaug.training.fit import Outcome
+from specaug.study.views.shown import COLUMNS, Ending, Picture, Row, Shown
 
 FOLDER = (
     "trackio"  # beside the runs: one database for all runs of an experiment, so that they can be compared
@@ -47,19 +47,18 @@ class OnTrackio:
         shown = self.shown
         self.tell(project=shown.experiment, name=f"{shown.name} {shown.id}", group=shown.group)
         self.tell(config=json.loads(json.dumps(shown.config, default=str)))
-        for name, pixels in shown.pictures():
-            raw = base64.b64encode(pixels.tobytes()).decode()
-            self.tell(step=0, picture=raw, shape=pixels.shape, caption=name)
+        self.show(shown.batch, shown.pictures(), 0)
 
     def row(self, row: Row) -> None:
         """Send the row."""
         self.step = int(row["step"])
         self.tell(step=self.step, row=dict(row))
 
-    def end(self, outcome: Outcome) -> None:
-        """Send the final error rates and the table of hypotheses."""
-        table = [dict(zip(COLUMNS, row, strict=True)) for row in transcripts(outcome)]
-        self.tell(step=self.step + 1, row=rates(outcome), table=table)
+    def end(self, ending: Ending) -> None:
+        """Send the final numbers and the table of hypotheses, or the reconstructions."""
+        table = [dict(zip(COLUMNS, row, strict=True)) for row in ending.transcripts]
+        self.show("reconstructions", ending.reconstructions, self.step + 1)
+        self.tell(step=self.step + 1, row=dict(ending.numbers), **({"table": table} if table else {}))
 
     def close(self, failed: bool) -> None:
         """Wait for the writer. Raises UserError where it failed and the run did not."""
@@ -75,6 +74,12 @@ class OnTrackio:
             said.unlink(missing_ok=True)
         elif not failed:
             raise UserError(f"{said}: trackio failed; the run goes on where you start it with --logger none")
+
+    def show(self, key: str, pictures: Sequence[Picture], step: int) -> None:
+        """Send pictures, under one name."""
+        for name, pixels in pictures:
+            raw = base64.b64encode(pixels.tobytes()).decode()
+            self.tell(step=step, key=key, picture=raw, shape=pixels.shape, caption=name)
 
     def tell(self, **what: Any) -> None:
         """Send a line; a writer that died says so in the end, and stops no training."""

@@ -5,20 +5,24 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from specaug.errors import UserError
-from specaug.study.views.shown import COLUMNS, Row, Shown, rates, transcripts
-from specaug.training.fit import Outcome
+from specaug.study.views.shown import COLUMNS, Ending, Picture, Row, Shown
 
 STAGING = (
     "wandb-artifacts"  # beside the runs: a log names these files by their whole path, and an attempt moves
 )
-CURVES = ("train/loss", "dev/loss", "dev/wer", "dev/cer")  # drawn over epochs, summed up by their minimum
+HIGHEST = (
+    "dev/accuracy",
+    "dev/map",
+    "train/retrieval",
+    "dev/retrieval",
+)  # of other curves the lowest is best
 
 
 class Log:
@@ -94,17 +98,13 @@ class OnWandb:
 
     def begin(self) -> None:
         """Say what is drawn over what; log the pictures."""
-        import wandb
-
         self.run.define_metric("epoch")
-        for key in CURVES:
-            self.run.define_metric(key, step_metric="epoch", summary="min")
+        for key in self.shown.curves:
+            summary = "max" if key in HIGHEST else "min"
+            self.run.define_metric(key, step_metric="epoch", summary=summary)
         self.next = self.log.step
         if not self.next:
-            pictures = [
-                wandb.Image(picture.pixels, caption=picture.utterance) for picture in self.shown.pictures()
-            ]
-            self.run.log({"augmented batch": pictures}, step=0, commit=True)
+            self.run.log({self.shown.batch: self._images(self.shown.pictures())}, step=0, commit=True)
 
     def row(self, row: Row) -> None:
         """Log the row at its step, unless W&B is past it."""
@@ -113,17 +113,26 @@ class OnWandb:
             self.next = int(row["step"]) + 1
             self.log.replace()
 
-    def end(self, outcome: Outcome) -> None:
-        """Log the table of hypotheses and the final error rates."""
+    def end(self, ending: Ending) -> None:
+        """Log the table of hypotheses, or the reconstructions, and the final numbers."""
         import wandb
 
         columns: list[str | int] = list(COLUMNS)
-        self.run.log({"hypotheses": wandb.Table(columns=columns, data=transcripts(outcome))})
-        self.run.summary.update({**rates(outcome), "masked": dict(outcome.masked)})
+        if ending.transcripts:
+            self.run.log({"hypotheses": wandb.Table(columns=columns, data=list(ending.transcripts))})
+        if ending.reconstructions:
+            self.run.log({"reconstructions": self._images(ending.reconstructions)})
+        self.run.summary.update({**ending.numbers, **({"masked": ending.masked} if ending.masked else {})})
 
     def close(self, failed: bool) -> None:
         """Finish the run."""
         self.log.close(failed)
+
+    @staticmethod
+    def _images(pictures: Sequence[Picture]) -> list[Any]:
+        import wandb
+
+        return [wandb.Image(picture.pixels, caption=picture.utterance) for picture in pictures]
 
 
 def begun(wanted: Mapping[str, Any]) -> Any:

@@ -1,13 +1,15 @@
 """What every logger shows of a run: names, config and pictures before its first step, transcripts at its end."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from specaug.augment.apply import apply
 from specaug.augment.draws import draw
@@ -28,10 +30,25 @@ Row = Mapping[str, int | float]  # of `curves.csv`
 
 
 class Picture(NamedTuple):
-    """An utterance of the first batch, masked above clean: (2 mel, frames, 3), red, green, blue."""
+    """An utterance, several times one above the other: (their mel, frames, 3), red, green, blue."""
 
     utterance: str
     pixels: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a run came to: its numbers by name; of transcripts the first ones, of a pretraining what it reconstructs."""
+
+    numbers: Mapping[str, int | float]
+    masked: Mapping[str, float] = field(default_factory=dict)
+    transcripts: Sequence[list[str | int]] = ()  # under COLUMNS
+    reconstructions: Sequence[Picture] = ()
+
+    @staticmethod
+    def of(outcome: Outcome) -> "Ending":
+        """That of an ordinary run."""
+        return Ending(rates(outcome), dict(outcome.masked), transcripts(outcome))
 
 
 @runtime_checkable
@@ -44,7 +61,7 @@ class View(Protocol):
     def row(self, row: Row) -> None:
         """Show a row of `curves.csv`, unless it is shown already."""
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, ending: Ending) -> None:
         """Show what came out."""
 
     def close(self, failed: bool) -> None:
@@ -60,6 +77,13 @@ class Shown:
     id: str
     folder: Path
     data: Prepared
+
+    batch: ClassVar[str] = "augmented batch"  # what the pictures are of
+
+    @property
+    def curves(self) -> list[str]:
+        """What is drawn over epochs."""
+        return ["train/loss", "dev/loss", "dev/wer", "dev/cer"]
 
     @property
     def group(self) -> str:
@@ -105,20 +129,21 @@ class Shown:
 
     def pictures(self) -> list[Picture]:
         """The first batch of training, each utterance after augmentation above itself before it."""
-        import matplotlib as mpl
-
         recipe = self.recipe
         batch = next(iter(training_loader(self.data.parts[TRAIN], recipe.training.batch, recipe.seed)))
         keys = make_keys(recipe.seed, 0, batch.ids)
         draws = draw(recipe.policy.policy(), batch.lengths, recipe.features.mel, keys)
         masked = apply(batch.features, batch.lengths, draws)
-        both = torch.cat([batch.features, masked], dim=2)[:PICTURES]  # the masked one above the clean one
-        shades = ((both.transpose(1, 2).flip(1) + 2) / 4).clamp(0, 1)  # two deviations either way
-        colours = mpl.colormaps["viridis"]
-        return [
-            Picture(name, colours(shade.numpy(), bytes=True)[..., :3])
-            for shade, name in zip(shades, batch.ids, strict=False)
-        ]
+        pairs = zip(batch.ids[:PICTURES], batch.features, masked, strict=False)
+        return [stacked(name, [clean, hidden]) for name, clean, hidden in pairs]
+
+
+def stacked(utterance: str, layers: Sequence[Float[Tensor, "time mel"]]) -> Picture:
+    """Features of one utterance one above the other, the first one at the bottom."""
+    import matplotlib as mpl
+
+    shades = ((torch.cat([*layers], dim=1).T.flip(0) + 2) / 4).clamp(0, 1)  # two deviations either way
+    return Picture(utterance, mpl.colormaps["viridis"](shades.numpy(), bytes=True)[..., :3])
 
 
 def transcripts(outcome: Outcome) -> list[list[str | int]]:

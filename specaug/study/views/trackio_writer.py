@@ -41,7 +41,7 @@ def logged(trackio: Any, one: dict[str, Any]) -> dict[str, Any]:
         import numpy as np
 
         pixels = np.frombuffer(base64.b64decode(one["picture"]), np.uint8).reshape(one["shape"])
-        return {f"augmented batch/{one['caption']}": trackio.Image(pixels, caption=one["caption"])}
+        return {f"{one['key']}/{one['caption']}": trackio.Image(pixels, caption=one["caption"])}
     return {**one["row"], **({"hypotheses": trackio.Table(data=one["table"])} if "table" in one else {})}
 
 

@@ -90,7 +90,8 @@ class AST(nn.Module):
 
     AST's class tokens are left out (D85). Positions are learned for `frames` frames (D84). A stride smaller than the
     patch makes patches overlap. Weights of a network of other strides, frames or channels load into this one: their
-    positions are fitted. With a `slope`, attention falls with the distance in time, which is not the papers' (D111).
+    positions are fitted. With a `slope`, attention falls with the distance in time, which is not the papers' (D111);
+    `spread` is the deviation of positions before training, the papers' 0.02 unless said otherwise (D151).
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class AST(nn.Module):
         frames: int = 1024,
         dropout: float = 0.0,
         slope: float = 0.0,
+        spread: float = 0.02,
     ) -> None:
         super().__init__()
         if frames < 1:
@@ -114,7 +116,7 @@ class AST(nn.Module):
         self.body = Body(width, depth, heads, dropout, slope)
         self.cut = cut(mel, t, f, stride_t, stride_f)
         self.embedding = nn.Linear(t * f, width)
-        self.positions = Positions(self.cut.rows(frames), self.cut.columns, width, self.cut.pace)
+        self.positions = Positions(self.cut.rows(frames), self.cut.columns, width, self.cut.pace, spread)
 
     def forward(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
@@ -149,10 +151,11 @@ class ASTCTC(CTC):
         frames: int = 1024,
         dropout: float = 0.1,
         slope: float = 0.0,
+        spread: float = 0.02,
     ) -> None:
         super().__init__()
         patch = (t, mel if f is None else f, stride_t, stride_f)
-        self.encoder = AST(mel, width, depth, heads, *patch, frames, dropout, slope)
+        self.encoder = AST(mel, width, depth, heads, *patch, frames, dropout, slope, spread)
         self.output = nn.Linear(width, vocab)
 
     def forward(
@@ -169,11 +172,20 @@ class ASTCTC(CTC):
 class Positions(nn.Module):
     """A learned vector for each place of a grid of patches, one every `pace` patches in time and in frequency."""
 
-    def __init__(self, rows: int, columns: int, width: int, pace: tuple[float, float] = (1.0, 1.0)) -> None:
+    def __init__(
+        self,
+        rows: int,
+        columns: int,
+        width: int,
+        pace: tuple[float, float] = (1.0, 1.0),
+        spread: float = 0.02,
+    ) -> None:
         super().__init__()
         self.pace = pace
         self.grid = nn.Parameter(torch.empty(rows, columns, width))
-        nn.init.trunc_normal_(self.grid, std=0.02)
+        if not 0 < spread < float("inf"):
+            raise ValueError(f"spread is {spread}; expected above 0")
+        nn.init.trunc_normal_(self.grid, std=spread)
         self.register_load_state_dict_pre_hook(refit)  # type: ignore[no-untyped-call]
 
     def forward(self, rows: Int[Tensor, " batch"], most: int) -> Float[Tensor, "batch {most} column width"]:

@@ -95,9 +95,10 @@ class ASTClassifier(Classifier):
         frames: int = 1024,
         dropout: float = 0.1,
         slope: float = 0.0,
+        spread: float = 0.02,
     ) -> None:
         patch = (t, mel if f is None else f, stride_t, stride_f)
-        encoder = AST(mel, width, depth, heads, *patch, frames, dropout, slope)
+        encoder = AST(mel, width, depth, heads, *patch, frames, dropout, slope, spread)
         super().__init__(encoder, width, vocab, dropout)
 
     def frames_out(self, frames: int) -> int:

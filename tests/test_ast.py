@@ -117,6 +117,15 @@ def test_positions_of_a_short_utterance_are_the_first_ones_also_beside_a_stretch
     assert torch.equal(positions(torch.tensor([4, 2]), 4), positions.grid[:4].expand(2, -1, -1, -1))
 
 
+def test_positions_spread_as_far_as_is_asked_for_and_with_the_same_seed_alike():
+    grids = []
+    for spread in (0.02, 0.5):
+        torch.manual_seed(0)
+        grids.append(small(frames=400, spread=spread).positions.grid.detach())
+    assert float(grids[1].std()) == pytest.approx(0.5, rel=0.1)
+    assert torch.allclose(grids[0] * 25, grids[1], atol=0.01)
+
+
 def test_one_position_is_everybodys():
     positions = Positions(1, 2, 3)
     assert torch.equal(positions(torch.tensor([3]), 3)[0], positions.grid.expand(3, -1, -1))
@@ -211,6 +220,7 @@ def test_the_sizes_are_those_of_the_paper():
         pytest.param({"width": 0}, "width is 0; expected a multiple", id="no width"),
         pytest.param({"frames": 0}, "frames is 0; expected 1 or more", id="no positions"),
         pytest.param({"slope": -1.0}, r"slope is -1\.0; expected 0 or more nats", id="slope"),
+        pytest.param({"spread": 0.0}, r"spread is 0\.0; expected above 0", id="spread"),
         pytest.param({"slope": float("nan")}, "slope is nan; expected 0 or more", id="no slope"),
     ],
 )

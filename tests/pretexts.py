@@ -30,10 +30,10 @@ def noise(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def masks(lengths: list[int], time: int, t: int = 4, f: int = 8) -> Tensor:
+def masks(lengths: list[int], time: int, t: int = 4, f: int = 8, mel: int = MEL) -> Tensor:
     hiding = PatchHiding(grid=PatchGrid(t=t, f=f), share=0.6)
     keys = make_keys(0, 0, [str(number) for number in range(len(lengths))])
-    return draw_hidden(hiding, torch.tensor(lengths), time, MEL, keys)
+    return draw_hidden(hiding, torch.tensor(lengths), time, mel, keys)
 
 
 def batch(t: int = 4, f: int = 8) -> tuple[Tensor, Tensor, Tensor]:

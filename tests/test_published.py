@@ -31,8 +31,9 @@ def test_the_recipe_of_a_row_is_what_its_name_says(name, row):
     assert [decoding.label for decoding in recipe.decodings] == ["beam", "lm"]
     assert {decoding.beam for decoding in recipe.decodings} == {8}
     telephone = Path(row.recipe).parent.name == "switchboard-300-las"
-    smoothed = not telephone or schedule == "L" or policy[1:] == ["smoothed"]
+    smoothed = schedule == "L" or policy[1:] == ["smoothed"]
     assert recipe.training.label_smoothing == (0.1 if smoothed else 0)
+    assert recipe.training.smooth_until == (140_000 if smoothed and not telephone else 0)
     assert tables()[name].parts == (("swbd", "callhome") if telephone else ("test-clean", "test-other"))
 
 
@@ -106,7 +107,7 @@ def test_without_runs_the_paper_stands_alone(tmp_path):
         (["network.arguments.width=8"], OTHER_TRAINING),
         (["network.init=encoder.safetensors"], OTHER_TRAINING),
         (["training.batch=64"], OTHER_TRAINING),
-        (["training.label_smoothing=0"], OTHER_TRAINING),
+        (["training.label_smoothing=0.1"], OTHER_TRAINING),
         (["features.mel=60"], OTHER_TRAINING),
         (["text.pieces=100"], OTHER_TRAINING),
         (["training.report=best", "training.evaluate_every=2"], OTHER_TRAINING),

@@ -185,13 +185,8 @@ def write(run: PretrainRun, folder: Path, prepared: Ready, outcome: Pretrained, 
     keep(encoder, recipe, folder / KEPT)
     title = f"{run.experiment}, {run.name}: {recipe.objective.path}, utterances of {DEV}"
     picture.save(network, data.parts[DEV], prepared.hiding, recipe.features.shift, title, folder)
-    told = stamp(run, data, seconds)
     result: dict[str, Any] = {
-        **told,
-        "corpus": {
-            **told["corpus"],
-            "utterances": {name: len(part.ids) for name, part in data.parts.items()},
-        },
+        **stamp(run, data, seconds),
         "network": {**asdict(recipe.network), "parameters": parameters_of(encoder)},
         "objective": {**asdict(recipe.objective), "parameters": parameters_of(network)},
         "hidden": asdict(recipe.hidden),

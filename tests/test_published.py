@@ -5,6 +5,7 @@ import pytest
 from test_results import utterance, write_run
 
 from specaug.cli import main
+from specaug.cli.common import TABLES
 from specaug.errors import UserError
 from specaug.study.load import as_yaml, load
 from specaug.study.published.beside import OTHER_DATA, OTHER_TRAINING, beside
@@ -258,9 +259,19 @@ def test_places_that_there_are_not_are_refused(rows):
         chosen(table("table-2"), rows)
 
 
-def test_a_table_that_nobody_typed_is_refused_with_the_nearest(capsys):
-    assert main(["reproduce", "tabel-2", "--list"]) == 2
-    assert capsys.readouterr().err == "specaug: unknown table 'tabel-2'; did you mean 'table-2'?\n"
+def test_a_table_that_nobody_typed_is_refused_with_those_that_are_there(capsys):
+    assert main(["reproduce", "table-9", "--list"]) == 2
+    expected = f"expected one of {', '.join(tables())}"
+    assert capsys.readouterr().err == f"specaug: unknown table 'table-9'; {expected}\n"
+
+
+@pytest.mark.parametrize("verb", ["reproduce", "compare"])
+def test_help_names_every_table(verb, capsys):
+    assert TABLES == tuple(tables())
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+    said = capsys.readouterr().out
+    assert all(name in said for name in TABLES)
 
 
 def test_the_rows_are_listed_with_what_is_done(tmp_path, capsys, monkeypatch):

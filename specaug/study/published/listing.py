@@ -5,7 +5,7 @@ from pathlib import Path
 
 from specaug.study.load import load
 from specaug.study.places import Places
-from specaug.study.published.tables import Row, Table
+from specaug.study.published.tables import Row, Table, experiment
 from specaug.study.run import Run
 from specaug.study.tables.plain_table import Plain
 
@@ -19,11 +19,12 @@ def listing(
     lines = []
     for row in rows:
         recipe = load(experiments / row.recipe, overrides)
-        runs = [Run(f"{name}/{Path(row.recipe).stem}", run, places) for run in recipe.runs()]
+        runs = [Run(experiment(name, row), run, places) for run in recipe.runs()]
         done = sum(run.finished for run in runs)
         cells = " ".join(cell.told for cell in table.cells(row))
-        place = str(table.rows.index(row) + 1)
-        lines.append((place, row.row, f"experiments/{row.recipe}", str(len(runs)), str(done), cells))
+        lines.append(
+            (table.place(row), row.row, f"experiments/{row.recipe}", str(len(runs)), str(done), cells)
+        )
     parts = ", ".join(table.parts)
     remark = (
         f"published: WER in percent on {parts}, without a language model, then with one where it is given."

@@ -286,6 +286,29 @@ def test_the_rows_are_listed_with_what_is_done(tmp_path, capsys, monkeypatch):
     assert line == ["2", "LB without warp", recipe, "1", "0", "3.8 10.1"]
 
 
+@pytest.mark.parametrize(("name", "doubts"), [("table-4", 1), ("table-5", 0)])
+def test_the_dagger_is_explained_wherever_it_stands(name, doubts, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert main(["reproduce", name, "--list", "--format", "tsv", "--runs", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count("# † typed from one recollection") == doubts
+    printed = beside(table(name), table(name).rows, [], EXPERIMENTS)
+    assert sum("† typed from one" in remark for remark in printed.remarks) == doubts
+
+
+def test_what_was_read_with_a_language_model_is_told_as_such(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert main(["reproduce", "park-2020", "--list", "--format", "tsv", "--runs", str(tmp_path)]) == 0
+    assert "\tLM 2.2 5.2\n" in capsys.readouterr().out
+    (row,) = table("park-2020").rows
+    finished(tmp_path / "a", row.recipe, {"test-clean": 9, "test-clean+lm": 3})
+    lines = told(tmp_path, name="park-2020", row=row)
+    assert [line[1:6] for line in lines.table[1:]] == [
+        ("test-clean", "with", "3.0", "2.2", "+0.8"),
+        ("test-other", "with", "-", "5.2", "-"),
+    ]
+    assert not any("without" in remark for remark in lines.remarks)
+
+
 def test_compare_prints_ours_beside_the_published_ones(tmp_path, capsys):
     finished(tmp_path / "a", ROW.recipe, {**BEAM, "dev": 1})
     assert main(["compare", str(tmp_path), "--published", "table-2", "--format", "tsv"]) == 0

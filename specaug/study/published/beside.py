@@ -9,7 +9,7 @@ from specaug.study.comparing.systems import settings_in
 from specaug.study.load import load, validated
 from specaug.study.plural import counted
 from specaug.study.published.reasons import decoded_otherwise, tested_on, trained_on
-from specaug.study.published.tables import DAGGER, Cell, Row, Table
+from specaug.study.published.tables import Cell, Row, Table
 from specaug.study.recipe import Recipe
 from specaug.study.results import RECIPE, Result
 from specaug.study.tables.plain_table import Plain
@@ -50,14 +50,15 @@ def beside(
     found = [ours(row, runs, experiments, overrides) for row in rows]
     lines = [line for one in found for line in compared(table, one)]
     remarks = [
-        "Word error rates in percent; ours over all seeds together, difference: ours less the published one.",
-        f"Cells without a language model are ours decoded as {table.plain!r}; greedy ones stand there where that was not done.",
+        "Word error rates in percent; ours over all seeds together, difference: ours less the published one."
     ]
+    if any(row.plain for row in rows):
+        instead = "greedy ones stand there where that was not done"
+        remarks.append(f"Cells without a language model are ours decoded as {table.plain!r}; {instead}.")
     matched = {result.folder for one in found for result in one.results}
     if other := len(results) - len(matched):
         remarks.append(f"In no row above: {other:,} of {counted(len(results), 'finished run')}.")
-    if any(not cell.checked for row in rows for cell in table.cells(row)):
-        remarks.append(f"{DAGGER} typed from one recollection of the table, not cross-checked.")
+    remarks += table.doubts(rows)
     return Plain(f"{table.paper}: {table.about}", [COLUMNS, *lines], LEFT, remarks)
 
 

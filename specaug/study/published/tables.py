@@ -20,7 +20,7 @@ class Row:
 
     row: str
     recipe: str  # in experiments/
-    plain: tuple[float, ...]
+    plain: tuple[float, ...] = ()
     lm: tuple[float, ...] = ()
     checked: tuple[str, ...] = ()  # "lm test-other": cells of an unchecked table that were
 
@@ -36,6 +36,11 @@ class Table:
     lm: str
     checked: bool
     rows: tuple[Row, ...] = field(default=())
+
+    def doubts(self, rows: Sequence[Row]) -> list[str]:
+        """What the dagger means, where one of the rows has it."""
+        doubted = any(not cell.checked for row in rows for cell in self.cells(row))
+        return [f"{DAGGER} typed from one recollection of the table, not cross-checked."] * doubted
 
     def place(self, row: Row) -> str:
         """By what number, from 1 on, a row is chosen."""

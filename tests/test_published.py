@@ -157,6 +157,7 @@ def test_what_differs_is_not_compared(tmp_path, overrides, reason):
     [
         ({"trained": 4}, "trained on 4 utterances, where there are 281,241"),
         ({"trained": 281_200, "test_clean": 7}, "tested on 7 utterances, where there are 2,620"),
+        ({"test_clean": 2_600}, "tested on 2,600 utterances, where there are 2,620"),
         ({"trained": 281_200, "test_other": 7}, ""),
     ],
 )

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from models.search import END, Found, Model, State
+from models.search import END, Found, Model, State, require_labels
 
 BLANK = 0
 NEVER = -math.inf
@@ -87,6 +87,8 @@ def search_prefixes(
     ends in a worse score. `start` is the language model's state, of one row, before the first label.
     """
     known = Knowledge(lm, start, weight)
+    if lm is not None:
+        require_labels(len(known.nexts[()]), log_probs.shape[1])
     places: list[tuple[Prefix, Mass]] = [((), Mass(blank=0.0))]
     likely = log_probs.topk(min(NEXT, log_probs.shape[1]), dim=1).indices.tolist()
     for row, labels in zip(log_probs.tolist(), likely, strict=True):

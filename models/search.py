@@ -101,9 +101,16 @@ def fused(model: Model, own: int, lm: Speaking, weight: float) -> Model:
 
     def both(last: Int[Tensor, " hypothesis"], state: State) -> Step:
         heard, said = model(last, state[:own]), lm(last, state[own:])
+        require_labels(said.log_probs.shape[1], heard.log_probs.shape[1])
         return Step(heard.log_probs + weight * said.log_probs, (*heard.state, *said.state))
 
     return both
+
+
+def require_labels(said: int, heard: int) -> None:
+    """Raise ValueError where a language model tells of other labels than the network that it is to help."""
+    if said != heard:
+        raise ValueError(f"lm is a language model of {said} labels; expected the {heard} of the network")
 
 
 def extended(

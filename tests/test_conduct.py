@@ -7,14 +7,16 @@ import optuna
 import pytest
 
 from specaug.errors import UserError
+from specaug.study.ablation import Experiment, Failed, ready
 from specaug.study.choice import PolicyChoice
 from specaug.study.load import load
 from specaug.study.loggers import OFFLINE
 from specaug.study.places import Places
 from specaug.study.results import RESULT
+from specaug.study.run import Run
 from specaug.study.screen import Screen
 from specaug.study.sweep.book import Plan, listing, opened, remembered
-from specaug.study.sweep.conduct import Desk, Swept, conduct, confirm_runs, runs_through_a_study
+from specaug.study.sweep.conduct import Desk, Swept, conduct, confirm_runs, make_through_a_study
 from specaug.study.sweep.objective import POLICY, Listed
 from specaug.study.sweep.options import Axis, Confirm, Sweep
 from specaug.study.sweep.slots import CONFIRM, SLOT, stop
@@ -55,6 +57,12 @@ class Bench:
         self.storage = open_storage(self.url)
         self.plan = Plan("s", load(self.laboratory / "experiments" / "tiny.yaml"), SWEEP)
         self.desk = Desk(self.places, self.url, [], self.launched, Screen(0), beat=20, grace=60)
+
+    def made(self) -> tuple[list[Run], list[Failed]]:
+        """The runs of the experiment, made through a study, and those that failed."""
+        recipe = self.plan.recipe
+        runs = ready("tiny", recipe, self.places, self.desk.screen)
+        return runs, make_through_a_study(Experiment("tiny", recipe, runs), self.desk)
 
     def launched(self, command: list[str], logs: Path, look: Callable[[], None]) -> None:
         """What a launcher does."""
@@ -211,18 +219,18 @@ def test_where_all_trials_fail_the_first_reason_is_said(bench):
 
 def test_runs_of_an_experiment_that_fail_are_named_with_their_reason(bench):
     bench.at = failing(CONFIRMING, 2)
-    runs, failed = runs_through_a_study("tiny", bench.plan.recipe, bench.desk)
+    runs, failed = bench.made()
     assert [run.finished for run in runs] == [True, True, False, True]
     assert [(one.run, one.why) for one in failed] == [(runs[2], "KeyError: 'Q'")]
 
 
 def test_runs_of_an_experiment_that_failed_are_made_when_the_same_command_is_given_again(bench):
     bench.at = failing(CONFIRMING, 2)
-    runs_through_a_study("tiny", bench.plan.recipe, bench.desk)
+    bench.made()
     bench.at = nothing
     for result in (bench.runs / "tiny").glob(f"*/{RESULT}"):
         result.unlink()  # which says nothing of the data that are looked at again
-    runs, failed = runs_through_a_study("tiny", bench.plan.recipe, bench.desk)
+    runs, failed = bench.made()
     assert [run.finished for run in runs] == [False, False, True, False]
     assert not failed
 
@@ -235,7 +243,7 @@ def test_a_run_that_failed_and_was_finished_by_another_is_no_failure(bench):
         (folder / RESULT).touch()
 
     bench.at, bench.left = failing(CONFIRMING, 2), finishing
-    _, failed = runs_through_a_study("tiny", bench.plan.recipe, bench.desk)
+    _, failed = bench.made()
     assert not failed
 
 

@@ -434,10 +434,21 @@ def test_the_command_fetches_parts_and_names_their_folders(mirror, tmp_path, mon
 
 
 def test_the_command_says_what_it_needs(tmp_path, capsys):
-    assert cli.main(["data", "librispeech", "--data", str(tmp_path)]) == 2
-    assert "expected --download" in capsys.readouterr().err
     assert cli.main(["data", "librispeech", "--download", "--parts", "dev", "--data", str(tmp_path)]) == 2
     assert "no part 'dev' of LibriSpeech; expected some of dev-clean, " in capsys.readouterr().err
+
+
+def test_without_download_it_says_what_is_there_and_how_the_rest_is_fetched(tmp_path, capsys):
+    root = librispeech_tree(tmp_path, {"dev-clean": 1, "test-clean": 1})
+    (root / "dev-other").mkdir()  # empty
+    words = ["data", "librispeech", "--data", str(tmp_path), "--parts"]
+    assert cli.main([*words, "dev-clean,dev-other,test-clean,test-other"]) == 2
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [str(root / "dev-clean"), str(root / "test-clean")]
+    assert f"{root}: missing dev-other, test-other; expected them there, or " in said.err
+    assert f"`{command('dev-other,test-other', tmp_path)}`" in said.err
+    assert cli.main([*words, "dev-clean"]) == 0
+    assert capsys.readouterr() == (f"{root / 'dev-clean'}\n", "")
 
 
 def test_what_to_type_is_what_the_command_line_takes():

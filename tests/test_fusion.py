@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from test_search import LONGEST, VOCAB, remembering, score_by_hand, sentences, start
 
 from models.bilstm import BiLSTMCTC
+from models.conformer import ConformerCTC
+from models.language import LSTMLM
 from models.las import LAS
 from models.search import Step, fused, search
 
@@ -90,3 +92,12 @@ def test_a_network_writes_what_the_language_model_insists_on(kind, beam):
     assert heard == network.transcribe(features, lengths, beam=beam, lm=Insisting(), weight=0.0)
     assert heard != [[2, 2, 2]] * 2
     assert network.transcribe(features, lengths, beam=beam, lm=Insisting(), weight=100.0) == [[2, 2, 2]] * 2
+
+
+@pytest.mark.parametrize("labels", [3, 9])
+@pytest.mark.parametrize(("kind", "beam"), [(LAS, 1), (LAS, 4), (BiLSTMCTC, 4), (ConformerCTC, 1)])
+def test_a_language_model_of_other_labels_is_refused(kind, beam, labels):
+    network, lm = kind(mel=16, vocab=7, width=8).eval(), LSTMLM(vocab=labels, width=8).eval()
+    features, lengths = torch.randn(2, 60, 16), torch.tensor([60, 48])
+    with pytest.raises(ValueError, match=f"lm is a language model of {labels} labels; expected the 7 of the"):
+        network.transcribe(features, lengths, beam=beam, lm=lm, weight=0.3)

@@ -19,6 +19,7 @@ FOLDERS = (EXPERIMENTS / "librispeech-960-las", EXPERIMENTS / "switchboard-300-l
 RECIPES = [
     *(path for folder in FOLDERS for path in sorted(folder.glob("*.yaml")) if path.stem != "base"),
     EXPERIMENTS / "librispeech-100-conformer.yaml",
+    EXPERIMENTS / "librispeech-960-transducer.yaml",
 ]
 MILLIONS = {(4, 1024): 191.5, (6, 1024): 241.9, (6, 1280): 356.1}  # LAS-d-w with 16,000 word pieces
 SMALL = [  # as a laptop can train it, in two steps
@@ -27,11 +28,14 @@ SMALL = [  # as a laptop can train it, in two steps
     "training.accumulate=2",
     "training.smooth_until=1",
     "training.schedule={s_r: 1, s_noise: 1, s_i: 1, s_f: 2}",
-    "decodings=[{label: beam, beam: 2}, {beam: 2, weight: 0.3, lm: {steps: 3, arguments: {width: 8}}}]",
 ]
-NARROW = {
-    "las": ["network.arguments.width=8"],
-    "conformer": ["network.arguments={width: 8, depth: 1, front: conv2d}"],
+DECODINGS = (
+    "decodings=[{label: beam, beam: 2}, {beam: 2, weight: 0.3, lm: {steps: 3, arguments: {width: 8}}}]"
+)
+NARROW = {  # by a word of the file's name
+    "transducer": ["network.arguments={width: 8, depth: 1, front: conv2d, predictor: 8}"],
+    "conformer": ["network.arguments={width: 8, depth: 1, front: conv2d}", DECODINGS],
+    "las": ["network.arguments.width=8", DECODINGS],
 }
 TREES = ["corpus.train=[train-clean-100]"]  # the one that the tree has
 CALLS = ["corpus.dev=1"]  # of the tree's four conversations
@@ -46,6 +50,8 @@ def test_every_row_has_the_parameters_of_its_size():
             size = recipe.network.arguments["depth"], recipe.network.arguments["width"]
             if "conformer" in path.stem:  # S, without the transducer's decoder
                 assert millions == pytest.approx(8.9, rel=0.1)
+            elif "transducer" in path.stem:  # M
+                assert millions == pytest.approx(30.7, rel=0.03)
             elif recipe.text.pieces == 16_000:
                 assert millions == pytest.approx(MILLIONS[size], rel=0.01), path
             else:
@@ -64,17 +70,15 @@ def data(tmp_path_factory):
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_row_trains_two_steps_on_a_tree_of_the_same_layout(path, data, tmp_path_factory, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    conformer, telephone = "conformer" in path.stem, "switchboard" in str(path)
-    narrow = NARROW["conformer" if conformer else "las"]
-    smoothing = ["training.smooth_until=0"] if conformer else []
-    overrides = [*SMALL, *narrow, *smoothing, *(CALLS if telephone else TREES)]
-    recipe = next(load(path, overrides).runs())
+    kind, telephone = next(kind for kind in NARROW if kind in path.stem), "switchboard" in str(path)
+    *_, recipe = load(path, [*SMALL, *NARROW[kind], *(CALLS if telephone else TREES)]).runs()
     cache = tmp_path_factory.getbasetemp() / "published-cache"
     run = Run(path.stem, recipe, Places(ROOT, data, cache, tmp_path_factory.mktemp("runs")))
     result = read_result(execute(run))
     assert result.steps >= 2
     tests = ("swbd", "callhome") if telephone else ("test-clean", "test-other")
-    assert {f"{part}{decoding}" for part in tests for decoding in ("", "+beam", "+lm")} < set(result.parts)
+    decodings = ("", "+beam", "+lm") if recipe.decodings else ("",)
+    assert {f"{part}{decoding}" for part in tests for decoding in decodings} < set(result.parts)
 
 
 @pytest.mark.slow
@@ -82,8 +86,7 @@ def test_every_row_trains_two_steps_on_a_tree_of_the_same_layout(path, data, tmp
 def test_the_largest_network_takes_a_step_as_it_is(data, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "disabled")
     path = EXPERIMENTS / "librispeech-960-las" / "las-6-1280-D-LD.yaml"
-    small = [word for word in SMALL if not word.startswith("decodings")]
-    recipe = next(load(path, [*small, *TREES, "decodings=[]", "training.schedule.s_f=2"]).runs())
+    recipe = next(load(path, [*SMALL, *TREES, "decodings=[]", "training.schedule.s_f=2"]).runs())
     run = Run(path.stem, recipe, Places(ROOT, data, tmp_path / "cache", tmp_path / "runs"))
     result = read_result(execute(run))
     assert result.parameters > 250e6

@@ -100,6 +100,7 @@ def test_a_result_says_what_the_run_wrote(tmp_path):
     assert result.policy == {"name": "LD", "W": 20, "F": 27, "m_F": 2, "T": 25, "p": 1.0, "m_T": 2}
     assert (result.network, result.arguments, result.parameters) == ("models.toy.Toy", {"width": 8}, 1234567)
     assert (result.masked.cells, result.masked.frames, result.masked.channels) == (0.25, 0.125, 0.5)
+    assert result.trained is None  # as in results of older versions
     unseen = result.parts["unseen"]
     assert (unseen.utterances, unseen.wer.errors, unseen.wer.total) == (2, 4, 8)
     assert unseen.cer.total == len("w0 w1 w2 w3 w4") + len("w0 w1 w2")

@@ -50,6 +50,10 @@ def test_the_kept_recipe_is_the_run(finished):
     assert run_id(load(finished.folder / "recipe.yaml").run()) == finished.id
 
 
+def test_the_result_says_on_how_many_utterances_it_was_trained(finished):
+    assert read_result(finished.folder).trained == 6
+
+
 def test_the_folder_is_named_for_people_and_ends_in_the_id(finished):
     assert finished.name == "LD x 0.1, seed 3"
     assert finished.folder.name == f"LD-x-0.1-seed-3-{finished.id}"

@@ -131,6 +131,14 @@ def test_a_share_that_leaves_nothing_of_a_label_is_refused(share):
         Training(label_smoothing=share)
 
 
+def test_smoothing_that_ends_after_the_schedule_is_refused():
+    assert Training(schedule=Schedule(s_f=3000), smooth_until=3000).smooth_until == 3000
+    with pytest.raises(
+        ValueError, match="smooth_until is 3001; expected at most the 3000 steps of the schedule"
+    ):
+        Training(schedule=Schedule(s_f=3000), smooth_until=3001)
+
+
 def test_more_shares_than_a_batch_has_utterances_are_refused():
     assert Training(batch=6, devices=2, accumulate=3).at_once(100) == 1
     with pytest.raises(

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trees import switchboard_tree
 
+from specaug.cli import main
 from specaug.errors import UserError
 from specaug.speech.audio import read_audio
 from specaug.speech.corpora.options import Switchboard
@@ -46,6 +47,24 @@ def data(laid_out: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def read(laid_out: Path, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return switchboard(OPTIONS, laid_out, tmp_path_factory.mktemp("cache"))
+
+
+def test_the_command_says_what_is_there_and_what_is_missing(data, capsys):
+    words = ["data", "switchboard", "--data", str(data)]
+    assert main(words) == 0
+    told = dict(line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert told == {
+        "calls (LDC97S62)": "4",
+        "transcripts (swb_ms98_transcriptions)": "8",
+        "tested calls (LDC2002S09)": "2",
+        "references (LDC2002T43)": "1",
+    }
+    for name in ("LDC97S62", "LDC2002T43"):
+        shutil.rmtree(data / "switchboard" / name)
+    assert main(words) == 2
+    said = capsys.readouterr()
+    assert "calls (LDC97S62)\t0\n" in said.out
+    assert "no calls (LDC97S62), no references (LDC2002T43); expected LDC's folders in it" in said.err
 
 
 def test_the_parts_are_conversations_and_no_speaker_is_in_two(read):

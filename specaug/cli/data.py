@@ -35,13 +35,19 @@ def add_data(verbs: Any) -> None:
     verb.add_argument("--data", type=Path, metavar="DIR", help="into this folder (SPECAUG_DATA, else data/)")
     verb.add_argument("--source", metavar="URL", help="instead of the public repository")
     example = "specaug data librispeech --download --parts train-clean-100,dev-clean"
-    verb = add_verb(kinds, "librispeech", "fetch parts of LibriSpeech", data_librispeech, example)
+    what = "fetch parts of LibriSpeech, or say which are there"
+    verb = add_verb(kinds, "librispeech", what, data_librispeech, example)
     verb.add_argument("--download", action="store_true", help="from openslr.org; a broken download goes on")
     verb.add_argument(
         "--parts", default="", metavar="NAME,...", help=f"all (60 GB), or some ({','.join(PARTS)}: 8 GB)"
     )
     verb.add_argument("--data", type=Path, metavar="DIR", help="into this folder (SPECAUG_DATA, else data/)")
     verb.add_argument("--source", default="", metavar="URL", help="a folder with the archives, instead")
+    what = "say what is there of Switchboard and Hub5'00, which LDC alone gives out"
+    verb = add_verb(kinds, "switchboard", what, data_switchboard, "specaug data switchboard --data DIR")
+    verb.add_argument(
+        "--data", type=Path, metavar="DIR", help="that holds switchboard/ (SPECAUG_DATA, else data/)"
+    )
     verb = add_verb(
         kinds, "make", "make the corpus and the features of a recipe", data_make, "specaug data make RECIPE"
     )
@@ -62,27 +68,53 @@ def data_fsdd(arguments: argparse.Namespace) -> int:
     """Fetch the recordings, or say where they are looked for."""
     from specaug.speech.corpora.fetch import FSDD, fetch_fsdd
 
-    folder = arguments.data or Path(os.environ.get("SPECAUG_DATA") or "data")
     if not arguments.download:
         raise UserError("data fsdd: expected --download, or the recordings in DIR/free-spoken-digit-dataset")
-    sys.stdout.write(f"{fetch_fsdd(folder, arguments.source or FSDD)}\n")
+    sys.stdout.write(f"{fetch_fsdd(sources(arguments), arguments.source or FSDD)}\n")
     return 0
 
 
 def data_librispeech(arguments: argparse.Namespace) -> int:
-    """Fetch the parts that are not there, and name the folder of each."""
-    from specaug.speech.corpora.fetch_librispeech import fetch_librispeech, published
+    """Fetch the parts that are not there, if asked to; name the folders of those that are, and what is missing."""
+    from specaug.speech.corpora.fetch_librispeech import (
+        FOLDER,
+        command,
+        fetch_librispeech,
+        missing,
+        published,
+    )
     from specaug.study.places import space
 
-    folder = arguments.data or Path(os.environ.get("SPECAUG_DATA") or "data")
-    if not arguments.download:
-        raise UserError("data librispeech: expected --download, or the parts in DIR/LibriSpeech")
+    folder = sources(arguments)
     asked = [name.strip() for name in arguments.parts.split(",") if name.strip()] or PARTS
     parts = tuple(published()) if asked == ["all"] else tuple(dict.fromkeys(asked))
-    with space(folder):
-        folders = fetch_librispeech(folder, parts, arguments.source, say=tell)
-    sys.stdout.write("".join(f"{path}\n" for path in folders))
+    if arguments.download:
+        with space(folder):
+            fetch_librispeech(folder, parts, arguments.source, say=tell)
+    gone = missing(folder, parts)
+    sys.stdout.write("".join(f"{folder / FOLDER / part}\n" for part in parts if part not in gone))
+    if gone:
+        fetch = f"expected them there, or `{command(','.join(gone), folder)}`"
+        raise UserError(f"{folder / FOLDER}: missing {', '.join(gone)}; {fetch}")
     return 0
+
+
+def data_switchboard(arguments: argparse.Namespace) -> int:
+    """Say what is there of LDC's corpora, which nobody may fetch."""
+    from specaug.speech.corpora.switchboard import contents
+
+    found = contents(sources(arguments))
+    sys.stdout.write("".join(f"{what}\t{count}\n" for what, count in found.items()))
+    if gone := [what for what, count in found.items() if not count]:
+        raise UserError(
+            f"{sources(arguments) / 'switchboard'}: no {', no '.join(gone)}; expected LDC's folders in it"
+        )
+    return 0
+
+
+def sources(arguments: argparse.Namespace) -> Path:
+    """The data folder that is meant, where there is no laboratory."""
+    return arguments.data or Path(os.environ.get("SPECAUG_DATA") or "data")
 
 
 def tell(what: str) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from specaug.cli.common import chosen
@@ -59,14 +60,32 @@ def url(arguments: argparse.Namespace, at: Any, study: str) -> str:
 
 def launched(arguments: argparse.Namespace, name: str, recipe: Any, at: Any, logs: Any, screen: Any) -> Any:
     """Every run of a recipe, made by the launcher that is meant, and those that failed."""
-    if arguments.storage or arguments.launcher != "local":
-        from specaug.study.sweep.conduct import runs_through_a_study
+    from specaug.study.ablation import Experiment, ready
 
-        devices = recipe.training.devices
-        return runs_through_a_study(name, recipe, desk(arguments, at, name, screen, devices))
-    from specaug.study.ablation import run_all
+    runs = ready(name, recipe, at, screen)
+    return runs, made(arguments, [Experiment(name, recipe, runs)], at, logs, screen)
 
-    return run_all(name, recipe, at, arguments.workers, logs, screen)
+
+def here(arguments: argparse.Namespace) -> bool:
+    """Whether runs are made on this machine and without a study."""
+    return not arguments.storage and arguments.launcher == "local"
+
+
+def made(arguments: argparse.Namespace, experiments: Sequence[Any], at: Any, logs: Any, screen: Any) -> Any:
+    """Finish the runs of experiments by the launcher that is meant, in one pool where that is here; those that failed."""
+    if here(arguments):
+        from specaug.study.ablation import make_here
+
+        return make_here(experiments, arguments.workers, logs, screen)
+    from specaug.study.sweep.conduct import make_through_a_study
+
+    return [
+        failed
+        for one in experiments
+        for failed in make_through_a_study(
+            one, desk(arguments, at, one.name, screen, one.recipe.training.devices)
+        )
+    ]
 
 
 def desk(arguments: argparse.Namespace, at: Any, study: str, screen: Any, devices: int) -> Any:

@@ -57,9 +57,6 @@ def paged(runs: Sequence[Path], out: Path, at: Any) -> Path:
 
 def above(folder: Path) -> Path:
     """The laboratory that a folder lies in; without one, where we are."""
-    from specaug.study.laboratory import find
+    from specaug.study.laboratory import around
 
-    try:
-        return find(folder / "run")
-    except UserError:
-        return Path.cwd()
+    return around(folder) or Path.cwd()

@@ -5,8 +5,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from specaug.cli.common import add_folders, add_logger, add_verb, chosen, complain
-from specaug.cli.launchers import NO_STUDY, add_launcher, add_storage, agree, launched
+from specaug.cli.common import TABLES, add_folders, add_logger, add_verb, chosen, complain, refuse
+from specaug.cli.launchers import NO_STUDY, add_launcher, add_storage, agree, here, made
+from specaug.cli.runs import RUN
+from specaug.errors import UserError
+
+OWN = "none, for each row has a policy of its own"
 
 
 def add_reproduce(verbs: Any) -> None:
@@ -19,9 +23,7 @@ def add_reproduce(verbs: Any) -> None:
     )
     what = "train the rows of a published table, and print ours beside them"
     verb = add_verb(verbs, "reproduce", what, reproduce, example)
-    verb.add_argument(
-        "table", metavar="TABLE", help="table-2, table-3, table-4 or table-6 of Park et al. 2019"
-    )
+    verb.add_argument("table", metavar="TABLE", help=", ".join(TABLES))
     verb.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="of every row's recipe: seeds=0,1,2")
     verb.add_argument("--rows", default="", metavar="1,4-6", help="some of its rows (all)")
     verb.add_argument(
@@ -37,45 +39,56 @@ def add_reproduce(verbs: Any) -> None:
 
 def reproduce(arguments: argparse.Namespace) -> int:
     """Train what is not finished of the rows; what is goes to standard output, beside the paper's."""
-    from specaug.study.laboratory import find
+    from specaug.study import laboratory
     from specaug.study.places import Places
     from specaug.study.published.tables import chosen as rows_of
     from specaug.study.published.tables import table
     from specaug.study.results import find_runs
     from specaug.study.tables import plain_table
 
+    refuse(arguments.overrides, "train", {"policy": OWN, "seed": RUN["seed"]})
+    refuse(arguments.overrides, "ablate", {"policies": OWN})
     whole = table(arguments.table)
     rows = rows_of(whole, arguments.rows)
-    laboratory = find((arguments.laboratory or Path()) / "experiments" / "any.yaml")
-    at = Places.of(laboratory, arguments.data, arguments.runs)
-    experiments = laboratory / "experiments"
+    at = Places.of(laboratory.at(arguments.laboratory or Path()), arguments.data, arguments.runs)
+    experiments = at.laboratory / "experiments"
     if arguments.list:
         from specaug.study.published.listing import listing
 
         told = listing(arguments.table, whole, rows, experiments, at, arguments.overrides)
         sys.stdout.write(plain_table.FORMATS[arguments.format](told))
         return 0
-    failed = sum(trained(arguments, experiments / row.recipe, at) for row in rows)
+    status = trained(arguments, whole, rows, at)
     from specaug.study.published.beside import beside
 
-    done = find_runs([at.runs / arguments.table]).finished
-    sys.stdout.write(
-        plain_table.FORMATS[arguments.format](beside(whole, rows, done, experiments, arguments.overrides))
-    )
-    return 1 if failed else 0
+    folder = at.runs / arguments.table
+    done = find_runs([folder]).finished if folder.is_dir() else []
+    told = beside(whole, rows, done, experiments, arguments.overrides)
+    sys.stdout.write(plain_table.FORMATS[arguments.format](told))
+    return status
 
 
-def trained(arguments: argparse.Namespace, recipe_file: Path, at: Any) -> int:
-    """Train the runs of one row; how many failed."""
-    from specaug.study.load import load
+def trained(arguments: argparse.Namespace, whole: Any, rows: Any, at: Any) -> int:
+    """Look at all rows, then train them; the status: 1 where runs failed, 2 where a row cannot be trained, else 0.
+
+    Where one cannot, none is.
+    """
+    from specaug.study.ablation import titled
+    from specaug.study.published.checked import checked
     from specaug.study.screen import Screen
 
     agree(arguments)
-    recipe, name = load(recipe_file, arguments.overrides), f"{arguments.table}/{recipe_file.stem}"
-    logs = chosen(arguments)
+    logs, failures = chosen(arguments), []
     with Screen(0) as screen:
-        screen.say(f"{recipe_file}: checking the recipe and the data")
-        _, failures = launched(arguments, name, recipe, at, logs, screen)
+        folder = at.laboratory / "experiments"
+        fine, faults = checked(arguments.table, whole, rows, folder, at, arguments.overrides, screen)
+        for together in () if faults else [fine] if here(arguments) else [[one] for one in fine]:
+            try:
+                failures += made(arguments, together, at, logs, screen)
+            except UserError as error:  # of one row's study: the others go on
+                faults.append(str(error))
     for one in failures:
-        complain(f"{one.run.name} failed: {one.why}", 1)
-    return len(failures)
+        complain(f"{titled(one.run)} failed: {one.why}", 1)
+    for fault in faults:
+        complain(fault, 2)
+    return 2 if faults else 1 if failures else 0

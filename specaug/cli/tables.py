@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from specaug.cli.common import add_verb, complain, show
+from specaug.cli.common import TABLES, add_verb, complain, show
 from specaug.errors import UserError
 
 FORMATS = ("text", "markdown", "tsv", "csv", "latex")  # table.FORMATS, which is slow to import
@@ -39,7 +39,8 @@ def add_tables(verbs: Any) -> None:
         "with what it began with and was trained on) against every other one with the same policy, or what each policy "
         "gains over the baseline with one network against what it gains with another",
     )
-    verb.add_argument("--published", metavar="TABLE", help="beside the rows of a paper's table: table-2")
+    papers = f"beside the rows of a paper's table: {', '.join(TABLES)}"
+    verb.add_argument("--published", metavar="TABLE", help=papers)
     example = "specaug keep runs/fsdd docs/results/fsdd"
     verb = add_verb(verbs, "keep", "copy what a table needs of finished runs", keep, example)
     verb.add_argument("runs", type=Path, metavar="RUNS")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from specaug.errors import UserError
 from specaug.speech.prepare import Prepared
@@ -34,6 +34,20 @@ class Failed:
 
     run: Run
     why: str
+
+
+class Experiment(NamedTuple):
+    """A recipe by the name that its runs lie under, and these."""
+
+    name: str
+    recipe: Recipe
+    runs: Sequence[Run]
+
+
+class Titled(NamedTuple):
+    """A run by what the screen calls it."""
+
+    name: str
 
 
 @dataclass
@@ -212,16 +226,28 @@ def alike(run: Run) -> str:
     return run_id(replace(run.recipe, policy=PolicyChoice(), seed=0))
 
 
-def run_all(
-    experiment: str, recipe: Recipe, places: Places, workers: int, logs: Logs, screen: Screen
-) -> tuple[list[Run], list[Failed]]:
-    """Every run of a recipe, made on this machine, and those that failed.
+def make_here(experiments: Sequence[Experiment], workers: int, logs: Logs, screen: Screen) -> list[Failed]:
+    """Finish the runs of all the experiments on this machine, in one pool, and return those that failed.
 
     `workers` processes train at a time: so many workers, or fewer whose runs take several processes each.
     """
-    runs = ready(experiment, recipe, places, screen)
+    runs = [run for one in experiments for run in one.runs]
     missing = [run for run in runs if not run.finished]
     screen.begin(len(runs), len(runs) - len(missing))
-    return runs, ablate(
-        missing, max(1, workers // recipe.training.devices), logs, screen.progress, screen.ended
+    processes = max(one.recipe.training.devices for one in experiments)
+
+    def shown(run: Run) -> Run | Titled:
+        return run if len(experiments) == 1 else Titled(titled(run))
+
+    return ablate(
+        missing,
+        max(1, workers // processes),
+        logs,
+        lambda run, at: screen.progress(shown(run), at),
+        lambda run, failed: screen.ended(shown(run), failed),
     )
+
+
+def titled(run: Run) -> str:
+    """A run of several experiments, for people."""
+    return f"{Path(run.experiment).name}: {run.name}"

@@ -89,6 +89,7 @@ def stamp(run: AnyRun, data: Prepared, seconds: float) -> dict[str, Any]:
             "title": corpus.title,
             "synthetic": corpus.synthetic,
             "fingerprint": data.fingerprint,
+            "utterances": {name: len(part.ids) for name, part in data.parts.items()},
         },
         "wall_seconds": round(seconds, 1),
         "skipped": [str(problem) for problem in data.skipped],

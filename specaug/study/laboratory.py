@@ -11,6 +11,7 @@ from specaug.errors import UserError
 from specaug.study.places import space
 
 FOLDERS = ("experiments", "models", "sweeps")
+EXPECTED = "expected a laboratory, as `specaug init DIR` makes one"
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -33,13 +34,22 @@ def init(target: Path) -> list[Path]:
 
 def find(recipe: Path) -> Path:
     """The laboratory of `recipe`: the nearest parent folder that holds `models/`, as an absolute path."""
-    nearest = recipe.parent.resolve()
-    for folder in (nearest, *nearest.parents):
-        if (folder / "models").is_dir():
-            return folder
-    raise UserError(
-        f"{recipe}: no folder above it holds models/; expected a laboratory, as `specaug init DIR` makes one"
-    )
+    if (folder := around(recipe.parent)) is not None:
+        return folder
+    raise UserError(f"{recipe}: no folder above it holds models/; {EXPECTED}")
+
+
+def at(folder: Path) -> Path:
+    """The laboratory that `folder` is, or lies in, as an absolute path."""
+    if (found := around(folder)) is not None:
+        return found
+    raise UserError(f"{folder.resolve()}: neither it nor a folder above it holds models/; {EXPECTED}")
+
+
+def around(folder: Path) -> Path | None:
+    """The nearest folder that holds `models/`, from this one upwards."""
+    nearest = folder.resolve()
+    return next((one for one in (nearest, *nearest.parents) if (one / "models").is_dir()), None)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from specaug.errors import UserError
+from specaug.speech.corpus import TRAIN
 from specaug.speech.manifest import Value
 from specaug.speech.ranking import Floats, mean_average_precision
 from specaug.study.fields import Fields
@@ -53,6 +54,7 @@ class Result:
     title: str
     synthetic: bool
     fingerprint: str
+    trained: int | None  # utterances that it was trained on; not known of older results
     network: str  # dotted path
     arguments: Mapping[str, Any]
     parameters: int
@@ -163,6 +165,7 @@ def read_result(folder: Path) -> Result:
         title=corpus.text("title"),
         synthetic=corpus.get("synthetic", bool, "true or false"),
         fingerprint=corpus.text("fingerprint"),
+        trained=corpus.at("utterances").count(TRAIN) if "utterances" in corpus.facts else None,
         network=network.text("path"),
         arguments=network.mapping("arguments"),
         parameters=network.count("parameters"),

@@ -26,7 +26,7 @@ class Training:
         0.0  # standard deviation of what is added to the weights in each step from s_noise on
     )
     label_smoothing: float = 0.0  # share of each label that is spread over all, where the network has it
-    smooth_until: int = 0  # step at which smoothing ends; 0: never
+    smooth_until: int = 0  # step at which smoothing ends, whatever the scale of the schedule; 0: never
     precision: Literal["float32", "bf16"] = (
         "float32"  # bf16: products in half the bits, sums and weights in all
     )
@@ -45,6 +45,9 @@ class Training:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more, and finite")
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing is {self.label_smoothing}; expected 0 or more, below 1")
+        if self.smooth_until > self.schedule.s_f:
+            expected = f"expected at most the {self.schedule.s_f} steps of the schedule"
+            raise ValueError(f"smooth_until is {self.smooth_until}; {expected}")
         if not self.frames:
             self._check_shares()
 

@@ -14,7 +14,7 @@ import tarfile
 import time
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
@@ -72,6 +72,12 @@ def fetch_librispeech(
         url = f"{source.rstrip('/')}/{part}.tar.gz" if source else url
         _fetch_part(data / FOLDER, part, url, checksum, say)
     return [data / FOLDER / part for part in parts]
+
+
+def missing(data: Path, parts: Sequence[str]) -> list[str]:
+    """Those of `parts` of which there is nothing in `data/LibriSpeech`."""
+    folders = {part: data / FOLDER / part for part in parts}
+    return [part for part, folder in folders.items() if not folder.is_dir() or not any(folder.iterdir())]
 
 
 def _check_way(folder: Path, part: str) -> None:

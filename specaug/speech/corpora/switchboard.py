@@ -81,6 +81,17 @@ def switchboard(options: Switchboard, data: Path, cache: Path, progress: Tell = 
     return build_once(folder, lambda partial: _write(options, tree, partial, progress))
 
 
+def contents(data: Path) -> dict[str, int]:
+    """How many files of each of LDC's corpora lie in `data/switchboard`. Raises UserError where there is no such folder."""
+    tree = _search(data / "switchboard")
+    return {
+        "calls (LDC97S62)": len(tree.calls),
+        "transcripts (swb_ms98_transcriptions)": len(tree.transcripts),
+        "tested calls (LDC2002S09)": len(tree.tested),
+        "references (LDC2002T43)": int(tree.reference is not None),
+    }
+
+
 def _search(root: Path) -> Tree:
     if not root.is_dir():
         expected = "expected LDC's folders in it, below the folder of --data DIR or SPECAUG_DATA"

@@ -28,6 +28,8 @@ LIBRISPEECH = {
 # LDC97S62 as egs/swbd/s5c/run.sh of Kaldi cuts it: 286 hours without most repeated sentences, and 4,000 sentences as dev. How
 # many remain for training is rough. Hub5'00 (LDC2002S09) is 40 conversations of some five minutes.
 SWITCHBOARD = {TRAIN: Facts(192_000, 286.0), DEV: Facts(4_000, 5.1), "test": Facts(4_000, 3.3)}
+# Sentences of Hub5'00 that NIST scores, by Kaldi's egs/swbd/s5c/RESULTS; those without a word (decision D72) are among them.
+HUB5_00 = {"swbd": 1_831, "callhome": 2_628}
 CALLED = ("switchboard", "swbd")  # in the name, the title or the manifests of a corpus
 
 # How lengths are spread, in seconds: the length below which a share of the utterances lies. Assumed; then scaled so that

@@ -198,13 +198,8 @@ def write(
     keep(encoder, recipe, data.rate, folder / KEPT)
     title = f"{run.experiment}, {run.name}: {recipe.objective.path}, utterances of {DEV}"
     picture.save(shown, recipe.features.shift, title, folder)
-    told = stamp(run, data, seconds)
     result: dict[str, Any] = {
-        **told,
-        "corpus": {
-            **told["corpus"],
-            "utterances": {name: len(part.ids) for name, part in data.parts.items()},
-        },
+        **stamp(run, data, seconds),
         "network": {**asdict(recipe.network), "parameters": parameters_of(encoder)},
         "objective": {**asdict(recipe.objective), "parameters": parameters_of(network)},
         "hidden": asdict(recipe.hidden),

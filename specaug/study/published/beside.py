@@ -7,24 +7,32 @@ from pathlib import Path
 from specaug.study.choice import SYMBOLS
 from specaug.study.comparing.systems import settings_in
 from specaug.study.load import load, validated
-from specaug.study.published.tables import DAGGER, Cell, Row, Table
+from specaug.study.plural import counted
+from specaug.study.published.reasons import decoded_otherwise, tested_on, trained_on
+from specaug.study.published.tables import Cell, Row, Table
 from specaug.study.recipe import Recipe
 from specaug.study.results import RECIPE, Result
 from specaug.study.tables.plain_table import Plain
 
 COLUMNS = ("row", "part", "language model", "ours", "published", "difference", "seeds", "remark")
 LEFT = 3  # columns of text
-OTHER_DATA, OTHER_TRAINING = "not comparable: other data", "not comparable: another network or training"
+OTHER_DATA, OTHER_TRAINING, GREEDY = "other data", "another network or training", "greedy"
 FREE = ("devices", "accumulate", "precision")  # of training: how a machine goes about it (decision D117)
 
 
 @dataclass(frozen=True)
 class Ours:
-    """The finished runs of a row's network, training and policy, and why they are not to be compared with it, if so."""
+    """The finished runs of a row's network, training and policy, and why none of them is to be compared with it, if so."""
 
     row: Row
-    results: Sequence[Result]
-    remark: str
+    published: Recipe  # of the row, without overrides
+    runs: Sequence[tuple[Result, Recipe]]
+    reason: str
+
+    @property
+    def results(self) -> list[Result]:
+        """What came out of the runs."""
+        return [result for result, _ in self.runs]
 
 
 def beside(
@@ -42,11 +50,15 @@ def beside(
     found = [ours(row, runs, experiments, overrides) for row in rows]
     lines = [line for one in found for line in compared(table, one)]
     remarks = [
-        "Word error rates in percent; ours over all seeds together, difference: ours less the published one.",
-        f"Cells without a language model are ours decoded as {table.plain!r}, or greedily where that was not done.",
+        "Word error rates in percent; ours over all seeds together, difference: ours less the published one."
     ]
-    if any(not cell.checked for row in rows for cell in table.cells(row)):
-        remarks.append(f"{DAGGER} typed from one recollection of the table, not cross-checked.")
+    if any(row.plain for row in rows):
+        instead = "greedy ones stand there where that was not done"
+        remarks.append(f"Cells without a language model are ours decoded as {table.plain!r}; {instead}.")
+    matched = {result.folder for one in found for result in one.results}
+    if other := len(results) - len(matched):
+        remarks.append(f"In no row above: {other:,} of {counted(len(results), 'finished run')}.")
+    remarks += table.doubts(rows)
     return Plain(f"{table.paper}: {table.about}", [COLUMNS, *lines], LEFT, remarks)
 
 
@@ -57,9 +69,13 @@ def ours(
     published = next(load(experiments / row.recipe).runs())
     wanted = next(load(experiments / row.recipe, overrides).runs())
     alike = [(result, recipe) for result, recipe in runs if named(recipe) == named(wanted)]
-    same = [result for result, recipe in alike if recipe.corpus == published.corpus]
-    changed = OTHER_TRAINING if named(wanted) != named(published) else ""
-    return Ours(row, same or [result for result, _ in alike], changed or ("" if same else OTHER_DATA))
+    same = [run for run in alike if run[1].corpus == published.corpus]
+    whole = [run for run in same if not trained_on(*run)]
+    if named(wanted) != named(published):
+        reason = OTHER_TRAINING
+    else:
+        reason = "" if whole else next((trained_on(*run) for run in same), OTHER_DATA)
+    return Ours(row, published, whole or same or alike, reason)
 
 
 def recipe_of(result: Result) -> Recipe:
@@ -77,26 +93,46 @@ def named(recipe: Recipe) -> tuple[object, ...]:
         asdict(recipe.text),
         [getattr(policy, symbol) for symbol in SYMBOLS],
         policy.operations,
+        policy.strength,
     )
 
 
 def compared(table: Table, one: Ours) -> Iterator[tuple[str, ...]]:
     """A line for each cell of a row."""
     seeds = str(len({result.seed for result in one.results}) or "-")
-    remark = one.remark if one.results else ""
     for cell in table.cells(one.row):
-        rate = rate_of(cell, one.results)
+        part = part_of(cell, one.results)
+        rate = None if part is None else rate_of(part, one.results)
+        reason = one.reason if one.runs else ""
+        if part is not None and not reason:
+            reason = reason_of(cell, part, one)
         told = "-" if rate is None else f"{rate:.1f}"
-        less = "-" if rate is None or remark else f"{rate - cell.value:+.1f}"
+        less = "-" if rate is None or reason else f"{rate - cell.value:+.1f}"
         words = "with" if cell.kind == "lm" else "without"
+        remark = f"not comparable: {reason}" if reason else ""
         yield one.row.row, cell.part, words, told, cell.told, less, seeds, remark
 
 
-def rate_of(cell: Cell, results: Sequence[Result]) -> float | None:
-    """Our word error rate for a cell, in percent; None where there is no such part."""
+def part_of(cell: Cell, results: Sequence[Result]) -> str | None:
+    """Our part for a cell, which all runs have: the greedy one where there is no other and no language model is meant."""
     greedy = () if cell.kind == "lm" else (cell.part,)
-    for part in (f"{cell.part}+{cell.decoding}", *greedy):
-        scores = [result.parts[part].wer for result in results if part in result.parts]
-        if scores and len(scores) == len(results):
-            return 100 * sum(score.errors for score in scores) / sum(score.total for score in scores)
-    return None
+    names = (f"{cell.part}+{cell.decoding}", *greedy)
+    return next((name for name in names if results and all(name in one.parts for one in results)), None)
+
+
+def reason_of(cell: Cell, part: str, one: Ours) -> str:
+    """Why our rate of a part is not to be compared with a cell; empty where it is."""
+    if part == cell.part:
+        return GREEDY
+    found = (
+        decoded_otherwise(cell.decoding, recipe, one.published)
+        or tested_on(cell.part, result.parts[part].utterances, recipe)
+        for result, recipe in one.runs
+    )
+    return next(filter(None, found), "")
+
+
+def rate_of(part: str, results: Sequence[Result]) -> float:
+    """Our word error rate of a part, in percent."""
+    scores = [result.parts[part].wer for result in results]
+    return 100 * sum(score.errors for score in scores) / sum(score.total for score in scores)

@@ -5,11 +5,17 @@ from pathlib import Path
 
 from specaug.study.load import load
 from specaug.study.places import Places
-from specaug.study.published.tables import Row, Table
+from specaug.study.published.tables import Cell, Row, Table, experiment
 from specaug.study.run import Run
 from specaug.study.tables.plain_table import Plain
 
 COLUMNS = ("row", "name", "recipe", "runs", "finished", "published")
+
+
+def told(kind: str, cells: Sequence[Cell]) -> str:
+    """The cells without a language model, or with one, as printed."""
+    rates = " ".join(cell.told for cell in cells if cell.kind == kind)
+    return f"LM {rates}" if kind == "lm" else rates
 
 
 def listing(
@@ -19,13 +25,12 @@ def listing(
     lines = []
     for row in rows:
         recipe = load(experiments / row.recipe, overrides)
-        runs = [Run(f"{name}/{Path(row.recipe).stem}", run, places) for run in recipe.runs()]
+        runs = [Run(experiment(name, row), run, places) for run in recipe.runs()]
         done = sum(run.finished for run in runs)
-        cells = " ".join(cell.told for cell in table.cells(row))
-        place = str(table.rows.index(row) + 1)
-        lines.append((place, row.row, f"experiments/{row.recipe}", str(len(runs)), str(done), cells))
+        cells = "; ".join(told(kind, table.cells(row)) for kind in ("plain", "lm") if getattr(row, kind))
+        lines.append(
+            (table.place(row), row.row, f"experiments/{row.recipe}", str(len(runs)), str(done), cells)
+        )
     parts = ", ".join(table.parts)
-    remark = (
-        f"published: WER in percent on {parts}, without a language model, then with one where it is given."
-    )
-    return Plain(f"{table.paper}: {table.about}", [COLUMNS, *lines], 3, [remark])
+    remark = f"published: WER in percent on {parts}, without a language model and, behind LM, with one."
+    return Plain(f"{table.paper}: {table.about}", [COLUMNS, *lines], 3, [remark, *table.doubts(rows)])

@@ -9,7 +9,6 @@ import yaml
 from pydantic import TypeAdapter
 
 from specaug.errors import UserError
-from specaug.study.nearest import hint
 
 FILE = Path(__file__).with_name("tables.yaml")
 DAGGER = "†"  # beside what was not cross-checked
@@ -21,7 +20,7 @@ class Row:
 
     row: str
     recipe: str  # in experiments/
-    plain: tuple[float, ...]
+    plain: tuple[float, ...] = ()
     lm: tuple[float, ...] = ()
     checked: tuple[str, ...] = ()  # "lm test-other": cells of an unchecked table that were
 
@@ -37,6 +36,15 @@ class Table:
     lm: str
     checked: bool
     rows: tuple[Row, ...] = field(default=())
+
+    def doubts(self, rows: Sequence[Row]) -> list[str]:
+        """What the dagger means, where one of the rows has it."""
+        doubted = any(not cell.checked for row in rows for cell in self.cells(row))
+        return [f"{DAGGER} typed from one recollection of the table, not cross-checked."] * doubted
+
+    def place(self, row: Row) -> str:
+        """By what number, from 1 on, a row is chosen."""
+        return str(self.rows.index(row) + 1)
 
     def cells(self, row: Row) -> Sequence["Cell"]:
         """The cells of a row, those without a language model first."""
@@ -73,8 +81,13 @@ def tables() -> Mapping[str, Table]:
 def table(name: str) -> Table:
     """The table of that name. Raises UserError where there is none."""
     if name not in tables():
-        raise UserError(f"unknown table {name!r}{hint(name, tables())}")
+        raise UserError(f"unknown table {name!r}; expected one of {', '.join(tables())}")
     return tables()[name]
+
+
+def experiment(name: str, row: Row) -> str:
+    """The experiment that a row of the table of that name is trained as."""
+    return f"{name}/{Path(row.recipe).stem}"
 
 
 def chosen(whole: Table, rows: str) -> list[Row]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 
 from specaug.errors import UserError
-from specaug.study.ablation import Failed, ready
+from specaug.study.ablation import Experiment, Failed
 from specaug.study.choice import PolicyChoice
 from specaug.study.places import Places
 from specaug.study.recipe import Recipe
@@ -154,13 +154,12 @@ def told(url: str) -> Iterator[None]:
             os.environ[STORAGE] = before
 
 
-def runs_through_a_study(name: str, recipe: Recipe, desk: Desk) -> tuple[list[Run], list[Failed]]:
-    """Every run of a recipe, made by workers that find their work in a study, and those that failed."""
-    runs = ready(name, recipe, desk.places, desk.screen)
-    plan = listing(name, recipe)
+def make_through_a_study(experiment: Experiment, desk: Desk) -> list[Failed]:
+    """Have workers that find their work in a study finish the runs of an experiment; those that failed are returned."""
+    plan = listing(experiment.name, experiment.recipe)
     now = worked_at(begun(plan, desk), plan, desk)
-    failed = [Failed(runs[trial.user_attrs[SLOT]], reason(trial)["why"]) for trial in now.failed]
-    return runs, [one for one in failed if not one.run.finished]
+    failed = [Failed(experiment.runs[trial.user_attrs[SLOT]], reason(trial)["why"]) for trial in now.failed]
+    return [one for one in failed if not one.run.finished]
 
 
 def confirming(plan: Plan, sweep: Sweep, best: Sequence[Score], places: Places) -> Recipe:

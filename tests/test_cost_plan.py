@@ -9,8 +9,10 @@ from statistics import fmean
 from types import SimpleNamespace
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from benchmarks.cost import compared
 from specaug.cli.plan import add_plan
@@ -19,7 +21,7 @@ from specaug.speech.corpora.options import Fsdd, LibriSpeech, Manifests
 from specaug.speech.options import Features
 from specaug.study.cost import costs as module
 from specaug.study.cost.corpus import Lengths, frames_of, lengths_of, shares_of
-from specaug.study.cost.costs import LAUNCH, STREAMED, UPDATED, USED
+from specaug.study.cost.costs import LAUNCH, NOISED, STREAMED, UPDATED, USED
 from specaug.study.cost.known import (
     LIBRISPEECH,
     READ,
@@ -35,12 +37,13 @@ from specaug.study.cost.laws import Law
 from specaug.study.cost.machines import GIB, Machine, named
 from specaug.study.cost.made_up import made_up
 from specaug.study.cost.plan import Plan, planned
-from specaug.study.cost.timing import Timed
+from specaug.study.cost.timing import Timed, noise_of
 from specaug.study.load import load
 from specaug.study.places import Places
 from specaug.study.recipe import Recipe
 from specaug.study.run import Run, prepared_run
 from specaug.training.data import steps_of
+from specaug.training.module import Trained
 from specaug.training.options import Training
 from specaug.training.schedule import Schedule
 
@@ -179,11 +182,32 @@ def test_a_slow_gpu_waits_for_products_and_bytes():
 
 def test_on_this_machine_the_measured_rate_counts():
     here = Machine("here", 4, 8.0 * GIB, shared=True)
-    took = Timed(2.0, 0.5, [[300, 200], [100]], True)
+    took = Timed(2.0, 0.5, 0.25, [[300, 200], [100]], True)
     plan = plan_on(here, took)
     rate = (2 * (1e7 * 300 + 100 * 300**2) + 1e7 * 100 + 100 * 100**2) / 2
     assert plan.step == pytest.approx(plan.flops / rate + 0.5)
     assert plan.beside == 4
+    late = Schedule(s_r=1, s_noise=2, s_i=2, s_f=8)
+    noisy = plan_on(here, took, weight_noise=0.1, schedule=late)
+    assert noisy.step == pytest.approx(plan.step + 6 / 8 * 0.25)
+
+
+@pytest.mark.parametrize(("start", "share"), [(0, 1.0), (2, 0.75), (8, 0.0)])
+def test_weight_noise_moves_bytes_in_the_steps_that_have_it(start, share):
+    late = Schedule(s_r=1, s_noise=start, s_i=2, s_f=8)
+    quiet, noisy = (plan_on(named("H100"), weight_noise=noise, schedule=late) for noise in (0.0, 0.1))
+    assert noisy.noisy == share
+    assert noisy.moved == quiet.moved + share * NOISED * 1_000_000
+    assert noisy.flops == quiet.flops
+
+
+@pytest.mark.parametrize("deviation", [0.0, 0.1])
+def test_the_time_of_weight_noise_is_measured_where_there_is_any(deviation):
+    network = nn.Linear(300, 300)
+    before = network.weight.detach().clone()
+    took = noise_of(Trained(network, Training(weight_noise=deviation)))
+    assert (took > 0) == (deviation > 0)
+    assert torch.equal(network.weight, before)
 
 
 def test_more_shares_cost_more_bytes_and_less_memory():

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from statistics import fmean
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from benchmarks.cost import compared
+from specaug.cli.cost import idle
 from specaug.cli.plan import add_plan
 from specaug.errors import UserError
 from specaug.speech.corpora.options import Fsdd, LibriSpeech, Manifests
@@ -22,6 +24,7 @@ from specaug.speech.options import Features
 from specaug.study.cost import costs as module
 from specaug.study.cost.corpus import Lengths, frames_of, lengths_of, shares_of
 from specaug.study.cost.costs import LAUNCH, NOISED, STREAMED, UPDATED, USED
+from specaug.study.cost.gpus import GPUS
 from specaug.study.cost.known import (
     LIBRISPEECH,
     READ,
@@ -302,6 +305,41 @@ def test_a_batch_that_does_not_fit_is_said_in_the_plan(specaug_plan, laboratory,
     told = specaug_plan(laboratory / "experiments" / "tiny.yaml", "training.batch=6", "--gpus", "H100")
     assert "does not fit: training.batch is 6: 6 utterances at once" in " ".join(told.split())
     assert "training.accumulate=" in told
+
+
+@pytest.mark.parametrize(
+    ("runs", "gpus", "options", "told"),
+    [
+        (1, 8, {}, "used: 1 of the 8 GPUs, by 1 run at a time with training.devices=1"),
+        (3, 8, {"batch": 16}, "3 of the 8 .* 3 runs at a time .*; a run takes all with training.devices=8 training.accumulate=1"),
+        (1, 8, {"batch": 512, "accumulate": 32}, "; .* training.devices=8 training.accumulate=4"),
+        (1, 8, {"batch": 64, "accumulate": 3, "devices": 4}, "4 of the 8 .* 1 run .* training.accumulate=2"),
+        (5, 4, {}, ""),
+        (1, 1, {}, ""),
+        (2, 4, {"devices": 2}, ""),
+    ],
+)  # fmt: skip
+def test_gpus_that_stand_idle_are_told_and_how_a_run_takes_all(runs, gpus, options, told):
+    plan = plan_on(named(f"{gpus}xH100"), **options)
+    plan = replace(
+        plan, recipe=replace(plan.recipe, seeds=tuple(range(runs)), policies=plan.recipe.policies[:1])
+    )
+    found = idle(plan)
+    assert len(found) == bool(told)
+    assert all(re.search(rf"{told}\.$", line) for line in found)
+
+
+def test_cores_of_this_machine_may_stand_idle():
+    assert idle(plan_on(Machine("here", 64, GIB, shared=True))) == []
+
+
+def test_the_help_names_every_kind_of_gpu(capsys):
+    parser = argparse.ArgumentParser()
+    add_plan(parser.add_subparsers())
+    with pytest.raises(SystemExit):
+        parser.parse_args(["plan", "--help"])
+    told = capsys.readouterr().out
+    assert all(kind in told for kind in GPUS)
 
 
 @pytest.mark.parametrize(

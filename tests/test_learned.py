@@ -29,7 +29,7 @@ def digits(fsdd_source, tmp_path_factory) -> Prepared:
     five = sorted(corpus.parts["train"], key=lambda u: u.duration)[:5]
     corpus = replace(corpus, parts={"train": five})
     learned = prepare(corpus, Features(mel=MEL), Text(), lambda frames: frames // 4, cache)
-    return replace(learned, parts={part: learned.parts["train"] for part in ("train", "dev")})
+    return replace(learned, parts=dict.fromkeys(("train", "dev"), learned.parts["train"]))
 
 
 @pytest.mark.parametrize(

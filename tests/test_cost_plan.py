@@ -330,7 +330,7 @@ def test_gpus_that_stand_idle_are_told_and_how_a_run_takes_all(runs, gpus, optio
 
 
 def test_cores_of_this_machine_may_stand_idle():
-    assert idle(plan_on(Machine("here", 64, GIB, shared=True))) == []
+    assert idle(plan_on(Machine("here", 64, 1.0 * GIB, shared=True))) == []
 
 
 def test_the_help_names_every_kind_of_gpu(capsys):

@@ -53,7 +53,8 @@ def decoders(
     """
     found = []
     for decoding in recipe.decodings:
-        lm, facts = {}, {}
+        lm: dict[str, Any] = {}
+        facts: dict[str, float] = {}
         if decoding.lm is not None:
             lm["lm"], facts = opened(decoding.lm, data, places, tell, say)
         found.append(Decoder(decoding.label, [{**one, **lm} for one in decoding.candidates()], facts))

@@ -126,7 +126,7 @@ class LAS(nn.Module):
         """
         memory, frames = self.heard(features, lengths)
         model, start = self.speller.model(memory, frames, beam)
-        if lm is not None:
+        if lm is not None and weight:
             model, start = fused(model, len(start), lm, weight), (*start, *lm.start(len(lengths)))
         bonus = partial(covered, weight=coverage) if coverage else None
         return [found.labels for found in search(model, start, frames, beam, bonus)]

@@ -1,7 +1,7 @@
 """Prefix beam search: the labels that CTC finds likeliest over all paths that spell them, with a language model if wanted."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,34 +38,40 @@ def added(one: float, other: float) -> float:
 
 
 class Knowledge:
-    """What a language model says of prefixes, each asked once; nothing at all where there is none."""
+    """What a language model says of the prefixes of all utterances; nothing at all where there is none, or it counts nothing.
+
+    It knows those that were asked for last, and what may come after each.
+    """
 
     def __init__(self, model: Model | None, start: State, weight: float) -> None:
-        self.model, self.weight = model, weight
+        self.model, self.weight = model if weight else None, weight
         self.scores: dict[Prefix, float] = {(): 0.0}
         self.nexts: dict[Prefix, Sequence[float]] = {}
         self.states: dict[Prefix, State] = {(): start}
         self.ask([()])
 
-    def ask(self, prefixes: Sequence[Prefix]) -> None:
-        """Learn what may come after prefixes, all together."""
-        new = [prefix for prefix in prefixes if prefix not in self.nexts]
-        if self.model is None or not new:
+    def ask(self, prefixes: Collection[Prefix]) -> None:
+        """Learn what may come after prefixes, all together, and forget the others: a row of word pieces is long."""
+        if self.model is None:
             return
-        before = [self.states[prefix[:-1]] for prefix in new]
-        last = torch.tensor([prefix[-1] if prefix else END for prefix in new], device=before[0][0].device)
-        step = self.model(last, tuple(torch.cat(rows) for rows in zip(*before, strict=True)))
-        for place, prefix in enumerate(new):
-            self.nexts[prefix] = (self.weight * step.log_probs[place]).tolist()
-            self.states[prefix] = tuple(rows[place : place + 1] for rows in step.state)
+        self.scores = {prefix: self.score(prefix) for prefix in prefixes}
+        if new := [prefix for prefix in self.scores if prefix not in self.nexts]:
+            before = [self.states[prefix[:-1]] for prefix in new]
+            last = torch.tensor([prefix[-1] if prefix else END for prefix in new], device=before[0][0].device)
+            step = self.model(last, tuple(torch.cat(rows) for rows in zip(*before, strict=True)))
+            for place, prefix in enumerate(new):
+                self.nexts[prefix] = (self.weight * step.log_probs[place]).tolist()
+                self.states[prefix] = tuple(rows[place : place + 1] for rows in step.state)
+        self.nexts = {prefix: self.nexts[prefix] for prefix in self.scores}
+        self.states = {prefix: self.states[prefix] for prefix in self.scores}
 
     def score(self, prefix: Prefix) -> float:
-        """What the labels of a prefix add to its score."""
+        """What the labels of a prefix add to its score, which is known or one label longer than one that is."""
         if self.model is None:
             return 0.0
-        if prefix not in self.scores:
-            self.scores[prefix] = self.score(prefix[:-1]) + self.nexts[prefix[:-1]][prefix[-1]]
-        return self.scores[prefix]
+        if prefix in self.scores:
+            return self.scores[prefix]
+        return self.scores[prefix[:-1]] + self.nexts[prefix[:-1]][prefix[-1]]
 
     def end(self, prefix: Prefix) -> float:
         """What it adds that the prefix is all."""
@@ -74,26 +80,37 @@ class Knowledge:
 
 @torch.no_grad()
 def search_prefixes(
-    log_probs: Float[Tensor, "frames vocab"],
+    utterances: Sequence[Float[Tensor, "_ vocab"]],
     beam: int,
     lm: Model | None = None,
     start: State = (),
     weight: float = 0.0,
-) -> Found:
-    """The best of `beam` prefixes of one utterance, by its CTC likelihood and `weight` times the language model's.
+) -> list[Found]:
+    """The best of `beam` prefixes of each utterance, by its CTC likelihood and `weight` times the language model's.
 
     Hannun et al. 2014. At each frame a prefix goes on with one of the NEXT likeliest labels. Place i is filled from places 0 to i,
     as in `search`, and in the end the likelihood of each prefix is summed over all its paths: so a wider beam never
-    ends in a worse score. `start` is the language model's state, of one row, before the first label.
+    ends in a worse score. `start` is the language model's state, of one row, before the first label; it is asked once
+    a frame, for all utterances.
     """
     known = Knowledge(lm, start, weight)
-    if lm is not None:
-        require_labels(len(known.nexts[()]), log_probs.shape[1])
-    places: list[tuple[Prefix, Mass]] = [((), Mass(blank=0.0))]
-    likely = log_probs.topk(min(NEXT, log_probs.shape[1]), dim=1).indices.tolist()
-    for row, labels in zip(log_probs.tolist(), likely, strict=True):
-        places = following(places, row, [label for label in labels if label != BLANK], beam, known)
-        known.ask([prefix for prefix, _ in places])
+    if known.nexts and utterances:
+        require_labels(len(known.nexts[()]), utterances[0].shape[1])
+    beams: list[list[tuple[Prefix, Mass]]] = [[((), Mass(blank=0.0))] for _ in utterances]
+    likely = [rows.topk(min(NEXT, rows.shape[1]), dim=1).indices.tolist() for rows in utterances]
+    for frame in range(max(map(len, utterances), default=0)):
+        for i, rows in enumerate(utterances):
+            if frame < len(rows):
+                labels = [label for label in likely[i][frame] if label != BLANK]
+                beams[i] = following(beams[i], rows[frame].tolist(), labels, beam, known)
+        known.ask([prefix for places in beams for prefix, _ in places])
+    return [best_of(rows, places, known) for rows, places in zip(utterances, beams, strict=True)]
+
+
+def best_of(
+    log_probs: Float[Tensor, "frames vocab"], places: Sequence[tuple[Prefix, Mass]], known: Knowledge
+) -> Found:
+    """The prefix with the highest score when all is heard."""
     scores = [
         likelihood + known.end(prefix)
         for (prefix, _), likelihood in zip(places, likelihoods(log_probs, places), strict=True)
@@ -163,7 +180,5 @@ def transcribed(
     weight: float = 0.0,
 ) -> list[list[int]]:
     """The labels of the best prefix of each utterance."""
-    return [
-        search_prefixes(rows[:count].float().cpu(), beam, lm, start, weight).labels
-        for rows, count in zip(log_probs, frames.tolist(), strict=True)
-    ]
+    utterances = [rows[:count].float().cpu() for rows, count in zip(log_probs, frames.tolist(), strict=True)]
+    return [found.labels for found in search_prefixes(utterances, beam, lm, start, weight)]

@@ -12,7 +12,8 @@ from standins import MEL, OneLayer
 from torch import Tensor, nn
 
 from specaug.errors import UserError
-from specaug.study.cost.machines import GIB, GPUS, Machine, here, installed, named
+from specaug.study.cost.gpus import GPUS
+from specaug.study.cost.machines import GIB, Machine, here, installed, named
 from specaug.study.cost.memory import (
     Need,
     enough_shares,

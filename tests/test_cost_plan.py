@@ -3,23 +3,28 @@
 import argparse
 import csv
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from statistics import fmean
 from types import SimpleNamespace
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from benchmarks.cost import compared
+from specaug.cli.cost import idle
 from specaug.cli.plan import add_plan
 from specaug.errors import UserError
 from specaug.speech.corpora.options import Fsdd, LibriSpeech, Manifests
 from specaug.speech.options import Features
 from specaug.study.cost import costs as module
 from specaug.study.cost.corpus import Lengths, frames_of, lengths_of, shares_of
-from specaug.study.cost.costs import LAUNCH, STREAMED, UPDATED, USED
+from specaug.study.cost.costs import LAUNCH, NOISED, STREAMED, UPDATED, USED
+from specaug.study.cost.gpus import GPUS
 from specaug.study.cost.known import (
     LIBRISPEECH,
     READ,
@@ -35,12 +40,13 @@ from specaug.study.cost.laws import Law
 from specaug.study.cost.machines import GIB, Machine, named
 from specaug.study.cost.made_up import made_up
 from specaug.study.cost.plan import Plan, planned
-from specaug.study.cost.timing import Timed
+from specaug.study.cost.timing import Timed, noise_of
 from specaug.study.load import load
 from specaug.study.places import Places
 from specaug.study.recipe import Recipe
 from specaug.study.run import Run, prepared_run
 from specaug.training.data import steps_of
+from specaug.training.module import Trained
 from specaug.training.options import Training
 from specaug.training.schedule import Schedule
 
@@ -179,11 +185,32 @@ def test_a_slow_gpu_waits_for_products_and_bytes():
 
 def test_on_this_machine_the_measured_rate_counts():
     here = Machine("here", 4, 8.0 * GIB, shared=True)
-    took = Timed(2.0, 0.5, [[300, 200], [100]], True)
+    took = Timed(2.0, 0.5, 0.25, [[300, 200], [100]], True)
     plan = plan_on(here, took)
     rate = (2 * (1e7 * 300 + 100 * 300**2) + 1e7 * 100 + 100 * 100**2) / 2
     assert plan.step == pytest.approx(plan.flops / rate + 0.5)
     assert plan.beside == 4
+    late = Schedule(s_r=1, s_noise=2, s_i=2, s_f=8)
+    noisy = plan_on(here, took, weight_noise=0.1, schedule=late)
+    assert noisy.step == pytest.approx(plan.step + 6 / 8 * 0.25)
+
+
+@pytest.mark.parametrize(("start", "share"), [(0, 1.0), (2, 0.75), (8, 0.0)])
+def test_weight_noise_moves_bytes_in_the_steps_that_have_it(start, share):
+    late = Schedule(s_r=1, s_noise=start, s_i=2, s_f=8)
+    quiet, noisy = (plan_on(named("H100"), weight_noise=noise, schedule=late) for noise in (0.0, 0.1))
+    assert noisy.noisy == share
+    assert noisy.moved == quiet.moved + share * NOISED * 1_000_000
+    assert noisy.flops == quiet.flops
+
+
+@pytest.mark.parametrize("deviation", [0.0, 0.1])
+def test_the_time_of_weight_noise_is_measured_where_there_is_any(deviation):
+    network = nn.Linear(300, 300)
+    before = network.weight.detach().clone()
+    took = noise_of(Trained(network, Training(weight_noise=deviation)))
+    assert (took > 0) == (deviation > 0)
+    assert torch.equal(network.weight, before)
 
 
 def test_more_shares_cost_more_bytes_and_less_memory():
@@ -278,6 +305,41 @@ def test_a_batch_that_does_not_fit_is_said_in_the_plan(specaug_plan, laboratory,
     told = specaug_plan(laboratory / "experiments" / "tiny.yaml", "training.batch=6", "--gpus", "H100")
     assert "does not fit: training.batch is 6: 6 utterances at once" in " ".join(told.split())
     assert "training.accumulate=" in told
+
+
+@pytest.mark.parametrize(
+    ("runs", "gpus", "options", "told"),
+    [
+        (1, 8, {}, "used: 1 of the 8 GPUs, by 1 run at a time with training.devices=1"),
+        (3, 8, {"batch": 16}, "3 of the 8 .* 3 runs at a time .*; a run takes all with training.devices=8 training.accumulate=1"),
+        (1, 8, {"batch": 512, "accumulate": 32}, "; .* training.devices=8 training.accumulate=4"),
+        (1, 8, {"batch": 64, "accumulate": 3, "devices": 4}, "4 of the 8 .* 1 run .* training.accumulate=2"),
+        (5, 4, {}, ""),
+        (1, 1, {}, ""),
+        (2, 4, {"devices": 2}, ""),
+    ],
+)  # fmt: skip
+def test_gpus_that_stand_idle_are_told_and_how_a_run_takes_all(runs, gpus, options, told):
+    plan = plan_on(named(f"{gpus}xH100"), **options)
+    plan = replace(
+        plan, recipe=replace(plan.recipe, seeds=tuple(range(runs)), policies=plan.recipe.policies[:1])
+    )
+    found = idle(plan)
+    assert len(found) == bool(told)
+    assert all(re.search(rf"{told}\.$", line) for line in found)
+
+
+def test_cores_of_this_machine_may_stand_idle():
+    assert idle(plan_on(Machine("here", 64, 1.0 * GIB, shared=True))) == []
+
+
+def test_the_help_names_every_kind_of_gpu(capsys):
+    parser = argparse.ArgumentParser()
+    add_plan(parser.add_subparsers())
+    with pytest.raises(SystemExit):
+        parser.parse_args(["plan", "--help"])
+    told = capsys.readouterr().out
+    assert all(kind in told for kind in GPUS)
 
 
 @pytest.mark.parametrize(

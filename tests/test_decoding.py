@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -8,12 +8,15 @@ from standins import ALPHABET, OneLayer, Plan
 
 from specaug.cli import main
 from specaug.errors import UserError
+from specaug.study.laboratory import on_path
 from specaug.study.load import load
 from specaug.study.places import Places
 from specaug.study.results import read_lines, read_result
-from specaug.study.run import Run, check, execute
+from specaug.study.run import Run, check, execute, prepared_run
+from specaug.training import language
 from specaug.training.decoding import Decoding, LanguageModel
 from specaug.training.fit import Decoder, train
+from specaug.training.language import perplexity_of
 
 LM = "lm: {arguments: {width: 8}, steps: 20}"
 
@@ -56,8 +59,50 @@ def test_every_part_is_written_in_every_way(finished):
 def test_what_was_chosen_on_dev_is_told(finished):
     told = json.loads((finished.folder / "result.json").read_text())["decodings"]
     assert told["beam"] == {"beam": 3}
+    assert set(told["lm"]) == {"beam", "weight", "perplexity"}
     assert told["lm"]["beam"] == 2
     assert told["lm"]["weight"] in (0.2, 0.9)
+
+
+def test_how_perplexed_a_language_model_is_by_dev_is_stored_and_said_once(tiny, tmp_path):
+    """By the transcripts of dev: where these are others it is measured again, with the same weights."""
+    data, said, kept = tmp_path / "data", [], []
+    data.mkdir()
+    for path in (tiny / "data").iterdir():
+        (data / path.name).symlink_to(path)
+    places = Places(tiny, data, tmp_path / "cache", tmp_path / "runs")
+    for dev in ("data/dev.jsonl", "data/dev.jsonl", "data/test.jsonl"):
+        recipe = run_of(tiny, tmp_path, f"[{{weight: 0.5, {LM}}}]", f"corpus.dev={dev}").recipe
+        recipe = replace(recipe, corpus=replace(recipe.corpus, test=()))
+        with on_path(tiny):
+            _, prepared, (decoder,) = prepared_run(Run("tiny", recipe, places), say=said.append)
+        network = decoder.candidates[0]["lm"]
+        expected = perplexity_of(network, prepared.parts["dev"].labels, 3)
+        assert decoder.facts["perplexity"] == pytest.approx(expected)
+        kept.append(decoder.facts["perplexity"])
+    assert kept[0] == kept[1] != kept[2]
+    assert said == [f"language model: perplexity {value:.4g} a label on dev" for value in (kept[0], kept[2])]
+    assert len(list(places.cache.glob("language-*/language.pt"))) == 1
+    assert list(places.cache.glob("language-*.ckpt")) == []
+
+
+def test_a_killed_language_model_goes_on_and_its_checkpoint_goes(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(language, "EVERY", 5)
+    run = run_of(tiny, tmp_path / "runs", f"[{{weight: 0.5, {LM}}}]")
+    places, steps = replace(run.places, cache=tmp_path / "cache"), []
+
+    def dies(what: str, done: int, _: int) -> None:
+        if what == "language model":
+            steps.append(done)
+            if len(steps) == 12:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check(replace(run, places=places), dies)
+    assert len(list(places.cache.glob("language-*.ckpt"))) == 1
+    check(replace(run, places=places), dies)
+    assert steps[12:] == list(range(11, 21))
+    assert list(places.cache.glob("language-*.ckpt")) == []
 
 
 def test_a_language_model_is_made_once(finished, tmp_path):
@@ -175,7 +220,7 @@ def test_a_file_of_sentences_changes_the_language_model(tiny, tmp_path):
             tiny, tmp_path, f"[{{weight: 1, lm: {{text: {text}, steps: 5, arguments: {{width: 8}}}}}}]"
         )
         check(Run("tiny", run.recipe, Places(tiny, data, cache, tmp_path / "runs")))
-    weights = [torch.load(path / "language.pt", weights_only=True) for path in cache.glob("language-*/")]
+    weights = [torch.load(path, weights_only=True) for path in cache.glob("language-*/language.pt")]
     assert len(weights) == 2
     assert not torch.equal(weights[0]["output.weight"], weights[1]["output.weight"])
 

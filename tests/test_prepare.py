@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from specaug.errors import UserError
+from specaug.speech import cores
 from specaug.speech.audio import read_wave, write_audio
 from specaug.speech.corpus import Corpus
 from specaug.speech.features import log_mel, normalised
@@ -262,6 +263,17 @@ told = lambda *told: computed.append(told)
 part = prepare(corpus, Features(mel=4), Text(alphabet=" ab"), lambda n: n, folder / "cache", told).parts["train"]
 print(json.dumps([len(computed), hashlib.sha256(part.rows.tobytes()).hexdigest()]))
 """
+
+
+def test_the_number_of_cores_changes_no_bit_and_no_place(corpus, tmp_path, monkeypatch):
+    for count in (1, 4):
+        monkeypatch.setattr(cores, "cores", lambda count=count: count)
+        prepared(corpus, tmp_path / str(count))
+    one, four = (
+        {path.name: path.read_bytes() for path in (tmp_path / count).glob("features-*/*")} for count in "14"
+    )
+    assert one == four
+    assert set(one) == {"features.f32", "index.json"}
 
 
 @pytest.mark.slow

@@ -274,7 +274,7 @@ def changed(**methods: object) -> Pretext:
         ),
         pytest.param(
             lambda: changed(reconstruction=lambda self, features, *_: features[:, 1:]),
-            "objective Mine: a reconstruction is [1, 57, 16]; expected [1, 58, 16], as the features are",
+            "objective Mine: a reconstruction is [2, 57, 16]; expected [2, 58, 16], as the features are",
             id="a frame less",
         ),
         pytest.param(

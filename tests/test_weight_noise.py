@@ -73,6 +73,40 @@ def test_the_noise_is_that_of_the_seed_and_the_step_with_the_deviation_that_was_
     assert noise.mean().item() == pytest.approx(0.0, abs=0.02)
 
 
+class Two(Watched):
+    """Has another matrix before the one that is watched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 6))
+
+
+def test_on_a_cpu_it_is_one_stream_of_normal_numbers_from_matrix_to_matrix():
+    """Runs that are kept were made so."""
+    module, chance = Two(), torch.Generator().manual_seed(mixed(7, 3, "noise"))
+    expected = [p + 0.1 * torch.randn(p.shape, generator=chance) for p in module.parameters() if p.ndim > 1]
+    noise = WeightNoise(0.1, 0, 7)
+    noise.add(module, 3)
+    found = [p for p in module.parameters() if p.ndim > 1]
+    assert all(torch.allclose(one, other, atol=1e-7) for one, other in zip(found, expected, strict=True))
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_it_is_drawn_there_and_the_same_each_time():
+    found = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(0)
+        module = Two().cuda()
+        before = torch.cuda.get_rng_state()
+        clean = module.network[1].weight.detach().clone()
+        WeightNoise(0.1, 0, seed).add(module, 3)
+        found.append(module.network[1].weight - clean)
+        assert torch.equal(torch.cuda.get_rng_state(), before)
+    assert found[0].is_cuda
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+
+
 def test_there_is_none_before_its_first_step():
     module = watched(start=2)
     noisy = [not torch.equal(step, module.network.weight) for step in module.seen["step"]]

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from specaug.cli.common import refuse
@@ -144,7 +145,25 @@ def remarks(plan: "Plan") -> list[str]:
     more = ["beam searches and language models"] if plan.recipe.decodings else []
     if plan.recipe.training.devices > 1:
         more.append("what processes tell each other")
-    return [*lines, *([f"not counted: {', '.join(more)}."] if more else [])]
+    return [*lines, *idle(plan), *([f"not counted: {', '.join(more)}."] if more else [])]
+
+
+def idle(plan: "Plan") -> list[str]:
+    """How many of the GPUs the runs take at a time, where that is not all; and how a run would take all of them."""
+    from specaug.study.plural import counted
+
+    options, there = plan.recipe.training, plan.machine.devices
+    used = plan.beside * options.devices
+    if plan.machine.shared or used == there:
+        return []
+    by = f"by {counted(plan.beside, 'run')} at a time with training.devices={options.devices}"
+    told = f"used: {used} of the {there} GPUs, {by}"
+    shares = -(-options.devices * options.accumulate // there)
+    try:
+        replace(options, devices=there, accumulate=shares)
+    except ValueError:  # fewer utterances than GPUs
+        return [f"{told}."]
+    return [f"{told}; a run takes all with training.devices={there} training.accumulate={shares}."]
 
 
 def doubts(costs: "Costs") -> list[str]:

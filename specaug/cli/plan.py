@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from specaug.cli.common import add_data, add_verb
 from specaug.cli.cost import chosen, cost
 from specaug.errors import UserError
+from specaug.study.cost.gpus import GPUS
 
 if TYPE_CHECKING:
     from specaug.study.comparing.pilot import Pilot
@@ -48,7 +49,8 @@ def add_plan(verbs: Any) -> None:
     verb = add_verb(verbs, "plan", what, plan, example)
     verb.add_argument("recipe", nargs="?", type=Path, metavar="RECIPE", help="plan its cost, and not seeds")
     verb.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="training.batch=8 seeds=0,1")
-    verb.add_argument("--gpus", metavar="NxKIND", help="of a RECIPE's cost: 8xH100 (else this machine)")
+    kinds = f"of a RECIPE's cost: 8xH100 (else this machine); kinds: {', '.join(GPUS)}"
+    verb.add_argument("--gpus", metavar="NxKIND", help=kinds)
     add_data(verb)
     verb.add_argument("--effect", type=float, metavar="POINTS", help="the difference, in WER")
     verb.add_argument("--power", type=float, help=f"the share of comparisons that see it ({POWER})")

@@ -1,6 +1,7 @@
 """Log-mel features: (frames, mel), computed from samples at any rate."""
 
 import functools
+import threading
 import warnings
 
 import torch
@@ -14,6 +15,7 @@ from specaug.speech.options import Features
 DOUBLINGS = 8  # of the FFT, before so many channels are refused
 FLOOR = 1e-10  # energy below which the logarithm stops, of samples in [-1, 1]: digital silence
 LEAST_DEVIATION = 1e-3  # a channel that never changes is not blown up
+FILTERED = threading.Lock()  # warnings are filtered for all threads at once
 
 
 def log_mel(wave: Float[Tensor, " samples"], rate: int, options: Features) -> Float[Tensor, "frames mel"]:
@@ -54,7 +56,7 @@ def filterbank(rate: int, options: Features) -> Float[Tensor, "bins mel"]:
         raise UserError(f"features: highest is {highest:g} Hz; expected {expected}")
     shortest = (round(options.window * rate) - 1).bit_length()
     for size in (2**power for power in range(shortest, shortest + DOUBLINGS)):
-        with warnings.catch_warnings():
+        with FILTERED, warnings.catch_warnings():
             warnings.filterwarnings("ignore", "At least one mel filterbank")  # then the next size is tried
             bank: Tensor = torchaudio.functional.melscale_fbanks(
                 size // 2 + 1, lowest, highest, options.mel, rate, mel_scale="htk"

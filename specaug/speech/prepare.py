@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,7 @@ from specaug.speech.check import (
     test_ids,
 )
 from specaug.speech.classes import asked_of, classes_of
+from specaug.speech.cores import on_all_cores
 from specaug.speech.corpus import TRAIN, Corpus
 from specaug.speech.features import log_mel, normalised
 from specaug.speech.kinds import Tell
@@ -193,16 +195,16 @@ def build_store(
     problem: Callable[[Utterance, Reading], Problem | None],
     progress: Tell,
 ) -> None:
-    """Compute the features of all utterances into `folder`, whole or not at all; wait if another does it.
+    """Compute the features of all utterances into `folder`, on all cores, whole or not at all; wait if another does it.
 
     The first utterance with a `problem` raises UserError; nothing is left behind then.
     """
 
     def build(partial: Path) -> None:
         readings = {}
-        with (partial / DATA).open("wb") as data:
-            for done, u in enumerate(utterances, 1):
-                rows, reading = compute(u, features)
+        computed = on_all_cores(lambda u: compute(u, features), utterances)
+        with (partial / DATA).open("wb") as data, closing(computed):
+            for done, (u, (rows, reading)) in enumerate(zip(utterances, computed, strict=True), 1):
                 if found := problem(u, reading):
                     raise UserError(str(found))
                 data.write(rows.tobytes())

@@ -209,7 +209,7 @@ def ready(experiment: str, recipe: Recipe, places: Places, screen: Screen) -> li
     seen: dict[str, Prepared] = {}
     for run in missing:
         if alike(run) not in seen:
-            data = seen[alike(run)] = check(run, screen.loading)
+            data = seen[alike(run)] = check(run, screen.loading, screen.say)
             same_data([one.folder for one in runs if alike(one) == alike(run)], data)
             if data.skipped:
                 screen.say(left_out(data))

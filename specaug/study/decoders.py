@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,19 @@ import torch
 from torch import nn
 
 from specaug.errors import UserError
-from specaug.speech.corpus import TRAIN
+from specaug.speech.corpus import DEV, TRAIN
 from specaug.speech.kinds import Tell
 from specaug.speech.once import make_once
 from specaug.speech.prepare import Prepared
 from specaug.study.networks import constructed
 from specaug.study.places import Places
-from specaug.study.recipe import Network, Recipe
+from specaug.study.recipe import Network, Recipe, digest
 from specaug.training.decoding import LanguageModel
 from specaug.training.fit import Decoder
-from specaug.training.language import trained_language
+from specaug.training.language import perplexity_of, trained_language
 
 VERSION = 1  # of how a language model is trained: another one gets another folder
-WEIGHTS = "language.pt"
+WEIGHTS, MEASURED = "language.pt", "dev.json"
 NGRAMS = "models.ngrams"
 
 
@@ -40,33 +40,70 @@ def require_decodings(recipe: Recipe, network: nn.Module) -> None:
             raise UserError(f"decoding {decoding.label}: {name}.transcribe has no {', '.join(missing)}")
 
 
-def decoders(recipe: Recipe, data: Prepared, places: Places, tell: Tell = lambda *_: None) -> list[Decoder]:
-    """Each decoding of the recipe with what it tells the network. Raises UserError where a language model does not fit."""
+def decoders(
+    recipe: Recipe,
+    data: Prepared,
+    places: Places,
+    tell: Tell = lambda *_: None,
+    say: Callable[[str], None] = lambda what: None,
+) -> list[Decoder]:
+    """Each decoding of the recipe with what it tells the network. Raises UserError where a language model does not fit.
+
+    `say` is told how perplexed a new language model is.
+    """
     found = []
     for decoding in recipe.decodings:
-        lm = None if decoding.lm is None else {"lm": opened(decoding.lm, data, places, tell)}
-        found.append(Decoder(decoding.label, [{**one, **(lm or {})} for one in decoding.candidates()]))
+        lm: dict[str, Any] = {}
+        facts: dict[str, float] = {}
+        if decoding.lm is not None:
+            lm["lm"], facts = opened(decoding.lm, data, places, tell, say)
+        found.append(Decoder(decoding.label, [{**one, **lm} for one in decoding.candidates()], facts))
     return found
 
 
-def opened(options: LanguageModel, data: Prepared, places: Places, tell: Tell) -> Any:
-    """The language model: n-grams from their file, or a network from the cache, trained where it is not there."""
+def opened(
+    options: LanguageModel, data: Prepared, places: Places, tell: Tell, say: Callable[[str], None]
+) -> tuple[Any, dict[str, float]]:
+    """The language model: n-grams from their file, or a network from the cache, trained where it is not there.
+
+    Beside it what is known of it: a network's perplexity on the transcripts of dev, per label.
+    """
     if options.ngrams:
-        return ngrams(places.data / options.ngrams, data)
+        return ngrams(places.data / options.ngrams, data), {}
     torch.manual_seed(options.seed)
     wanted = Network(path=options.path, arguments=options.arguments)
     network = constructed(wanted, ("loss", "start"), places.laboratory, vocab=data.units.size)
     sentences = [*data.parts[TRAIN].labels, *further(options, data, places.data)]
     facts = json.dumps([VERSION, asdict(options), data.units.tokens, sentences])
     folder = places.cache / f"language-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
+    checkpoint = folder.with_suffix(".ckpt")  # not in the folder, which is there when all of it is
 
     def write(partial: Path) -> None:
-        trained_language(network, sentences, options, lambda done, of: tell("language model", done, of))
+        trained_language(
+            network, sentences, options, checkpoint, lambda done, of: tell("language model", done, of)
+        )
         torch.save(network.state_dict(), partial / WEIGHTS)
 
     make_once(folder, WEIGHTS, write)
+    checkpoint.unlink(missing_ok=True)
     network.load_state_dict(torch.load(folder / WEIGHTS, weights_only=True))
-    return network.eval()
+    return network.eval(), {"perplexity": perplexity(network, options, data, folder, say)}
+
+
+def perplexity(
+    network: nn.Module, options: LanguageModel, data: Prepared, folder: Path, say: Callable[[str], None]
+) -> float:
+    """How perplexed a language model is by the transcripts of dev, measured once and kept beside its `folder`."""
+    heard = data.parts[DEV].labels
+    kept = folder.with_name(f"{folder.name}-{digest(heard)}")
+
+    def write(partial: Path) -> None:
+        value = perplexity_of(network, heard, options.batch)
+        say(f"language model: perplexity {value:.4g} a label on {DEV}")
+        (partial / MEASURED).write_text(json.dumps({"perplexity": value}), encoding="utf-8")
+
+    make_once(kept, MEASURED, write)
+    return float(json.loads((kept / MEASURED).read_text(encoding="utf-8"))["perplexity"])
 
 
 def further(options: LanguageModel, data: Prepared, folder: Path) -> Sequence[list[int]]:

@@ -63,7 +63,9 @@ class Run(AnyRun):
         return self.places.runs / self.experiment
 
 
-def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, Prepared, list[Decoder]]:
+def prepared_run(
+    run: Run, loading: Tell = lambda *_: None, say: Callable[[str], None] = lambda what: None
+) -> tuple[nn.Module, Prepared, list[Decoder]]:
     """The run's network with its initial weights, its data and its ways of decoding; all is checked on the way.
 
     The weights depend on the seed alone, so that policies are compared from the same start. Where the corpus says how
@@ -94,14 +96,16 @@ def prepared_run(run: Run, loading: Tell = lambda *_: None) -> tuple[nn.Module, 
     require_room(network, train, recipe.training)
     classes = len(data.units.tokens) if isinstance(data.units, Classes) else 0
     dry_run(network, train, recipe.training.at_once(max(train.frames)), classes)
-    return network, data, decoders(recipe, data, places, loading)
+    return network, data, decoders(recipe, data, places, loading, say)
 
 
-def check(run: Run, loading: Tell = lambda *_: None) -> Prepared:
+def check(
+    run: Run, loading: Tell = lambda *_: None, say: Callable[[str], None] = lambda what: None
+) -> Prepared:
     """The run's data, after everything that can be wrong before training was looked at."""
     writable(run.places.runs)
     with on_path(run.places.laboratory), space(run.places.cache):
-        return prepared_run(run, loading)[1]
+        return prepared_run(run, loading, say)[1]
 
 
 def execute(
@@ -115,7 +119,8 @@ def execute(
     """The folder of the finished run: from disk where it is there, else trained, or continued.
 
     An `attempt` by name trains in a folder of its own, beside others that may be at the same run; `say` is told what
-    is skipped. Raises UserError for a mistake in the recipe or the data, before training starts.
+    is skipped, and how good a new language model is. Raises UserError for a mistake in the recipe or the data, before
+    training starts.
     """
     if run.finished:
         return run.folder
@@ -126,7 +131,7 @@ def execute(
     started = time.monotonic()
     with on_path(run.places.laboratory):  # to the end: ranks import the network from there
         with space(run.places.cache):
-            network, data, decoded = prepared_run(run, loading)
+            network, data, decoded = prepared_run(run, loading, say)
         same_data([run.folder], data)
         if data.skipped:
             say(left_out(data))

@@ -18,9 +18,18 @@ def weights_of(path: Path, network: nn.Module) -> dict[str, Tensor]:
 
     Raises UserError where the file is damaged or of another network or vocabulary, and says what differs first.
     """
+    held = read(path)[STATE]
+    state = {name.removeprefix(PREFIX): value for name, value in held.items() if name.startswith(PREFIX)}
+    if difference := differing(network.state_dict(), state):
+        raise UserError(f"{path}: of another network or vocabulary: {difference}")
+    return state
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A checkpoint, on the CPU. Raises UserError where the file is damaged, or none that holds weights."""
     try:
         whole: Any = torch.load(path, weights_only=True, map_location="cpu")
-        held = dict(whole[STATE])
+        return {**whole, STATE: dict(whole[STATE])}
     except (
         OSError,
         EOFError,
@@ -32,10 +41,6 @@ def weights_of(path: Path, network: nn.Module) -> dict[str, Tensor]:
     ) as error:
         kind = type(error).__name__
         raise UserError(f"{path}: damaged, or no checkpoint ({kind}); expected one of this run") from None
-    state = {name.removeprefix(PREFIX): value for name, value in held.items() if name.startswith(PREFIX)}
-    if difference := differing(network.state_dict(), state):
-        raise UserError(f"{path}: of another network or vocabulary: {difference}")
-    return state
 
 
 def differing(wanted: Mapping[str, Tensor], held: Mapping[str, Tensor]) -> str:

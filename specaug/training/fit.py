@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -46,6 +46,7 @@ class Decoder:
 
     label: str
     candidates: Sequence[Mapping[str, Any]]
+    facts: Mapping[str, float] = field(default_factory=dict)  # what is known of it beforehand
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Outcome:
     """What a run came to."""
 
     parts: Mapping[str, Scores]  # dev and the test parts, and each as `part+label` by further decoders
-    decoded: Mapping[str, Mapping[str, Any]]  # by label, what was chosen on dev
+    decoded: Mapping[str, Mapping[str, Any]]  # by label, what was chosen on dev and what was known
     masked: Mapping[str, float]  # mean shares of cells, frames, channels hidden in training
     in_force: Sequence[tuple[int, str]]  # the policy from each step on at which it changed
     epochs: int
@@ -177,7 +178,7 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
             }
     except SystemExit:
         raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into exit(1)
-    decoded = {label: plainly(told) for label, (told, _) in chosen.items()}
+    decoded = {one.label: {**plainly(chosen[one.label][0]), **one.facts} for one in job.decoders}
     return Outcome(
         parts, decoded, augment.masked, augment.in_force, trainer.current_epoch, trainer.global_step
     )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from specaug.errors import UserError
-from specaug.speech.batching import Batch, by_length
+from specaug.speech.batching import Batch
 from specaug.speech.prepare import Part
 from specaug.training.contract import answering, scoring
 from specaug.training.data import Share, Utterances
@@ -25,11 +25,14 @@ MISTAKES = (  # what the code of a network may raise that is not right yet; no s
     ValueError,
 )
 
+FEW = 2  # utterances, of which one is padded
+
 
 def dry_run(network: nn.Module, part: Part, size: int, classes: int = 0) -> None:
-    """One batch of the longest utterances through loss, gradient, transcripts, and where there are classes scores.
+    """A few of the longest utterances through loss, gradient, transcripts, and where there are classes scores.
 
-    On a copy of the network. Raises UserError where it does not keep its contract, or its loss is not finite.
+    On a copy of the network, on the CPU, before every start: whether all fit that are worked on at once is told by what
+    few of them need. Raises UserError where it does not keep its contract, or its loss is not finite.
     """
     trial, name = copy.deepcopy(network), f"network {type(network).__name__}"
     asked, batch, scores = answering(trial), longest(part, size), None
@@ -67,5 +70,6 @@ def require_finite(what: str, loss: Tensor) -> None:
 
 
 def longest(part: Part, size: int) -> Batch:
-    """The batch of the longest utterances."""
-    return Utterances(part)[Share(by_length(part.frames, size)[-1])]
+    """The longest utterances: as many as are worked on at once, and few of them where these are many."""
+    places = sorted(range(len(part.frames)), key=lambda place: part.frames[place])
+    return Utterances(part)[Share(places[-min(size, FEW) :])]

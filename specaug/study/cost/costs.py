@@ -29,6 +29,9 @@ USED = 0.35  # of a GPU's peak in products; assumed
 STREAMED = 0.6  # of its bandwidth in all else; assumed
 LAUNCH = 6e-6  # seconds between two operations that a GPU starts; assumed
 UPDATED = 40  # bytes a parameter: clipping reads twice and writes once, AdamW reads four and writes three
+NOISED = (
+    32  # bytes a parameter: weight noise is kept from (two), drawn (one), added (three) and taken away (two)
+)
 COUNTING = "passes that are counted"
 SAMPLE = 8  # batches that are timed
 
@@ -63,6 +66,12 @@ class Costs(ABC):
         """Steps of a run."""
         return self.epochs * len(self.shares)
 
+    @property
+    def noisy(self) -> float:
+        """The share of the steps that have weight noise."""
+        options = self.recipe.training
+        return max(0, self.steps - options.schedule.s_noise) / self.steps if options.weight_noise else 0.0
+
     def mean(self, name: str) -> float:
         """What a step costs one process, on average over the steps of an epoch."""
         law = self.laws[name]
@@ -80,7 +89,7 @@ class Costs(ABC):
 
     @property
     def _moved(self) -> float:
-        return self.mean("moved") + UPDATED * self.parameters
+        return self.mean("moved") + (UPDATED + NOISED * self.noisy) * self.parameters
 
     @property
     def step(self) -> float:
@@ -88,7 +97,8 @@ class Costs(ABC):
         kind = self.machine.kind
         if kind is None:
             assert self.timed is not None
-            return self.mean("flops") / self.timed.rate(self.laws["flops"]) + self.timed.update
+            passes = self.mean("flops") / self.timed.rate(self.laws["flops"])
+            return passes + self.timed.update + self.noisy * self.timed.noise
         products = self.mean("flops") / (USED * kind.peak(self.recipe.training.precision))
         streams = self._moved / (STREAMED * kind.bandwidth)
         return max(products + streams, self.mean("launches") * LAUNCH)

@@ -23,7 +23,6 @@ from specaug.study.recipe import Recipe
 from specaug.training.augment import Augment
 from specaug.training.callbacks import Reseed
 from specaug.training.module import Recognizer
-from specaug.training.noise import WeightNoise
 from specaug.training.trial import told_as
 
 
@@ -103,7 +102,6 @@ def costs_of_runs(recipe: Recipe, places: Places, machine: Machine, progress: Te
         if machine.kind is not None:
             return plan
         policy = recipe.scaled(recipe.policies[-1]).policy()  # the last has the most to do
-        noise = [WeightNoise(options.weight_noise, 0, recipe.seed)] if options.weight_noise else []
-        callbacks = [Reseed(recipe.seed), Augment(policy, recipe.seed), *noise]
+        callbacks = [Reseed(recipe.seed), Augment(policy, recipe.seed)]
         module = Recognizer(network.train(), options)
         return replace(plan, timed=measured(plan, make, module, callbacks, patience))

@@ -17,6 +17,7 @@ from specaug.study.cost.laws import Law
 from specaug.training.data import Share, Utterances
 from specaug.training.fit import quieten
 from specaug.training.module import Trained
+from specaug.training.noise import WeightNoise
 
 WARM = 2  # steps that are left out: memory is found, kernels are chosen
 ROUNDS = 3  # times that each batch is trained on; the median counts
@@ -29,6 +30,7 @@ class Timed:
 
     passes: float  # seconds of all but the update: loading, masks, forward and backward; one of each batch
     update: float  # seconds in which gradients are clipped and weights changed
+    noise: float  # seconds in which weight noise is added and taken away; 0 where there is none
     shapes: Sequence[Sequence[int]]  # the frames of the utterances of each batch
     whole: bool  # whether batches were as large as in training
 
@@ -64,6 +66,7 @@ def timed(
     return Timed(
         passes=sum(max(0.0, seconds - update) for seconds in passes),
         update=update,
+        noise=noise_of(module),
         shapes=[[part.frames[place] for place in batch] for batch in cut],
         whole=sum(map(len, cut)) == sum(map(len, batches)),
     )
@@ -87,6 +90,18 @@ def step_of(module: Trained, batch: Batch) -> tuple[float, float]:
             optimizer.step()
             optimizer.zero_grad()
     return max(1e-9, passes[0]), update[0]
+
+
+def noise_of(module: Trained) -> float:
+    """The seconds that the weight noise of a step takes, without what it needs the first time."""
+    if not module.options.weight_noise:
+        return 0.0
+    noise = WeightNoise(module.options.weight_noise, 0, 0)
+    for step in range(WARM):
+        with clock(module.device) as seconds:
+            noise.add(module, step)
+            noise.restore()
+    return seconds[0]
 
 
 @contextmanager

@@ -226,6 +226,7 @@ def fitted(
 def refit(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
     """Before weights are loaded: fit positions of another shape, which are those of patches side by side, to the module's."""
     assert isinstance(module, Positions)
-    grid, (rows, columns, _) = state.get(f"{prefix}grid"), module.grid.shape
+    grid = state.get(f"{prefix}grid")
+    rows, columns = module.grid.shape[:2]
     if grid is not None and grid.ndim == 3 and grid.shape[:2] != (rows, columns):
         state[f"{prefix}grid"] = fitted(grid, rows, columns, module.pace)

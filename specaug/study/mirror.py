@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from lightning.pytorch.loggers import Logger
 
@@ -30,7 +30,7 @@ class Mirror:
         self.view: View | None = None
         self.told = 0  # rows that the view was given
 
-    def __enter__(self) -> "Mirror":
+    def __enter__(self) -> Self:
         self.view = opened(self.shown, self.logs)
         if self.view is not None:
             try:

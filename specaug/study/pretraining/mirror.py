@@ -81,7 +81,7 @@ class PretrainMirror(Mirror):
         self.view = None
         self.told = 0
 
-    def finish(self, outcome: Pretrained, shown: Sequence[Rebuilt]) -> None:  # type: ignore[override]  # of another run
+    def pretrained(self, outcome: Pretrained, shown: Sequence[Rebuilt]) -> None:
         """Show the measures on dev, and utterances: below as they are, then as the network sees them, above as it tells them."""
         if self.view is None:
             return

@@ -180,7 +180,7 @@ def trained(
             )
         )
         rebuilt = picture.rebuilt(prepared.network, data.parts[DEV], prepared.hiding)
-        mirror.finish(outcome, rebuilt)
+        mirror.pretrained(outcome, rebuilt)
     return outcome, rebuilt
 
 

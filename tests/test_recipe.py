@@ -94,6 +94,8 @@ SPOKEN = {
     "test": 7,
     "test_voices": 3,
     "dev_voices": 2,
+    "utterances": "words",
+    "speakers": "known",
 }
 LIBRISPEECH = {"train": ("a",), "dev": ("b",), "test": ("c",)}
 MANIFESTS = {"train": "a", "dev": "b", "test": ("c",), "title": "d", "synthetic": True}

@@ -1,11 +1,13 @@
 import pytest
 import torch
+from outlandish import kinds, kinds_by_hand, outlandish
 
 from specaug.augment.apply import apply
 from specaug.augment.draws import Draws, draw
 from specaug.augment.engines import OVERRIDE, compiled_draws, engine_for, numba_path
 from specaug.augment.keys import make_keys
-from specaug.augment.policy import LD
+from specaug.augment.operations import TimeWarp
+from specaug.augment.policy import LD, Policy
 from specaug.augment.warp import source_frames
 
 X = torch.ones(1, 4, 3)
@@ -59,6 +61,19 @@ def test_the_environment_may_ask_for_plain_at_any_time_and_then_draws_are_plain_
         monkeypatch.setenv(OVERRIDE, said)
         assert engine_for(X) == expected
         assert (compiled_draws() is None) == (numba_path() is None) == (expected == "plain")
+
+
+@pytest.mark.usefixtures("unsaid")
+@pytest.mark.parametrize("engine", ["plain", "numba"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_infinite_and_huge_cells_come_out_as_their_weighted_sum(engine, dtype):
+    if engine == "numba":
+        pytest.importorskip("numba")
+    features, lengths = outlandish(3, 300, dtype=dtype), torch.tensor([300, 300, 211])
+    draws = draw(Policy((TimeWarp(W=80),)), lengths, 80, make_keys(0, 0, "abc"))
+    before, rest = source_frames(lengths, draws.steps[0], 300)
+    got = apply(features, lengths, draws, engine=engine)
+    assert torch.equal(kinds(got), kinds_by_hand(features, before, rest))
 
 
 LENGTHS = torch.tensor([1600, 1213, 700, 3, 0])

@@ -280,7 +280,11 @@ def hide_row(to, low, channels, fill):
 @numba.njit(error_model="numpy")
 @no_type_check
 def blend_row(to, low, high, weight, channels, fill):
-    """The frame between two frames, with its hidden channels filled."""
+    """The frame between two frames, with its hidden channels filled.
+
+    A sum of two shares: the difference of two cells may be infinite, or no number, where the cells and the sum are not.
+    """
+    rest = numba.float32(1) - weight
     for channel in range(len(to)):
-        value = low[channel] + weight * (high[channel] - low[channel])
+        value = rest * low[channel] + weight * high[channel]
         to[channel] = fill if channels[channel] else value

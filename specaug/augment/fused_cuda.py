@@ -156,7 +156,7 @@ def kernel(
     shown = here & ~unseen[:, None]
     low = tl.load(features + row[:, None] + channel[None, :] * in_mel, mask=shown)
     high = tl.load(features + next_row[:, None] + channel[None, :] * in_mel, mask=shown & (weight > 0))
-    near = low.to(tl.float32)
-    between = (near + weight * (high.to(tl.float32) - near)).to(low.dtype)
+    # Not low + weight * (high - low), whose difference may be infinite, or no number, where both cells are neither
+    between = ((1 - weight) * low.to(tl.float32) + weight * high.to(tl.float32)).to(low.dtype)
     value = tl.where(hidden, tl.load(fill + utterance).to(low.dtype), tl.where(weight > 0, between, low))
     tl.store(out + target[:, None] + channel[None, :] * out_mel, value, mask=here)

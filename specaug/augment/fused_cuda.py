@@ -16,6 +16,8 @@ import triton.language as tl
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from specaug.augment.means import means as means
+
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 TILE = 2048  # cells of one program: 16 for each of its 128 threads
 WIDEST = 46340  # frames; the square of one more does not fit into 31 bits

@@ -17,7 +17,7 @@ from jaxtyping import Float, Float64, Int, Shaped
 from torch import Tensor
 
 from specaug.augment import means as plain
-from specaug.augment.fused_draws import kept, whole
+from specaug.augment.fused_draws import CPU, kept, whole
 from specaug.augment.team import claim, pointer, run
 
 CELLS = {  # what the kernel sees: cells of 16 bits are moved, and become float32 where they are warped
@@ -73,7 +73,7 @@ def warp_and_mask(
         out:          (batch, time, mel), may be strided, must share no memory with the features
         output:       (batch, time, mel), `out` where it is given
     """
-    result = torch.empty(features.shape, dtype=features.dtype) if out is None else out
+    result = torch.empty(features.shape, dtype=features.dtype, device=CPU) if out is None else out
     vectors = {"lengths": lengths, "centre": centre, "shift": shift, "last": last, "fill": fill}
     check(features, vectors, {"freq": freq, "time": time}, result)
     if not features.numel():
@@ -82,7 +82,7 @@ def warp_and_mask(
     number = torch.float32 if half else features.dtype
     source = features.to(number)
     direct = in_rows(result) and not half
-    target = result if direct else torch.empty(features.shape, dtype=number)
+    target = result if direct else torch.empty(features.shape, dtype=number, device=CPU)
     source = source if in_rows(source) else source.contiguous()
     drawn = [whole(part) for part in (lengths, centre, shift, last, *freq, *time)]
     pass_over(source, target, fill.to(number).contiguous(), drawn)
@@ -101,7 +101,7 @@ def means(
     batch, time, mel = features.shape
     source = features.detach()
     source = source if in_rows(source) else source.contiguous()
-    sums, frames = torch.empty(batch, dtype=torch.float64), whole(lengths)
+    sums, frames = torch.empty(batch, dtype=torch.float64, device=CPU), whole(lengths)
     steps = dict(zip(("utterance_step", "frame_step"), source.stride(), strict=False))
     addresses = {"source": source.data_ptr(), "target": sums.data_ptr(), "lengths": frames.data_ptr()}
     job = Job(parts=batch, batch=batch, time=time, mel=mel, **steps, **addresses)

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from specaug.augment import plain
-from specaug.augment.drawn import Drawn, tensors
+from specaug.augment.drawn import Drawn, moved, tensors
 from specaug.augment.draws import Draws
 from specaug.augment.engines import engine_for, numba_path, triton_path
 from specaug.augment.lengths import require_lengths
@@ -38,7 +38,7 @@ def apply(
     matched(features, draws)
     lengths = lengths.long()
     if features.device.type != "cpu":
-        lengths, draws = lengths.to(features.device, non_blocking=True), draws.to(features.device)
+        lengths, draws = moved(lengths, features.device), draws.to(features.device)
     chosen = engine_for(features, engine)
     # A gradient would go back through every slice that is written, and take the whole batch along
     graded = features.requires_grad and torch.is_grad_enabled()

@@ -79,6 +79,7 @@ class Outcome:
     decoded: Mapping[str, Mapping[str, Any]]  # by label, what was chosen on dev
     masked: Mapping[str, float]  # mean shares of cells, frames, channels hidden in training
     in_force: Sequence[tuple[int, str]]  # the policy from each step on at which it changed
+    engine: str  # which code did to the batches what was drawn; empty where nothing was
     epochs: int
     steps: int
 
@@ -178,9 +179,8 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
     except SystemExit:
         raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into exit(1)
     decoded = {label: plainly(told) for label, (told, _) in chosen.items()}
-    return Outcome(
-        parts, decoded, augment.masked, augment.in_force, trainer.current_epoch, trainer.global_step
-    )
+    told = augment.masked, augment.in_force, augment.engine
+    return Outcome(parts, decoded, *told, trainer.current_epoch, trainer.global_step)
 
 
 def choose(job: Job, module: Recognizer, decoder: Decoder, rank: Rank) -> tuple[Mapping[str, Any], Scores]:

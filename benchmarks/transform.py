@@ -3,11 +3,16 @@
     python benchmarks/transform.py                       # one thread, then two, each in a process of its own
     python benchmarks/transform.py --threads 1 --tsv     # tab-separated
     python benchmarks/transform.py --seconds 20 --only ours
+    python benchmarks/transform.py --device cuda         # ours on a GPU, beside its bandwidth
 
 32 utterances of 800 to 1600 frames, 80 mel channels, float32, policy LD; draws are inside the timing. All take
 turns with `x.clone()`, and a row is the median of the calls that no other process disturbed: those that waited
 for a CPU do not count. malloc keeps what is freed, so that nobody pays for pages. A peer that is not installed
 is left out with the reason.
+
+On a device it is 256 utterances of up to 3000 frames, between CUDA events: a call alone, waited for, and one of many
+in a row. Draws are made on the host within the timing, unless a row says otherwise. A copy reads and writes each byte once; the
+share is that of its bandwidth, as if each call did the same.
 """
 
 import argparse
@@ -18,7 +23,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -47,8 +53,11 @@ def ours(x: Tensor, lengths: Tensor) -> dict[str, Call]:
 
         return run
 
+    by_mean = Policy(tuple(replace(step, fill="mean") for step in masks.operations))
+    policies = {"warp + masks": LD, "masks": masks, "masks by mean": by_mean}
+    policies["warp + masks by mean"] = Policy((LD.operations[0], *by_mean.operations))
     calls: dict[str, Call] = {}
-    for name, policy in (("warp + masks", LD), ("masks", masks)):
+    for name, policy in policies.items():
         for engine in dict.fromkeys((engine_for(x), "plain")):
             calls[f"ours, {name}, {engine}"] = call(policy, engine)
             calls[f"ours, {name}, {engine}, out="] = call(policy, engine, out)
@@ -164,6 +173,12 @@ def inside(threads: int, wanted: int, seconds: float, only: str) -> None:
     print(json.dumps({"took": measure(calls, wanted, seconds), "absent": absent}))
 
 
+def show(rows: Sequence[tuple[str, ...]], tsv: bool) -> None:
+    """A table, tab-separated or in columns."""
+    for name, *numbers in rows:
+        print("\t".join([name, *numbers]) if tsv else f"{name:40}" + "".join(f"{n:>13}" for n in numbers))
+
+
 def report(threads: int, took: dict[str, list[float]], absent: list[str], tsv: bool) -> None:
     """The table of one number of threads, fastest first."""
     copy = statistics.median(took["x.clone()"]) if took["x.clone()"] else float("nan")
@@ -172,13 +187,52 @@ def report(threads: int, took: dict[str, list[float]], absent: list[str], tsv: b
     for name, middle in sorted(medians.items(), key=lambda item: item[1]):
         rows.append((name, str(threads), f"{middle:.2f}", f"{middle / copy:.2f}", str(len(took[name]))))
     absent = absent + [f"{name}: no undisturbed call" for name in took if name not in medians]
-    for name, *numbers in rows:
-        print("\t".join([name, *numbers]) if tsv else f"{name:32}" + "".join(f"{n:>9}" for n in numbers))
+    show(rows, tsv)
     print("".join(f"# {line}\n" for line in absent), flush=True)
 
 
-def main() -> None:
-    """Measure with each number of threads, one after the other."""
+def on_device(device: torch.device, shape: tuple[int, int, int], calls: int) -> list[tuple[str, ...]]:
+    """The table of what a device does: milliseconds, gigabytes a second, and the share of the bandwidth of a copy."""
+    batch, frames, mel = shape
+    x = torch.randn(shape, device=device)
+    lengths, out = torch.linspace(frames // 2, frames, batch).long(), torch.empty_like(x)
+    keys = make_keys(0, 0, [f"u{i}" for i in range(batch)])
+    drawn = draw(LD, lengths, mel, keys).to(device)
+    rows: dict[str, Call] = {
+        "copy": lambda: out.copy_(x),
+        f"LD, {engine_for(x)}": lambda: apply(x, lengths, draw(LD, lengths, mel, keys), out=out),
+        f"LD, {engine_for(x)}, drawn before": lambda: apply(x, lengths, drawn, out=out),
+    }
+    table = [("call", "ms alone", "ms in a row", "GB/s", "share")]
+    copied = 0.0
+    for name, call in rows.items():
+        elapsed(call, device, 3)
+        alone = statistics.median(elapsed(call, device, 1) for _ in range(calls))
+        in_a_row = elapsed(call, device, calls)
+        rate = 2 * x.numel() * x.element_size() / in_a_row / 1e6
+        copied = copied or rate
+        table.append((name, f"{alone:.3f}", f"{in_a_row:.3f}", f"{rate:.1f}", f"{rate / copied:.2f}"))
+    return table
+
+
+def elapsed(call: Call, device: torch.device, calls: int) -> float:
+    """Milliseconds of one of so many calls in a row, by the device's own clock where it has one."""
+    if device.type != "cuda":
+        started = time.perf_counter()
+        for _ in range(calls):
+            call()
+        return 1000 * (time.perf_counter() - started) / calls
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    for _ in range(calls):
+        call()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) / calls
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure with each number of threads, one after the other; or on a device."""
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -187,8 +241,15 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=60, help="at most, for each number of threads (60)")
     options.add_argument("--only", default="", help="part of a name: ours, torchaudio, lhotse, ...")
     options.add_argument("--tsv", action="store_true", help="tab-separated")
+    options.add_argument("--device", type=torch.device, help="cuda, cuda:1, or cpu: ours there")
+    options.add_argument("--shape", type=int, nargs=3, default=[256, 3000, 80], help="of the batch on it")
     options.add_argument("--inside", type=int, help=argparse.SUPPRESS)
-    given = options.parse_args()
+    given = options.parse_args(words)
+    if given.device:
+        card = torch.cuda.get_device_name(given.device) if given.device.type == "cuda" else "the host"
+        print(f"# {card}, {' x '.join(map(str, given.shape))}, float32")
+        show(on_device(given.device, tuple(given.shape), given.calls), given.tsv)
+        return
     if given.inside:
         inside(given.inside, given.calls, given.seconds, given.only)
         return

@@ -5,6 +5,10 @@
 wav2vec2 hides latent frames by spans of a fixed width, behind a vector that it learns (transformers does that in
 `_mask_hidden_states`, from numpy's global generator). Here that is switched off, and a hook on the feature
 projection hides frames and features by the paper's masks, which depend on the utterance and the epoch alone.
+
+A hidden cell holds 0, as hidden features do in transformers too. In this network, which starts from nothing, the
+vector (`model.wav2vec2.masked_spec_embed`) is noise as yet; a pretrained encoder knows it as a sign that something is
+hidden, and who fine-tunes one may write it into the frames that `draw` says are hidden.
 """
 
 import tempfile

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from specaug.augment.apply import apply
 from specaug.augment.draws import draw
+from specaug.augment.engines import OVERRIDE
 from specaug.augment.keys import make_keys
 from specaug.augment.operations import (
     FilterAugment,
@@ -51,11 +52,28 @@ def test_operations_in_any_order_are_applied_as_one_after_the_other(operations, 
     assert torch.equal(draws.shortened(lengths), left)
 
 
+@settings(phases=[Phase.generate])
+@given(operations=operations, count=st.integers(1, 10), seed=st.integers(0, 99))
+def test_the_fused_pass_does_the_same_in_any_order(operations, count, seed):
+    pytest.importorskip("numba")
+    lengths, features = torch.tensor([20, 13, 2, 0]), noise(4, 20, 8)
+    draws = draw(Policy(operations[:count]), lengths, 8, make_keys(seed, 0, "abcd"))
+    plain = apply(features, lengths, draws, engine="plain")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(OVERRIDE, raising=False)
+        for out in (None, torch.empty_like(features)):
+            got = apply(features, lengths, draws, out, engine="numba")
+            assert (got - plain).abs().max() <= 2e-6
+    assert torch.equal(features, noise(4, 20, 8))
+
+
 LAST = {
     "nothing": (),
     "a mask": (TimeWarp(W=4), TimeMask(T=6)),
     "a mask of noise": (TimeWarp(W=4), TimeMask(T=6, fill="noise")),
     "a copy": (TimeMask(T=6), SpecSub()),
+    "two means": (FrequencyMask(F=3, fill="mean"), TimeMask(T=6, fill="mean")),
+    "a warp after a mean": (TimeMask(T=6, fill="mean"), TimeWarp(W=4), FrequencyMask(F=3, fill="mean")),
 }
 
 

@@ -275,20 +275,203 @@ def test_the_sums_go_on_where_a_continued_run_takes_them_back():
     assert whole.utterances == 2 * first.utterances == 10
 
 
-def hook(module: Foreign) -> object:
-    return module.__dict__.get("on_after_batch_transfer")
+def hooks(module: Foreign) -> dict[str, object]:
+    return {name: hook for name, hook in vars(module).items() if "batch_transfer" in name}
 
 
-def test_the_hook_is_put_back_after_training():
-    assert hook(fit(Augment(POLICY), Data)) is None
+def test_the_hooks_are_put_back_after_training():
+    assert hooks(fit(Augment(POLICY), Data)) == {}
 
 
-def test_the_hook_is_put_back_after_training_that_fails():
+def test_the_hooks_are_put_back_after_training_that_fails():
     module = Foreign()
     module.fails = True
     with pytest.raises(OSError, match="the power went out"):
         fit(Augment(POLICY), Data, module=module)
-    assert hook(module) is None
+    assert hooks(module) == {}
+
+
+class Travelling(Foreign):
+    """A module that notes what happens on the way to the device."""
+
+    def __init__(self, heard: list[str]) -> None:
+        super().__init__()
+        self.heard = heard
+
+    def note(self, what: str) -> None:
+        if self.trainer.training:
+            self.heard.append(what)
+
+    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        self.note("its own")
+        return batch
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        self.note("step")
+        return super().training_step(batch, batch_idx)
+
+
+class Telling(Augment):
+    """Says when it draws, and when it applies."""
+
+    def __init__(self, heard: list[str], *given: Any) -> None:
+        super().__init__(*given)
+        self.heard = heard
+
+    def drawn(self, batch: Any, trainer: L.Trainer) -> Any:
+        self.heard.append("drawn")
+        return super().drawn(batch, trainer)
+
+    def applied(self, batch: Any, drawing: Any) -> Any:
+        self.heard.append("applied")
+        return super().applied(batch, drawing)
+
+
+class Transferring(Travelling):
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        self.note("transfer")
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+
+class Arriving(Travelling):
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        self.note("arrived")
+        return batch
+
+
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [
+        pytest.param(Travelling, ["its own", "drawn", "applied"], id="nothing between"),
+        pytest.param(Transferring, ["its own", "transfer", "drawn", "applied"], id="a transfer of its own"),
+        pytest.param(Arriving, ["its own", "arrived", "drawn", "applied"], id="a hook after it"),
+    ],
+)
+def test_what_happens_is_drawn_before_the_transfer_unless_the_module_may_change_the_batch_on_it(kind, way):
+    heard: list[str] = []
+    module, augment = kind(heard), Telling(heard, POLICY, 7)
+    fit(augment, Data, module=module)
+    assert heard == 2 * [*way, "step"]
+    assert all(torch.equal(module.trained[0][i].features, expected(POLICY, 7, 0, i)) for i in (0, 1))
+
+
+class Cut(Foreign):
+    """A module whose batches are shorter once they have arrived."""
+
+    def on_after_batch_transfer(self, batch: Data, dataloader_idx: int) -> Data:
+        return Data(batch.features[:, :12], batch.lengths.clamp(max=12), batch.ids)
+
+
+def test_the_lengths_are_those_that_the_module_leaves():
+    module = fit(Augment(POLICY, 7), Data, module=Cut())
+    lengths = torch.tensor(LENGTHS[0]).clamp(max=12)
+    wanted = apply(FEATURES[0][:, :12], lengths, draw(POLICY, lengths, 8, make_keys(7, 0, IDS[0])))
+    assert torch.equal(module.trained[0][0].features, wanted)
+
+
+class Module(L.LightningDataModule):
+    """Somebody's data, with a hook of its own."""
+
+    def train_dataloader(self) -> Any:
+        return torch.utils.data.DataLoader(Batches(Data), batch_size=None)
+
+    val_dataloader = train_dataloader
+
+    def on_after_batch_transfer(self, batch: Data, dataloader_idx: int) -> Data:
+        return Data(2 * batch.features, batch.lengths, batch.ids)
+
+
+class Plain(Module):
+    on_after_batch_transfer = L.LightningDataModule.on_after_batch_transfer
+
+
+@pytest.mark.parametrize(("kind", "times"), [(Module, 2), (Plain, 1)])
+@pytest.mark.filterwarnings("ignore:You have overridden .* in `LightningModule` but have passed in")
+def test_batches_of_a_data_module_are_augmented_after_its_own_hook(kind, times):
+    module, data, augment = Foreign(), kind(), Augment(POLICY, 7)
+    quiet_trainer(1, augment).fit(module, datamodule=data)
+    assert torch.allclose(module.trained[0][0].features, times * expected(POLICY, 7, 0, 0))
+    assert hooks(module) == hooks(data) == {}
+
+
+def test_gradient_accumulation_changes_no_mask():
+    module, augment = Foreign(), Augment(POLICY, 7)
+    loader = torch.utils.data.DataLoader(Batches(Data), batch_size=None)
+    trainer = quiet_trainer(2, augment)
+    trainer.accumulate_grad_batches = 2
+    trainer.fit(module, loader, loader)
+    for epoch, batches in module.trained.items():
+        assert all(torch.equal(batches[i].features, expected(POLICY, 7, epoch, i)) for i in (0, 1))
+
+
+WARP, MASK = paper_policy(W=3), paper_policy(F=4, m_F=2, T=6, m_T=2)
+
+
+def all_at_once(
+    module: Foreign,
+    *augments: Augment,
+    epochs: int = 1,
+    kept: Path | None = None,
+    resumed: Path | None = None,
+) -> list[Tensor]:
+    """The features of each step of a trainer with all of these callbacks; it goes on from one checkpoint and leaves another."""
+    loader, trainer = (
+        torch.utils.data.DataLoader(Batches(Data), batch_size=None),
+        quiet_trainer(epochs, *augments),
+    )
+    trainer.fit(module, loader, loader, ckpt_path=resumed, weights_only=True)
+    if kept:
+        trainer.save_checkpoint(kept)
+    return [batch.features for batches in module.trained.values() for batch in batches]
+
+
+@pytest.mark.parametrize("cut", [(), (SpliceOut(N=2, T=6),)], ids=["", "and cut"])
+def test_two_on_one_trainer_work_one_after_the_other_and_leave_no_hook(cut):
+    module = Foreign()
+    first = Policy((*WARP.operations, *cut))
+    got = all_at_once(module, Augment(first, 7), Augment(MASK, 7))
+    for i in (0, 1):
+        lengths, keys = torch.tensor(LENGTHS[i]), make_keys(7, 0, IDS[i])
+        draws = draw(first, lengths, 8, keys)
+        once, left = apply(FEATURES[i], lengths, draws), draws.shortened(lengths)
+        assert torch.equal(got[i], apply(once, left, draw(MASK, left, 8, keys)))
+    assert hooks(module) == {}
+
+
+def test_each_of_two_takes_its_own_state_out_of_a_checkpoint(tmp_path):
+    one, other = ([Augment(WARP, 7), Augment(MASK, 7)] for _ in range(2))
+    all_at_once(Foreign(), *one, kept=tmp_path / "one.ckpt")
+    all_at_once(Foreign(), *other, epochs=2, resumed=tmp_path / "one.ckpt")
+    assert [augment.utterances for augment in other] == [10, 10]
+    assert [augment.in_force for augment in other] == [[(0, str(WARP))], [(0, str(MASK))]]
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")  # it names `Augment`
+def test_the_state_of_an_older_checkpoint_is_found_by_the_name_of_its_class(tmp_path):
+    path, augment, resumed = tmp_path / "one.ckpt", Augment(MASK, 7), Augment(MASK, 7)
+    all_at_once(Foreign(), augment, kept=path)
+    older = torch.load(path, weights_only=True)
+    older["callbacks"]["Augment"] = older["callbacks"].pop(augment.state_key)
+    del older["callbacks"]["Augment"]["engine"]
+    torch.save(older, path)
+    all_at_once(Foreign(), resumed, epochs=2, resumed=path)
+    assert resumed.utterances == 10
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype:UserWarning")
+def test_what_was_drawn_reaches_a_gpu_without_waiting_for_it():
+    augment, trainer = Augment(POLICY, 7), quiet_trainer(1)
+    batch = Data(FEATURES[0], torch.tensor(LENGTHS[0]), IDS[0])
+    there = Data(batch.features.cuda(), batch.lengths.cuda(), IDS[0])
+    augment.applied(there, augment.drawn(batch, trainer))  # compiled before
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        got = augment.applied(there, augment.drawn(batch, trainer))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert torch.allclose(got.features.cpu(), expected(POLICY, 7, 0, 0), rtol=0, atol=1e-5)
 
 
 def test_a_hook_that_the_module_brought_is_called_first_and_put_back():
@@ -298,7 +481,7 @@ def test_a_hook_that_the_module_brought_is_called_first_and_put_back():
     module = Foreign()
     module.on_after_batch_transfer = doubled
     fit(Augment(POLICY, 7), Data, module=module)
-    assert hook(module) is doubled
+    assert hooks(module) == {"on_after_batch_transfer": doubled}
     assert torch.allclose(module.trained[0][0].features, 2 * expected(POLICY, 7, 0, 0))
 
 

@@ -196,7 +196,7 @@ def test_what_a_run_costs_is_counted_by_one_label_an_utterance(lab, tmp_path):
 def test_a_logger_is_told_what_is_right_where_there_are_classes():
     right = Transcript("u", "a", "a", Errors(total=1), Errors(total=1), 0.5)
     found = [
-        Outcome({"test": Scores([one], 0.1)}, {}, {}, [], 1, 1)
+        Outcome({"test": Scores([one], 0.1)}, {}, {}, [], "plain", 1, 1)
         for one in (right, replace(right, missed=None))
     ]
     errors = {"test/final_wer": 0.0, "test/final_cer": 0.0}

@@ -100,6 +100,18 @@ def test_an_utterance_is_drawn_alone_as_it_is_in_any_batch(symbols, lengths, ord
     assert batch == [alone[i] for i in turned]
 
 
+@pytest.mark.parametrize("p", [0.0, 0.05, 0.5])
+def test_p_narrows_time_masks_and_leaves_frequency_masks_as_they_are(p):
+    lengths, keys = torch.tensor([30, 7, 200]), make_keys(0, 0, ["a", "b", "c"])
+    narrow, wide = (
+        draw(Policy((FrequencyMask(F=27, m_F=4), TimeMask(T=100, p=share))), lengths, 40, keys).steps
+        for share in (p, 1.0)
+    )
+    assert torch.equal(narrow[0].spans.start, wide[0].spans.start)  # torchaudio's p narrows both
+    assert torch.equal(narrow[0].spans.width, wide[0].spans.width)
+    assert wide[0].spans.width.max() > 20
+
+
 def test_two_policies_with_one_seed_share_their_numbers():
     lengths, names = [40, 60], ids(2)
     one, two = (drawn(policy.replaced(F=8), lengths, names) for policy in (LB, LD))

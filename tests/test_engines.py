@@ -1,11 +1,24 @@
 import pytest
 import torch
+from outlandish import kinds, kinds_by_hand, outlandish
+from sizes import Sizes
 
 from specaug.augment.apply import apply
 from specaug.augment.draws import Draws, draw
 from specaug.augment.engines import OVERRIDE, compiled_draws, engine_for, numba_path
 from specaug.augment.keys import make_keys
-from specaug.augment.policy import LD
+from specaug.augment.operations import (
+    FilterAugment,
+    FrequencyMask,
+    PatchMask,
+    SpecSub,
+    SpecSwap,
+    SpliceOut,
+    TimeMask,
+    TimeWarp,
+)
+from specaug.augment.policy import LD, Policy
+from specaug.augment.transform import SpecAugment
 from specaug.augment.warp import source_frames
 
 X = torch.ones(1, 4, 3)
@@ -61,6 +74,19 @@ def test_the_environment_may_ask_for_plain_at_any_time_and_then_draws_are_plain_
         assert (compiled_draws() is None) == (numba_path() is None) == (expected == "plain")
 
 
+@pytest.mark.usefixtures("unsaid")
+@pytest.mark.parametrize("engine", ["plain", "numba"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_infinite_and_huge_cells_come_out_as_their_weighted_sum(engine, dtype):
+    if engine == "numba":
+        pytest.importorskip("numba")
+    features, lengths = outlandish(3, 300, dtype=dtype), torch.tensor([300, 300, 211])
+    draws = draw(Policy((TimeWarp(W=80),)), lengths, 80, make_keys(0, 0, "abc"))
+    before, rest = source_frames(lengths, draws.steps[0], 300)
+    got = apply(features, lengths, draws, engine=engine)
+    assert torch.equal(kinds(got), kinds_by_hand(features, before, rest))
+
+
 LENGTHS = torch.tensor([1600, 1213, 700, 3, 0])
 
 
@@ -85,3 +111,51 @@ def test_the_engines_differ_by_a_rounding_of_what_they_read_and_hide_the_same_ce
     near = 1e-6 if dtype == torch.float32 else torch.finfo(dtype).eps
     assert ((plain.double() - fused.double()).abs() <= near * torch.maximum(*both)).all()
     assert torch.equal(*by_engine(features, Draws(draws.steps[1:])))
+
+
+@pytest.mark.usefixtures("unsaid")
+@pytest.mark.parametrize("engine", ["plain", "numba"])
+def test_nothing_that_is_made_is_larger_than_the_batch(engine):
+    if engine == "numba":
+        pytest.importorskip("numba")
+    features, lengths = torch.zeros(2, 900, 80), torch.tensor([900, 700])
+    draws = draw(LD, lengths, 80, make_keys(0, 0, ["a", "b"]))
+    with Sizes() as sizes:
+        apply(features, lengths, draws, engine=engine)
+    assert sizes.largest == 4 * features.numel()
+
+
+EVERY = Policy(
+    (
+        TimeWarp(W=5),
+        SpliceOut(T=3),
+        SpecSub(t_max=4),
+        SpecSwap(F=2, T=3),
+        FilterAugment(n_low=1, n_high=2, w_min=2),
+        FrequencyMask(F=3, fill="mean"),
+        TimeMask(p_S=0.2, p_M=0.1, m_T=3),
+        PatchMask(t=3, f=2, share=0.3, fill="noise"),
+    )
+)
+
+
+@pytest.mark.usefixtures("unsaid")
+@pytest.mark.parametrize("engine", ["plain", "numba"])
+@pytest.mark.parametrize(
+    "policy",
+    [EVERY, Policy((TimeWarp(W=5, kind="sparse"),)), LD.replaced(F=5)],
+    ids=["every", "sparse", "LD"],
+)
+def test_the_default_device_of_torch_is_of_no_account(engine, policy, monkeypatch):
+    if engine == "numba":
+        pytest.importorskip("numba")
+    else:
+        monkeypatch.setenv(OVERRIDE, engine)  # drawing as well
+    features, lengths = torch.rand(2, 40, 8), torch.tensor([40, 31])
+    wanted, _ = SpecAugment(policy).shortening(features, lengths)
+    augment = SpecAugment(policy)
+    with torch.device("meta"):
+        got, left = augment.shortening(features, lengths)
+        whole, _ = augment.shortening(features)
+    assert {part.device.type for part in (got, left, whole)} == {"cpu"}
+    assert torch.equal(got, wanted)

@@ -35,9 +35,9 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 
 
 def missing(path: Path) -> list[str]:
-    """The libraries that a program imports at its top and that are not installed."""
+    """The libraries that a program imports, at its top or in a function, and that are not installed."""
     names: list[str] = []
-    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+    for statement in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(statement, ast.Import):
             names += [alias.name for alias in statement.names]
         elif isinstance(statement, ast.ImportFrom):
@@ -45,10 +45,10 @@ def missing(path: Path) -> list[str]:
     return sorted({root for root in (name.split(".")[0] for name in names) if find_spec(root) is None})
 
 
-def run(path: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(path: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """The program run in a folder, without a network, on one thread."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", OFFLINE, str(path)]
+    command = [sys.executable, "-c", OFFLINE, str(path), *words]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
     )
@@ -73,6 +73,18 @@ def test_every_example_runs_offline_says_what_it_showed_and_leaves_nothing_behin
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
+def test_our_side_of_the_slot_of_nemo_is_checked_without_nemo_and_says_so(tmp_path):
+    done = run(FOLDER / "nemo_slot.py", tmp_path, "--without")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.startswith("Our side alone, without NeMo, had ")
+
+
+@pytest.mark.skipif(find_spec("nemo") is not None, reason="nemo is installed")
+def test_where_nemo_is_not_installed_its_slot_is_skipped_and_nemo_named():
+    assert "nemo" in missing(FOLDER / "nemo_slot.py")
+
+
 def test_a_program_that_looks_for_a_network_is_stopped_even_where_it_would_not_mind(tmp_path):
     text = (
         "import socket\ntry:\n    socket.create_connection(('192.0.2.1', 80), 1)\nexcept OSError:\n    pass\n"
@@ -87,7 +99,7 @@ def test_a_program_whose_claim_is_false_fails(tmp_path):
 def test_a_library_that_is_not_there_is_named_and_one_that_is_there_is_not(tmp_path):
     text = "import os.path\nimport torch\nimport nowhere_a.b\nfrom nowhere_c.d import e\n"
     text += "def f():\n    import nowhere_f\n"
-    assert missing(program(tmp_path, text)) == ["nowhere_a", "nowhere_c"]
+    assert missing(program(tmp_path, text)) == ["nowhere_a", "nowhere_c", "nowhere_f"]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -1,4 +1,5 @@
 from fractions import Fraction
+from importlib import import_module
 from math import cos, log1p, pi, sqrt
 from statistics import NormalDist
 
@@ -7,9 +8,10 @@ import torch
 from counting import philox_by_hand
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.utils._python_dispatch import TorchDispatchMode
+from sizes import Sizes
 
 from specaug.augment import fills
+from specaug.augment import means as module_of_means
 from specaug.augment.apply import apply
 from specaug.augment.draws import draw
 from specaug.augment.fills import Fills
@@ -46,12 +48,53 @@ def test_a_constant_fills_every_hidden_cell(fill):
     assert (hidden(float(fill), features()) == fill).all()
 
 
+@pytest.fixture(params=["means", "fused_cpu"])
+def means(request):
+    """The code of each engine that takes means."""
+    if request.param == "fused_cpu":
+        pytest.importorskip("numba")
+    return import_module(f"specaug.augment.{request.param}").means
+
+
 @pytest.mark.parametrize("garbage", [1e30, float("inf"), float("nan")])
-def test_the_mean_is_that_of_the_frames_before_the_padding(garbage):
+def test_the_mean_is_that_of_the_frames_before_the_padding(means, garbage):
     given = features()
     given[0, 7:], given[1, 4:] = garbage, garbage
-    got = Fills("mean", KEYS).values(given, LENGTHS).tolist()
-    assert got == pytest.approx([mean_by_hand(given[0, :7]), mean_by_hand(given[1, :4])], rel=1e-6)
+    got = means(given, LENGTHS).tolist()
+    assert got == pytest.approx([mean_by_hand(given[0, :7]), mean_by_hand(given[1, :4])], rel=1e-12)
+
+
+LAYOUTS = {
+    "whole": lambda cells: cells,
+    "channels first": lambda cells: cells.transpose(1, 2).contiguous().transpose(1, 2),
+    "every other": lambda cells: cells.repeat_interleave(2, 1).repeat_interleave(2, 2)[:, ::2, ::2],
+    "one for all": lambda cells: cells[:1].expand(2, -1, -1),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("portion", [1, 20, 2**19])
+def test_the_mean_is_that_of_fractions_however_features_lie_in_memory(
+    monkeypatch, means, layout, dtype, portion
+):
+    monkeypatch.setattr(module_of_means, "PORTION", portion)
+    given = LAYOUTS[layout](features().to(dtype) * torch.tensor([1e4, -1e4] * 4).to(dtype))
+    by_hand = [mean_by_hand(given[0, :7]), mean_by_hand(given[1, :4])]  # far below the cells
+    assert means(given, LENGTHS).tolist() == pytest.approx(by_hand, rel=1e-9)
+
+
+def test_the_mean_is_the_same_to_the_bit_however_many_threads_take_it(means):
+    given = torch.randn(5, 300, 80, generator=torch.Generator().manual_seed(0))
+    lengths = torch.tensor([300, 299, 20, 0, 7])
+    alone = [means(given[place : place + 1], lengths[place : place + 1]) for place in range(5)]
+    count = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        together = means(given, lengths)
+    finally:
+        torch.set_num_threads(count)
+    assert torch.equal(torch.cat(alone), together)
 
 
 def test_the_cells_of_a_mask_hold_the_mean_of_their_utterance():
@@ -85,24 +128,25 @@ def test_the_mean_is_that_of_the_features_as_the_mask_finds_them():
         pytest.param([float("-inf"), float("inf")], id="both infinities"),
     ],
 )
-def test_what_is_infinite_or_not_a_number_is_left_out_of_the_mean(stray):
+def test_what_is_infinite_or_not_a_number_is_left_out_of_the_mean(means, stray):
     given = features()
     given[0, 2, 3 : 3 + len(stray)] = torch.tensor(stray)
     cells = [Fraction(v) for row in given[0, :7].tolist() for v in row if v - v == 0]
     assert len(cells) == 56 - len(stray)
-    got = Fills("mean", KEYS).values(given, LENGTHS)
-    assert float(got[0]) == pytest.approx(float(sum(cells) / len(cells)), rel=1e-6)
+    got = means(given, LENGTHS).tolist()
+    by_hand = [float(sum(cells) / len(cells)), mean_by_hand(given[1, :4])]
+    assert got == pytest.approx(by_hand, rel=1e-12)
 
 
-def test_the_mean_is_0_where_nothing_is_finite():
+def test_the_mean_is_0_where_nothing_is_finite(means):
     given = features()
     given[0] = float("nan")
-    assert Fills("mean", KEYS).values(given, LENGTHS)[0] == 0
+    assert means(given, LENGTHS)[0] == 0
 
 
-def test_an_empty_utterance_has_the_mean_0():
-    assert Fills("mean", KEYS).values(features(), torch.tensor([0, 4]))[0] == 0
-    assert Fills("mean", KEYS[:0]).values(features()[:0], LENGTHS[:0]).shape == (0,)
+def test_an_empty_utterance_has_the_mean_0(means):
+    assert means(features(), torch.tensor([0, 4]))[0] == 0
+    assert means(features()[:0], LENGTHS[:0]).shape == (0,)
 
 
 def everywhere(keys: torch.Tensor, time: int, mel: int) -> torch.Tensor:
@@ -132,19 +176,6 @@ def test_noise_is_the_same_in_portions_of_any_size(monkeypatch, portion):
     assert torch.equal(everywhere(KEYS, 9, 8), whole)
 
 
-class Sizes(TorchDispatchMode):
-    """Keeps the bytes of the largest tensor that is made."""
-
-    largest = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        made = result if isinstance(result, tuple | list) else [result]
-        sizes = [part.numel() * part.element_size() for part in made if isinstance(part, torch.Tensor)]
-        self.largest = max([self.largest, *sizes])
-        return result
-
-
 @pytest.mark.parametrize(
     ("frames", "bytes_a_cell"), [pytest.param(40, 4, id="few"), pytest.param(2000, 8, id="all")]
 )
@@ -155,6 +186,15 @@ def test_noise_takes_no_more_memory_than_the_places_of_what_is_hidden(monkeypatc
     with Sizes() as sizes:
         Fills("noise", KEYS).filled(given, hidden, torch.tensor([2000, 2000]))
     assert sizes.largest == bytes_a_cell * given.numel()
+
+
+@pytest.mark.parametrize("stray", [0.0, float("nan")])
+def test_a_mean_takes_a_portion_of_memory_and_a_number_a_frame(monkeypatch, stray):
+    monkeypatch.setattr(module_of_means, "PORTION", 2**10)
+    given = torch.full((4, 2000, 40), stray)
+    with Sizes() as sizes:
+        module_of_means.means(given, torch.tensor([2000, 2000, 300, 0]))
+    assert sizes.largest == 8 * max(2**10 // 40 * 40, 4 * 2000)
 
 
 @pytest.mark.parametrize("fill", [1.0, "mean", "noise"])

@@ -178,7 +178,7 @@ def test_thirty_seconds_are_warped_to_the_bits_of_the_formula(last):
     low = features[0, [floor(source) for source in sources]]
     high = features[0, [ceil(source) for source in sources]]
     weight = torch.tensor([[source - floor(source)] for source in sources], dtype=torch.float64).float()
-    assert torch.equal(augment(features, [case])[0], low + weight * (high - low))
+    assert torch.equal(augment(features, [case])[0], (1 - weight) * low + weight * high)
 
 
 CASES = [Case(24, 8, 5, 23, [(1, 2)], [(3, 4)], 0.0), Case(13, 6, -3, 13, [(4, 1)], [(0, 2)], 0.5)]

@@ -14,8 +14,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from outlandish import kinds, kinds_by_hand, outlandish
 from torch import Tensor
 from torch.utils._pytree import tree_map
+
+from specaug.augment.warp import Warp, source_frames
 
 compiler = pytest.importorskip("triton.compiler")  # uninterpreted, as the rest of the process expects it
 compiled = importlib.import_module("specaug.augment.fused_cuda")
@@ -110,7 +113,8 @@ def frame_by_hand(fused: Fused, batch: Batch, row: int, frame: int) -> Tensor:
     if rest == 0:
         return batch.features[row, before]
     low, high = batch.features[row, before].float(), batch.features[row, before + 1].float()
-    return fused.rounded(low + torch.tensor(float(rest)) * (high - low), batch.features.dtype)
+    share = torch.tensor(float(rest))
+    return fused.rounded((1 - share) * low + share * high, batch.features.dtype)
 
 
 def hides_by_hand(pair: Pair, row: int, place: int) -> bool:
@@ -188,6 +192,14 @@ def test_a_nan_reaches_only_the_frames_that_weigh_it(fused: Fused) -> None:
     features[:, 5] = float("nan")
     warped = fused(one(features, 4, 4))  # frame y <= 8 reads y / 2, a later one 4 + (y - 8) * 12 / 8
     assert warped[0].isnan().any(dim=1).nonzero().flatten().tolist() == [9]
+
+
+@pytest.mark.parametrize("dtype", list(BITS))
+def test_infinite_and_huge_cells_come_out_as_their_weighted_sum(fused: Fused, dtype: torch.dtype) -> None:
+    batch = one(outlandish(3, 300, dtype=dtype)[:1], 150, 60)
+    answer = fused(batch).cpu()
+    before, rest = source_frames(batch.lengths, Warp(batch.centre, batch.shift, batch.last), 300)
+    assert torch.equal(kinds(answer), kinds_by_hand(batch.features, before, rest))
 
 
 def test_a_hidden_cell_never_holds_nan(fused: Fused) -> None:

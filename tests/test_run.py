@@ -2,13 +2,17 @@ import csv
 import json
 import shutil
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from filelock import FileLock
 
+from specaug.augment.engines import engine_for
 from specaug.errors import UserError
+from specaug.study import any_run
 from specaug.study.load import load
 from specaug.study.places import Places
 from specaug.study.recipe import run_id
@@ -143,8 +147,19 @@ def test_bad_utterances_are_skipped_and_listed_where_the_recipe_says_so(laborato
 
 def test_the_result_names_the_versions_and_the_commit(finished):
     facts = json.loads((finished.folder / "result.json").read_text())
-    assert set(facts["versions"]) == {"torch", "lightning", "numpy", "jiwer", "safetensors", "specaug"}
+    always = {"torch", "lightning", "numpy", "jiwer", "safetensors", "specaug"}
+    assert set(facts["versions"]) == always | {name for name in ("numba", "triton") if find_spec(name)}
     assert facts["commit"] == ""  # the laboratory lies in no repository
+
+
+def test_versions_are_told_where_an_engine_is_not_installed(monkeypatch):
+    monkeypatch.setattr(any_run, "ENGINES", ("numba-of-tomorrow",))
+    assert set(any_run.versions()) == set(any_run.PACKAGES)
+
+
+def test_the_result_names_the_engine_that_applied_the_masks(finished):
+    facts = json.loads((finished.folder / "result.json").read_text())
+    assert facts["engine"] == engine_for(torch.zeros(1, 1, 1))
 
 
 def test_a_run_that_an_older_version_finished_is_found_by_its_recipe(finished, tiny, tmp_path):

@@ -7,7 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from outlandish import kinds, kinds_by_hand, outlandish
 from scipy.interpolate import RBFInterpolator
+from sizes import Sizes
 
 from specaug.augment.sparse_warp import sparse_flow, sparse_warp
 
@@ -175,6 +177,22 @@ def test_a_value_that_is_not_a_number_reaches_the_cells_read_from_it_and_no_othe
         source = source_by_hand(case, TIME, mel)
         by_hand = [[frame in (floor(at), ceil(at)) for at in row] for row in source]
         assert got[utterance] == by_hand
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_infinite_and_huge_cells_come_out_as_their_weighted_sum(dtype):
+    case = Case(300, 150, 60)
+    features = outlandish(1, 300, dtype=dtype)
+    source = torch.tensor(source_by_hand(case, 300, features.shape[2]), dtype=torch.float64)[None]
+    by_hand = kinds_by_hand(features, source.long(), source % 1)
+    assert torch.equal(kinds(sparse_warp(features, *columns([case]))), by_hand)
+
+
+def test_nothing_that_is_made_is_larger_than_a_number_in_float64_for_each_cell():
+    features = torch.zeros(2, 900, 8)  # far more frames than channels: frames by frames would show
+    with Sizes() as sizes:
+        sparse_warp(features, *columns([Case(900, 300, 80), Case(700, 400, -80)]))
+    assert sizes.largest == 8 * features.numel()
 
 
 def test_an_utterance_alone_is_warped_as_it_is_in_a_batch():

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from specaug.augment import plain
-from specaug.augment.drawn import Drawn, tensors
+from specaug.augment.drawn import Drawn, moved, tensors
 from specaug.augment.draws import Draws
 from specaug.augment.engines import engine_for, numba_path, triton_path
 from specaug.augment.lengths import require_lengths
@@ -38,18 +38,20 @@ def apply(
     matched(features, draws)
     lengths = lengths.long()
     if features.device.type != "cpu":
-        lengths, draws = lengths.to(features.device, non_blocking=True), draws.to(features.device)
+        lengths, draws = moved(lengths, features.device), draws.to(features.device)
     chosen = engine_for(features, engine)
     # A gradient would go back through every slice that is written, and take the whole batch along
     graded = features.requires_grad and torch.is_grad_enabled()
     groups = [[step] for step in draws.steps] if graded else list(grouped(draws.steps))
     result = features
     for place, group in enumerate(groups):
-        target = out if place == len(groups) - 1 else None
-        if graded or (len(group) == 1 and not fuses(group[0])):
+        if graded or not fuses(group[0]):
             result = group[0].apply(result, lengths)
+        elif result is not features and only_hides(group, chosen):
+            result = fused(result, lengths, group, result, chosen)
         else:
-            result = fused(result, lengths, group, target, chosen)
+            last = all(only_hides(later, chosen) for later in groups[place + 1 :])
+            result = fused(result, lengths, group, out if last else None, chosen)
         for step in group:
             lengths = step.shortened(lengths)
     if out is not None:
@@ -60,6 +62,11 @@ def apply(
 def fuses(step: Drawn) -> bool:
     """Whether a step can be part of one pass: a linear warp, or masks whose fill is one value an utterance."""
     return (isinstance(step, Warp) and step.kind == "linear") or (isinstance(step, Masks) and step.fills.flat)
+
+
+def only_hides(group: Sequence[Drawn], engine: str) -> bool:
+    """Whether a group can be done in place, in what another has made: masks without a warp, on the host."""
+    return engine != "triton" and fuses(group[0]) and not isinstance(group[0], Warp)
 
 
 def grouped(steps: Sequence[Drawn]) -> Iterator[list[Drawn]]:
@@ -90,14 +97,15 @@ def fused(
     out: Float[Tensor, "batch time mel"] | None,
     engine: str,
 ) -> Float[Tensor, "batch time mel"]:
-    """A warp, if there is one, and masks of one fill, in one pass of the engine."""
+    """A warp, if there is one, and masks of one fill, in one pass of the engine; in the features, where these are `out`."""
     masks = [step for step in group if isinstance(step, Masks)]
     freq, time = (joined([m.spans for m in masks if m.axis == axis], lengths) for axis in ("freq", "time"))
     still = torch.zeros_like(lengths)
-    fill = masks[0].fills.values(features, lengths) if masks else still.float()
+    code = {"numba": numba_path, "triton": triton_path}.get(engine, lambda: None)() or plain
+    fill = masks[0].fills.values(features, lengths, code.means) if masks else still.float()
     warp = group[0] if isinstance(group[0], Warp) else Warp(still, still, lengths)
     spans = (freq.start, freq.width), (time.start, time.width)
-    code = {"numba": numba_path, "triton": triton_path}.get(engine, lambda: None)() or plain
+    code = plain if out is features else code  # in place it reads nothing, and a pass would read all
     result: Tensor = code.warp_and_mask(
         features, lengths, warp.centre, warp.shift, warp.last, *spans, fill, out
     )

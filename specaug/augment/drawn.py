@@ -23,7 +23,9 @@ class Movable:
 def moved(value: Any, device: torch.device) -> Any:
     """A tensor, or what holds some, on a device; anything else as it is."""
     if isinstance(value, Tensor):
-        return value.to(device, non_blocking=True)
+        # What a GPU copies from memory that may be paged out, the host waits for
+        pinned = device.type == "cuda" and value.device.type == "cpu"
+        return (value.pin_memory() if pinned else value).to(device, non_blocking=True)
     return value.to(device) if isinstance(value, Movable) else value
 
 

@@ -132,7 +132,7 @@ def block_numbers(operations: tuple[Operation, ...]) -> Int[Tensor, " draw"]:
         first = used.get(operation.stream, 0)
         used[operation.stream] = first + operation.draws
         blocks += range(operation.stream * MOST + first, operation.stream * MOST + first + operation.draws)
-    return torch.tensor(blocks, dtype=torch.int64)
+    return torch.tensor(blocks, dtype=torch.int64, device="cpu")
 
 
 def checked(policy: Policy, lengths: Tensor, mel: int, keys: Tensor) -> None:

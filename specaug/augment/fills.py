@@ -1,6 +1,7 @@
 """What a hidden cell holds: a constant, the mean of its utterance, or noise."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -9,8 +10,10 @@ from torch import Tensor
 
 from specaug.augment.drawn import Movable
 from specaug.augment.keys import CELLS, cell_words
+from specaug.augment.means import means
 from specaug.augment.operation import Fill
 
+Means = Callable[[Tensor, Tensor], Tensor]
 PORTION = 2**15  # cells whose noise is drawn at a time: some megabytes
 
 
@@ -27,16 +30,14 @@ class Fills(Movable):
         return self.fill != "noise"
 
     def values(
-        self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+        self,
+        features: Float[Tensor, "batch time mel"],
+        lengths: Int[Tensor, " batch"],
+        means: Means = means,
     ) -> Float[Tensor, " batch"]:
-        """The value of each utterance's hidden cells, in float32.
-
-        `mean` is that of the frames before the padding, without what is infinite or not a number. No gradient passes.
-        """
+        """The value of each utterance's hidden cells, in float32; `means` is the code that takes means."""
         if self.fill == "mean":
-            rows = zip(features.detach(), lengths.tolist(), strict=True)
-            means = [finite_mean(row[:n]) for row, n in rows]
-            return torch.stack(means).float() if means else features.new_zeros(0, dtype=torch.float32)
+            return means(features, lengths).float()
         return torch.full((len(features),), float(self.fill), device=features.device)
 
     def filled(
@@ -55,12 +56,6 @@ class Fills(Movable):
             values = noise(self.keys[places // size], places % size)
             result.view(-1)[places] = values.to(features.dtype)
         return result
-
-
-def finite_mean(cells: Float[Tensor, "time mel"]) -> Float[Tensor, ""]:
-    """The mean of those that are finite, in float64; 0 where none is."""
-    finite = cells.isfinite()
-    return cells.where(finite, 0).sum(dtype=torch.float64) / finite.sum().clamp(min=1)
 
 
 def noise(keys: Int[Tensor, "cell 5"], cells: Int[Tensor, " cell"]) -> Float[Tensor, " cell"]:

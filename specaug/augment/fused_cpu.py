@@ -13,10 +13,11 @@ from typing import Any, no_type_check
 import numba
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Float64, Int, Shaped
 from torch import Tensor
 
-from specaug.augment.fused_draws import kept, whole
+from specaug.augment import means as plain
+from specaug.augment.fused_draws import CPU, kept, whole
 from specaug.augment.team import claim, pointer, run
 
 CELLS = {  # what the kernel sees: cells of 16 bits are moved, and become float32 where they are warped
@@ -72,7 +73,7 @@ def warp_and_mask(
         out:          (batch, time, mel), may be strided, must share no memory with the features
         output:       (batch, time, mel), `out` where it is given
     """
-    result = torch.empty(features.shape, dtype=features.dtype) if out is None else out
+    result = torch.empty(features.shape, dtype=features.dtype, device=CPU) if out is None else out
     vectors = {"lengths": lengths, "centre": centre, "shift": shift, "last": last, "fill": fill}
     check(features, vectors, {"freq": freq, "time": time}, result)
     if not features.numel():
@@ -81,11 +82,35 @@ def warp_and_mask(
     number = torch.float32 if half else features.dtype
     source = features.to(number)
     direct = in_rows(result) and not half
-    target = result if direct else torch.empty(features.shape, dtype=number)
+    target = result if direct else torch.empty(features.shape, dtype=number, device=CPU)
     source = source if in_rows(source) else source.contiguous()
     drawn = [whole(part) for part in (lengths, centre, shift, last, *freq, *time)]
     pass_over(source, target, fill.to(number).contiguous(), drawn)
     return result if direct else result.copy_(target)
+
+
+def means(
+    features: Shaped[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
+) -> Float64[Tensor, " batch"]:
+    """Those of `means.py`, an utterance at a time in compiled code; what is not finite or not float32 goes the plain way.
+
+    Channel by channel, so that the bits are the same whatever number of cells a processor adds at once.
+    """
+    if features.dtype != torch.float32:
+        return plain.means(features, lengths)
+    batch, time, mel = features.shape
+    source = features.detach()
+    source = source if in_rows(source) else source.contiguous()
+    sums, frames = torch.empty(batch, dtype=torch.float64, device=CPU), whole(lengths)
+    steps = dict(zip(("utterance_step", "frame_step"), source.stride(), strict=False))
+    addresses = {"source": source.data_ptr(), "target": sums.data_ptr(), "lengths": frames.data_ptr()}
+    job = Job(parts=batch, batch=batch, time=time, mel=mel, **steps, **addresses)
+    run(summing().address, ctypes.addressof(job), min(torch.get_num_threads(), batch))
+    result = sums / (frames * mel).clamp(min=1)
+    stray = ~sums.isfinite()
+    if bool(stray.any()):
+        result[stray] = plain.means(source[stray], frames[stray])
+    return result
 
 
 def check(features: Tensor, vectors: dict[str, Tensor], spans: dict[str, Spans], out: Tensor) -> None:
@@ -151,6 +176,43 @@ def kernel(dtype: torch.dtype) -> Any:
             part = claim(of)
 
     return kept(partial(numba.cfunc, OF_A_JOB, error_model="numpy"), work)
+
+
+@cache
+def summing() -> Any:
+    """The code that sums up utterance after utterance of a job until none is left."""
+
+    @no_type_check
+    def work(of):
+        job = numba.carray(of, 1)[0]
+        lengths = numbers(job.lengths, job.batch)
+        sums = numba.carray(pointer(job.target), job.batch, np.float64)
+        channels = np.empty(job.mel, np.float64), np.empty(job.mel, np.float32)
+        utterance = claim(of)
+        while utterance < job.parts:
+            at = utterance * job.utterance_step
+            frames = min(lengths[utterance], job.time)
+            sums[utterance] = summed(job.source, at, job.frame_step, frames, channels)
+            utterance = claim(of)
+
+    return kept(partial(numba.cfunc, OF_A_JOB, error_model="numpy"), work)
+
+
+@numba.njit(error_model="numpy")
+@no_type_check
+def summed(source, at, frame_step, frames, channels):
+    """The sum of so many frames from a place on; `channels` is room for the sum of each channel, and says what a row is."""
+    sums, like = channels
+    for channel in range(len(sums)):
+        sums[channel] = 0.0
+    for frame in range(frames):
+        row = channels_at(source, at + frame * frame_step, like)
+        for channel in range(len(sums)):
+            sums[channel] += row[channel]
+    total = 0.0
+    for channel in range(len(sums)):
+        total += sums[channel]
+    return total
 
 
 @numba.njit
@@ -280,7 +342,11 @@ def hide_row(to, low, channels, fill):
 @numba.njit(error_model="numpy")
 @no_type_check
 def blend_row(to, low, high, weight, channels, fill):
-    """The frame between two frames, with its hidden channels filled."""
+    """The frame between two frames, with its hidden channels filled.
+
+    A sum of two shares: the difference of two cells may be infinite, or no number, where the cells and the sum are not.
+    """
+    rest = numba.float32(1) - weight
     for channel in range(len(to)):
-        value = low[channel] + weight * (high[channel] - low[channel])
+        value = rest * low[channel] + weight * high[channel]
         to[channel] = fill if channels[channel] else value

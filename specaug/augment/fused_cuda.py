@@ -16,6 +16,8 @@ import triton.language as tl
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from specaug.augment.means import means as means
+
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 TILE = 2048  # cells of one program: 16 for each of its 128 threads
 WIDEST = 46340  # frames; the square of one more does not fit into 31 bits
@@ -156,7 +158,7 @@ def kernel(
     shown = here & ~unseen[:, None]
     low = tl.load(features + row[:, None] + channel[None, :] * in_mel, mask=shown)
     high = tl.load(features + next_row[:, None] + channel[None, :] * in_mel, mask=shown & (weight > 0))
-    near = low.to(tl.float32)
-    between = (near + weight * (high.to(tl.float32) - near)).to(low.dtype)
+    # Not low + weight * (high - low), whose difference may be infinite, or no number, where both cells are neither
+    between = ((1 - weight) * low.to(tl.float32) + weight * high.to(tl.float32)).to(low.dtype)
     value = tl.where(hidden, tl.load(fill + utterance).to(low.dtype), tl.where(weight > 0, between, low))
     tl.store(out + target[:, None] + channel[None, :] * out_mel, value, mask=here)

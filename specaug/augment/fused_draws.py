@@ -20,6 +20,7 @@ from specaug.augment.operation import BOUNDS, Operation
 from specaug.augment.operations import FrequencyMask, TimeMask, TimeWarp
 from specaug.augment.philox import MULTIPLIERS, ROUNDS, WEYL, WORD
 
+CPU = torch.device("cpu")  # whatever torch's default is
 WARP = len(BOUNDS)  # the kind of a warp; that of a mask is its bounds' place in BOUNDS
 LENGTH = (
     FIXED
@@ -48,14 +49,14 @@ def philox_words(keys: Int[Tensor, "batch 5"], blocks: Int[Tensor, " draw"]) -> 
     A key is (seed_low, seed_high, epoch, id_low, id_high): the generator's key is the seed, and its counter is
     the block followed by the other three (Salmon et al. 2011, Philox 4x32-10).
     """
-    words = torch.empty(len(blocks), len(keys), 4, dtype=torch.int64)
+    words = torch.empty(len(blocks), len(keys), 4, dtype=torch.int64, device=CPU)
     write_words(whole(keys).numpy(), whole(blocks).numpy(), words.numpy())
     return words.transpose(0, 1)  # the words of one operation lie side by side
 
 
 def cell_words(keys: Int[Tensor, "cell 5"], blocks: Int[Tensor, " cell"]) -> Int[Tensor, "cell 4"]:
     """Four random words for each key and the one block beside it."""
-    words = torch.empty(len(blocks), 4, dtype=torch.int64)
+    words = torch.empty(len(blocks), 4, dtype=torch.int64, device=CPU)
     write_cells(whole(keys).numpy(), whole(blocks).numpy(), words.numpy())
     return words
 
@@ -132,7 +133,7 @@ def drawn(
         row[0], row[1], row[2] = (each(of, lengths) for of in (mask.wished, mask.cap, mask.count))
     batch = len(lengths)
     halves = [draws for draws in table.draws for _ in range(2)]
-    both = torch.empty(batch * sum(halves), dtype=torch.int64)
+    both = torch.empty(batch * sum(halves), dtype=torch.int64, device=CPU)
     write_draws(whole(keys).numpy(), whole(lengths).numpy(), blocks.numpy(), table.rows, limits, both.numpy())
     parts = torch.split(both, [batch * draws for draws in halves])
     return [part.view(batch, draws) for part, draws in zip(parts, halves, strict=True)]

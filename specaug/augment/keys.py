@@ -22,7 +22,7 @@ def make_keys(seed: int, epoch: int, utterances: Sequence[str]) -> Int[Tensor, "
     """The key of each utterance in one epoch: two words of seed, the epoch, two words of the utterance's id."""
     head = [seed & WORD, (seed >> 32) & WORD, epoch & WORD]
     rows = [[*head, *id_words(utterance)] for utterance in utterances]
-    return torch.tensor(rows, dtype=torch.int64).reshape(-1, 5)
+    return torch.tensor(rows, dtype=torch.int64, device="cpu").reshape(-1, 5)
 
 
 @lru_cache(maxsize=2**16)  # ids come again in every epoch, and those of a counted call in every call

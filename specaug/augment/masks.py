@@ -58,7 +58,7 @@ def draw_time(
 
 def each(limit: Callable[[int], int], lengths: Int[Tensor, " batch"]) -> Int[Tensor, " batch"]:
     """A limit of each utterance, in exact arithmetic."""
-    return torch.tensor([limit(n) for n in lengths.tolist()], dtype=torch.int64).to(lengths.device)
+    return torch.tensor([limit(n) for n in lengths.tolist()], dtype=torch.int64, device=lengths.device)
 
 
 def place(words: Int[Tensor, "batch draw 4"], size: Limit, wished: Limit, cap: Limit, bounds: str) -> Spans:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from specaug.augment.means import means as means
 from specaug.augment.warp import Warp, time_warp
 
 Spans = tuple[Tensor, Tensor]  # starts and widths, (batch, masks) each
@@ -26,7 +27,8 @@ def warp_and_mask(
     """Warped, then `fill` in the channels of `freq` and the frames of `time`; the padding as it was.
 
     Interval by interval into a copy: a mask of Booleans for every cell would be read and written once more. And
-    utterance by utterance, so that what was copied is still in the cache when it is hidden. No gradient passes.
+    utterance by utterance, so that what was copied is still in the cache when it is hidden. With the features
+    themselves as `out` and no warp, only what is hidden is written. No gradient passes.
     """
     moves = bool(shift.any())
     source = time_warp(features, lengths, Warp(centre, shift, last)) if moves else features

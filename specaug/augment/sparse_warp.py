@@ -43,7 +43,8 @@ def sparse_warp(
     low, high = features.gather(1, before), features.gather(1, (before + 1).clamp_(max=time - 1))
     working = torch.promote_types(features.dtype, torch.float32)
     weight = ticks.bitwise_and_((1 << TICK_BITS) - 1).to(working).div_(1 << TICK_BITS)
-    between = torch.lerp(low.to(working), high.to(working), weight).to(features.dtype)
+    # Not torch.lerp, whose difference of the two may be infinite, or no number, where both cells are neither
+    between = (low.to(working) * (1 - weight)).addcmul(high.to(working), weight).to(features.dtype)
     return torch.where(weight > 0, between, low)
 
 

@@ -78,7 +78,8 @@ class SpecAugment(nn.Module):
         """The augmented features, and the lengths afterwards, in frames; the arguments are those of `forward`."""
         require_tensors(features=features, lengths=lengths, keys=keys, out=out)
         if lengths is None:
-            lengths = torch.full((len(features),), features.shape[1] if features.ndim == 3 else 0)
+            frames = features.shape[1] if features.ndim == 3 else 0
+            lengths = torch.full((len(features),), frames, device="cpu")
         if not self.training:
             return features if out is None else apply(features, lengths, Draws(()), out), lengths
         augmented = self.augmented

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from specaug.study.recipe import run_id
 from specaug.study.results import RECIPE, RESULT
 
 PACKAGES = ("torch", "lightning", "numpy", "jiwer", "safetensors", "specaug")
+ENGINES = ("numba", "triton")  # of what applies masks, where they are installed
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,18 @@ def stamp(run: AnyRun, data: Prepared, seconds: float) -> dict[str, Any]:
         },
         "wall_seconds": round(seconds, 1),
         "skipped": [str(problem) for problem in data.skipped],
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": versions(),
         "commit": commit(run.places.laboratory),
     }
+
+
+def versions() -> dict[str, str]:
+    """The versions of what decides a run's numbers."""
+    told = {name: version(name) for name in PACKAGES}
+    for name in ENGINES:
+        with contextlib.suppress(PackageNotFoundError):
+            told[name] = version(name)
+    return told
 
 
 def commit(folder: Path) -> str:

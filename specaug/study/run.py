@@ -196,6 +196,7 @@ def write(
         "masked": dict(outcome.masked),
         "expected": None if (share := expected(run.recipe, data)) is None else asdict(share),
         "in_force": [list(entry) for entry in outcome.in_force],
+        "engine": outcome.engine,
         "epochs": outcome.epochs,
         "steps": outcome.steps,
     }

@@ -1,8 +1,7 @@
 """The callback that puts a policy on a module: on ours, and on anybody's."""
 
-from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightning as L
 import torch
@@ -10,20 +9,32 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from specaug.augment.apply import apply, checked
-from specaug.augment.draws import draw
+from specaug.augment.drawn import moved
+from specaug.augment.draws import Draws, draw
+from specaug.augment.engines import engine_for
 from specaug.augment.keys import make_keys
 from specaug.augment.policy import Policy
 from specaug.augment.shares import hidden_shares
 from specaug.speech.batching import Batch
+from specaug.training.hooks import AFTER, BEFORE, TRANSFER, Link, hang, usual
 from specaug.training.strength import Loop, Strength, weakened
 
 Field = str | int  # of a batch: a name in a NamedTuple, dataclass or dictionary; a place in a tuple or list
 
-HOOK = "on_after_batch_transfer"
+
+class Drawing(NamedTuple):
+    """What was drawn for a batch, and its lengths before and after, all on the host."""
+
+    draws: Draws
+    lengths: Tensor
+    after: Tensor
 
 
 class Augment(L.Callback):
     """Augments each training batch once it is on its device and before the module's step sees it.
+
+    What happens to it is drawn before, while its lengths are on the host, so that nothing waits for the device; but
+    where a hook of the module or data module may change the batch on its way, then after it.
 
     `features`, `lengths` and `ids` name the fields of the batch. With `ids`, the masks of an utterance depend
     on (seed, epoch, its id) and on nothing else; without, on (seed, epoch, its place in the epoch, the rank).
@@ -47,27 +58,50 @@ class Augment(L.Callback):
         self.strength, self.watched = strength, watched
         self.loop = Loop(strength.rise, strength.patience)
         self.share, self.weakened = -1.0, policy  # the strength at the last step, and the policy at it
+        self.engine = ""  # which code has applied it, last
         self.in_force: list[tuple[int, str]] = []  # the policy from each step on at which it changed
         self.features, self.lengths, self.ids = features, lengths, ids
-        self.found: dict[str, Any] = {}  # the hook that the module itself carried, where it did
-        self.hidden = torch.zeros(3, dtype=torch.float64)  # shares of cells, frames, channels, summed
+        self.links: list[Link] = []  # the hooks that are hung up while training goes on
+        self.ahead: list[Drawing | None] = []  # of the batch that is on its way to the device
+        self.hidden = torch.zeros(
+            3, dtype=torch.float64, device="cpu"
+        )  # shares of cells, frames, channels, summed
         self.utterances = 0
 
+    @property
+    def state_key(self) -> str:
+        """The name of the state in a checkpoint: one for each callback of a trainer that does something of its own."""
+        fields = {"features": self.features, "lengths": self.lengths, "ids": self.ids}
+        return self._generate_state_key(policy=str(self.policy), seed=self.seed, **fields)
+
+    @property
+    def _legacy_state_key(self) -> Any:
+        """The name that checkpoints have had in which there could be one callback alone."""
+        return type(self).__qualname__
+
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        """Put the policy behind the hook that Lightning calls once a batch is on its device."""
-        self.found = {name: hook for name, hook in vars(pl_module).items() if name == HOOK}
-        before: Callable[[Any, int], Any] = pl_module.on_after_batch_transfer
+        """Draw before the batch goes to its device, and apply there; all of it there where a hook may change the batch."""
+        self.ahead = []
+        early = usual(trainer, pl_module, TRANSFER) and usual(trainer, pl_module, AFTER)
 
-        def on_after_batch_transfer(batch: Any, dataloader_idx: int) -> Any:
-            batch = before(batch, dataloader_idx)
-            return self.augmented(batch, trainer) if trainer.training else batch
+        def draw_ahead(batch: Any) -> Any:
+            if trainer.training:
+                self.ahead = [self.drawn(batch, trainer)]
+            return batch
 
-        pl_module.on_after_batch_transfer = on_after_batch_transfer  # type: ignore[method-assign]
+        def apply_there(batch: Any) -> Any:
+            if not trainer.training:
+                return batch
+            return self.applied(batch, self.ahead.pop() if self.ahead else self.drawn(batch, trainer))
+
+        if early:
+            self.links.append(hang(trainer, pl_module, BEFORE, draw_ahead))
+        self.links.append(hang(trainer, pl_module, AFTER, apply_there))
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Leave the module as it was found."""
-        vars(pl_module).pop(HOOK, None)
-        vars(pl_module).update(self.found)
+        while self.links:
+            self.links.pop().undo()
 
     def on_exception(
         self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
@@ -89,33 +123,46 @@ class Augment(L.Callback):
 
     def augmented(self, batch: Any, trainer: L.Trainer) -> Any:
         """The batch with its features warped and masked."""
+        return self.applied(batch, self.drawn(batch, trainer))
+
+    def drawn(self, batch: Any, trainer: L.Trainer) -> Drawing | None:
+        """What happens to the utterances of a batch; None where it stays as it is."""
         if isinstance(batch, Batch) and not batch.weight:  # it stands in for what a rank has no share of
-            return batch
+            return None
         features, given = self.read(batch)
         names = self.names(batch, trainer, len(features))
         self.utterances += len(features)
         policy = self.policy_at(trainer)
         if policy.idle:
-            return batch
+            return None
         lengths = given.cpu()
-        keys = make_keys(self.seed, trainer.current_epoch, names)
-        draws = draw(policy, lengths, features.shape[2], keys)
+        draws = draw(policy, lengths, features.shape[2], make_keys(self.seed, trainer.current_epoch, names))
         self.hidden += hidden_shares(draws, lengths, features.shape[2]).sum(dim=1)
         after = draws.shortened(lengths)
-        batch = put(batch, self.features, apply(features, lengths, draws))
-        if torch.equal(after, lengths):
-            return batch
-        if self.lengths is None:
+        if self.lengths is None and not torch.equal(after, lengths):
             raise ValueError(
                 "lengths is None; expected the batch's field of lengths, which SpliceOut changes"
             )
-        return put(batch, self.lengths, after.to(given))
+        return Drawing(draws, lengths, after)
+
+    def applied(self, batch: Any, drawing: Drawing | None) -> Any:
+        """The batch with what was drawn done to it."""
+        if drawing is None:
+            return batch
+        features: Tensor = get(batch, self.features, "features")
+        self.engine = engine_for(features)
+        batch = put(batch, self.features, apply(features, drawing.lengths, drawing.draws))
+        if self.lengths is None or torch.equal(drawing.after, drawing.lengths):
+            return batch
+        given = get(batch, self.lengths, "lengths")
+        return put(batch, self.lengths, moved(drawing.after.to(given.dtype), given.device))
 
     def read(self, batch: Any) -> tuple[Tensor, Tensor]:
         """Features and lengths of a batch; raises ValueError where they are not there or do not fit."""
         features: Tensor = get(batch, self.features, "features")
         if self.lengths is None:
-            lengths = torch.full((len(features),), features.shape[1] if features.ndim == 3 else 0)
+            frames = features.shape[1] if features.ndim == 3 else 0
+            lengths = torch.full((len(features),), frames, device="cpu")
         else:
             lengths = get(batch, self.lengths, "lengths")
         checked(features, lengths, None)
@@ -166,6 +213,7 @@ class Augment(L.Callback):
             "utterances": self.utterances,
             "loop": loop,
             "in_force": in_force,
+            "engine": self.engine,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -173,6 +221,7 @@ class Augment(L.Callback):
         self.hidden, self.utterances = state_dict["hidden"], state_dict["utterances"]
         self.loop = Loop(self.strength.rise, self.strength.patience, **state_dict["loop"])
         self.in_force = [(step, policy) for step, policy in state_dict["in_force"]]
+        self.engine = state_dict.get("engine", "")  # older checkpoints have none
         self.share = -1.0
 
 

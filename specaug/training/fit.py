@@ -80,6 +80,7 @@ class Outcome:
     decoded: Mapping[str, Mapping[str, Any]]  # by label, what was chosen on dev and what was known
     masked: Mapping[str, float]  # mean shares of cells, frames, channels hidden in training
     in_force: Sequence[tuple[int, str]]  # the policy from each step on at which it changed
+    engine: str  # which code did to the batches what was drawn; empty where nothing was
     epochs: int
     steps: int
 
@@ -179,9 +180,8 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
     except SystemExit:
         raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into exit(1)
     decoded = {one.label: {**plainly(chosen[one.label][0]), **one.facts} for one in job.decoders}
-    return Outcome(
-        parts, decoded, augment.masked, augment.in_force, trainer.current_epoch, trainer.global_step
-    )
+    told = augment.masked, augment.in_force, augment.engine
+    return Outcome(parts, decoded, *told, trainer.current_epoch, trainer.global_step)
 
 
 def choose(job: Job, module: Recognizer, decoder: Decoder, rank: Rank) -> tuple[Mapping[str, Any], Scores]:

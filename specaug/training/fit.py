@@ -180,8 +180,8 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
     except SystemExit:
         raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into exit(1)
     decoded = {one.label: {**plainly(chosen[one.label][0]), **one.facts} for one in job.decoders}
-    told = augment.masked, augment.in_force, augment.engine
-    return Outcome(parts, decoded, *told, trainer.current_epoch, trainer.global_step)
+    of_masks = augment.masked, augment.in_force, augment.engine
+    return Outcome(parts, decoded, *of_masks, trainer.current_epoch, trainer.global_step)
 
 
 def choose(job: Job, module: Recognizer, decoder: Decoder, rank: Rank) -> tuple[Mapping[str, Any], Scores]:

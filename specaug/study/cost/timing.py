@@ -83,7 +83,9 @@ def step_of(module: Trained, batch: Batch) -> tuple[float, float]:
     )
     for _ in range(WARM + 1):
         with clock(device) as passes:
-            given: Any = module.training_step(moved, 0)  # the loss, or it and its parts; Lightning knows others
+            given: Any = module.training_step(
+                moved, 0
+            )  # the loss, or it and its parts; Lightning knows others
             (given["loss"] if isinstance(given, dict) else given).backward()
         with clock(device) as update:
             torch.nn.utils.clip_grad_norm_(module.parameters(), module.options.clip)

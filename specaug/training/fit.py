@@ -179,8 +179,8 @@ def trained(job: Job, rank: Rank = ALONE) -> Outcome:
     except SystemExit:
         raise KeyboardInterrupt from None  # Lightning turns Ctrl-C into exit(1)
     decoded = {label: plainly(told) for label, (told, _) in chosen.items()}
-    told = augment.masked, augment.in_force, augment.engine
-    return Outcome(parts, decoded, *told, trainer.current_epoch, trainer.global_step)
+    applied = augment.masked, augment.in_force, augment.engine
+    return Outcome(parts, decoded, *applied, trainer.current_epoch, trainer.global_step)
 
 
 def choose(job: Job, module: Recognizer, decoder: Decoder, rank: Rank) -> tuple[Mapping[str, Any], Scores]:

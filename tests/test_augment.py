@@ -394,6 +394,13 @@ def test_batches_of_a_data_module_are_augmented_after_its_own_hook(kind, times):
     assert hooks(module) == hooks(data) == {}
 
 
+@pytest.mark.filterwarnings("ignore:You have overridden .* in `LightningModule` but have passed in")
+def test_a_hook_of_the_module_is_called_where_a_data_module_has_none():
+    module = Cut()
+    quiet_trainer(1, Augment(POLICY, 7)).fit(module, datamodule=Plain())
+    assert [batch.features.shape for batch in module.trained[0]] == [(3, 12, 8), (2, 12, 8)]
+
+
 def test_gradient_accumulation_changes_no_mask():
     module, augment = Foreign(), Augment(POLICY, 7)
     loader = torch.utils.data.DataLoader(Batches(Data), batch_size=None)

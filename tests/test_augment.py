@@ -1,3 +1,4 @@
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -246,6 +247,19 @@ def test_whole_numbers_name_the_same_utterances_whatever_holds_them(ids):
         for names in ([5, 6, 7], ids)
     )
     assert torch.equal(one.features, other.features)
+
+
+def test_as_many_ids_are_expected_as_there_are_utterances():
+    batch = Data(FEATURES[0], torch.tensor(LENGTHS[0]), ["a", "b"])
+    with pytest.raises(ValueError, match="'ids' has 2 ids; expected 3, one an utterance"):
+        Augment(POLICY).augmented(batch, quiet_trainer(1))
+
+
+def test_the_name_of_a_policy_is_none():
+    with pytest.raises(TypeError, match=r"policy is 'LD'; expected a Policy, such as specaug\.LD"):
+        inspect.unwrap(Augment.__init__)(
+            object.__new__(Augment), "LD"
+        )  # without the tests' own checks of types
 
 
 def test_what_was_masked_equals_counting_the_zeros_by_hand():

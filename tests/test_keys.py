@@ -1,3 +1,4 @@
+import inspect
 import os
 import subprocess
 import sys
@@ -23,6 +24,12 @@ def test_a_key_is_two_words_of_seed_the_epoch_and_two_words_of_the_id():
 
 def test_no_utterances_have_no_keys():
     assert make_keys(0, 0, []).shape == (0, 5)
+
+
+@pytest.mark.parametrize("ids", [["a", 2], [b"a", "b"][::-1]], ids=["number", "bytes"])
+def test_an_id_is_text(ids):
+    with pytest.raises(TypeError, match=r"utterances\[1\] is (2|b'a'); expected an id, which is a str"):
+        inspect.unwrap(make_keys)(0, 0, ids)  # without the tests' own checks of types
 
 
 def test_keys_do_not_depend_on_the_hash_seed_of_python(root):

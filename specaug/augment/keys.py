@@ -19,7 +19,13 @@ HIDDEN = 1 << 29  # a third, of the patches that a network is to predict
 
 
 def make_keys(seed: int, epoch: int, utterances: Sequence[str]) -> Int[Tensor, "batch 5"]:
-    """The key of each utterance in one epoch: two words of seed, the epoch, two words of the utterance's id."""
+    """The key of each utterance in one epoch: two words of seed, the epoch, two words of the utterance's id.
+
+    Raises TypeError where an id is no text.
+    """
+    for place, utterance in enumerate(utterances):
+        if not isinstance(utterance, str):
+            raise TypeError(f"utterances[{place}] is {utterance!r}; expected an id, which is a str")
     head = [seed & WORD, (seed >> 32) & WORD, epoch & WORD]
     rows = [[*head, *id_words(utterance)] for utterance in utterances]
     return torch.tensor(rows, dtype=torch.int64, device="cpu").reshape(-1, 5)

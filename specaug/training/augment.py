@@ -53,6 +53,8 @@ class Augment(L.Callback):
         strength: Strength = Strength(),  # noqa: B008 (frozen)
         watched: str = "dev/wer",
     ) -> None:
+        if not isinstance(policy, Policy):
+            raise TypeError(f"policy is {policy!r}; expected a Policy, such as specaug.LD")
         self.policy = policy
         self.seed = seed
         self.strength, self.watched = strength, watched
@@ -131,6 +133,8 @@ class Augment(L.Callback):
             return None
         features, given = self.read(batch)
         names = self.names(batch, trainer, len(features))
+        if len(names) != len(features):
+            raise ValueError(f"{self.ids!r} has {len(names)} ids; expected {len(features)}, one an utterance")
         self.utterances += len(features)
         policy = self.policy_at(trainer)
         if policy.idle:

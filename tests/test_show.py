@@ -22,6 +22,17 @@ def test_a_picture_is_made_and_named(song, tmp_path, capsys):
     assert capsys.readouterr().out == f"{out}\n"
 
 
+def test_a_picture_is_of_the_masks_that_training_draws_for_the_id(song, tmp_path):
+    def masks(*words: str) -> bytes:
+        out = tmp_path / "a.PNG"
+        assert cli.main(["show", "LD", "scale=0.25", "F=15", "--audio", song, "--out", str(out), *words]) == 0
+        return out.read_bytes()
+
+    plain = masks()
+    assert plain == masks("--id", "song")
+    assert plain != masks("--id", "another")
+
+
 def test_the_policies_are_listed_with_what_they_hide(capsys):
     assert cli.main(["show", "--policies", "--lengths", "800,1600", "--format", "tsv"]) == 0
     header, *rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
@@ -77,6 +88,11 @@ sys.exit(f"imported {slow}" if slow else 0)
         ),
         pytest.param(["LD", "--mel", "0"], "--mel is 0; expected at least 1 channel", id="no channel"),
         pytest.param(["LD", "--audio", "none.wav"], "none.wav does not exist", id="audio"),
+        pytest.param(["LD", "--audio", "."], "--audio is ., a folder; expected the utterance", id="a folder"),
+        pytest.param(
+            ["LD", "--out", "none/a.png"], "expected a folder that exists, and none does not", id="no folder"
+        ),
+        pytest.param(["--policies"], "--policies prints numbers, and --audio is of a picture", id="numbers"),
     ],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(song, tmp_path, capsys, arguments, said):

@@ -35,6 +35,11 @@ def add_show(verbs: Any) -> None:
     verb.add_argument(
         "--out", type=Path, metavar="FILE", help="the picture: .png, .svg, .pdf; .gif with --animate"
     )
+    verb.add_argument(
+        "--id",
+        default="",
+        help="of the utterance in training, to see the masks of its seed and epoch (FILE's name)",
+    )
     verb.add_argument("--seed", type=int, default=0)
     verb.add_argument("--epoch", type=int, default=0)
     verb.add_argument(
@@ -62,6 +67,7 @@ def show(arguments: argparse.Namespace) -> int:
     if arguments.animate < 1:
         raise UserError(f"--animate is {arguments.animate}; expected at least 1 epoch")
     if arguments.policies:
+        refuse_picture(arguments)
         sys.stdout.write(table(arguments))
         return 0
     if not arguments.policy:
@@ -75,7 +81,7 @@ def show(arguments: argparse.Namespace) -> int:
     from specaug.study.picture import read, save
 
     options = Features(mel=arguments.mel)
-    spoken = read(arguments.audio, options)
+    spoken = read(arguments.audio, options, arguments.id)
     if not len(spoken.features):
         raise UserError(f"--audio is {arguments.audio}, too short; expected at least {options.window} s")
     if policy.channels > arguments.mel:
@@ -86,14 +92,29 @@ def show(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def refuse_picture(arguments: argparse.Namespace) -> None:
+    """Raise UserError at what is said of a picture beside --policies."""
+    for option in ("audio", "out", "id"):
+        if getattr(arguments, option):
+            raise UserError(
+                f"--policies prints numbers, and --{option} is of a picture; expected one of the two"
+            )
+
+
 def require_files(arguments: argparse.Namespace) -> None:
     """Raise UserError where a file is not named, or the picture's name has no ending of its kind."""
     for option, what in (("audio", "the utterance, as in a.wav"), ("out", "the picture, as in a.png")):
         if getattr(arguments, option) is None:
             raise UserError(f"--{option} is missing; expected {what} (or --policies, for numbers)")
     formats = FORMATS if arguments.animate == 1 else (".gif",)
-    if arguments.out.suffix not in formats:
+    if arguments.out.suffix.lower() not in formats:
         raise UserError(f"--out is {arguments.out}; expected a name that ends in {', '.join(formats)}")
+    if not arguments.out.parent.is_dir():
+        raise UserError(
+            f"--out is {arguments.out}; expected a folder that exists, and {arguments.out.parent} does not"
+        )
+    if arguments.audio.is_dir():
+        raise UserError(f"--audio is {arguments.audio}, a folder; expected the utterance, as in a.wav")
 
 
 def table(arguments: argparse.Namespace) -> str:

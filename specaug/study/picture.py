@@ -53,10 +53,10 @@ class Spoken:
     rate: int  # Hz
 
 
-def read(path: Path, options: Features) -> Spoken:
-    """The features of an audio file; raises UserError where it cannot be read."""
+def read(path: Path, options: Features, name: str = "") -> Spoken:
+    """The features of an audio file, called by its id in training or by the file; raises UserError where it cannot be read."""
     wave, rate = read_wave(path)
-    return Spoken(path.stem, normalised(log_mel(torch.as_tensor(wave), rate, options)), options, rate)
+    return Spoken(name or path.stem, normalised(log_mel(torch.as_tensor(wave), rate, options)), options, rate)
 
 
 def panels(spoken: Spoken, policy: Policy, seed: int, epoch: int) -> list[Panel]:
@@ -151,7 +151,7 @@ def save(spoken: Spoken, name: str, policy: Policy, seed: int, epochs: Sequence[
     partial = out.with_name(f".{out.name}")
     try:
         if len(figures) == 1:
-            figures[0].savefig(partial, format=out.suffix.lstrip("."))
+            figures[0].savefig(partial, format=out.suffix.lstrip(".").lower())
         else:
             pictures = [pixels(figure) for figure in figures]
             pictures[0].save(

@@ -17,13 +17,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def on_all_cores(work: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
-    """What `work` makes of each item, in the order of the items, with a thread for each core.
+def on_all_cores(
+    work: Callable[[Item], Result], items: Iterable[Item], workers: int | None = None
+) -> Generator[Result, None, None]:
+    """What `work` makes of each item, in the order of the items, with a thread for each core, or so many `workers`.
 
     No more are begun than a few ahead of those that were taken, so that memory does not grow with the items. The first
     error in that order is raised where its result would be. Close it where not all results are taken.
     """
-    workers, begun = cores(), deque[Future[Result]]()
+    workers, begun = workers or cores(), deque[Future[Result]]()
     pool = ThreadPoolExecutor(workers)
     try:
         for item in items:

@@ -14,7 +14,7 @@ the grammar, each as often as any other, and no voice says a word twice at one r
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +22,7 @@ from types import MappingProxyType
 from specaug.errors import UserError
 from specaug.speech.audio import write_audio
 from specaug.speech.chance import generator
-from specaug.speech.cores import cores
+from specaug.speech.cores import cores, on_all_cores
 from specaug.speech.corpora.grammar import GRAMMARS, sentence, vocabulary
 from specaug.speech.corpora.options import Spoken, content
 from specaug.speech.corpus import DEV, TRAIN, Corpus, build_once, check_disjoint
@@ -111,17 +111,11 @@ def write_spoken(options: Spoken, folder: Path, progress: Tell, workers: int) ->
     roles = cast(options)
     parts: dict[str, list[Utterance]] = {TRAIN: [], DEV: [], CLEAN: [], OTHER: []}
     progress("spoken voices", 0, len(roles))
-    pool = ThreadPoolExecutor(workers)
-    try:
-        jobs = [pool.submit(perform, role, folder) for role in roles]
-        for done, job in enumerate(as_completed(jobs), 1):
-            job.result()
+    with closing(on_all_cores(lambda role: perform(role, folder), roles, workers)) as performed:
+        for done, spoken_by_one in enumerate(performed, 1):
+            for part, utterance in spoken_by_one:
+                parts[part].append(utterance)
             progress("spoken voices", done, len(roles))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    for job in jobs:
-        for part, utterance in job.result():
-            parts[part].append(utterance)
     corpus = Corpus("spoken", _title(options), True, parts)
     apart = () if options.speakers == KNOWN else corpus.tests
     check_disjoint(corpus, apart=(*apart, *([DEV] if options.dev_voices else [])))

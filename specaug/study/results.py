@@ -55,6 +55,7 @@ class Result:
     synthetic: bool
     fingerprint: str
     trained: int | None  # utterances that it was trained on; not known of older results
+    pretraining: tuple[str, str] | None  # that it began with: its name, and the id of its run
     network: str  # dotted path
     arguments: Mapping[str, Any]
     parameters: int
@@ -166,6 +167,7 @@ def read_result(folder: Path) -> Result:
         synthetic=corpus.get("synthetic", bool, "true or false"),
         fingerprint=corpus.text("fingerprint"),
         trained=corpus.at("utterances").count(TRAIN) if "utterances" in corpus.facts else None,
+        pretraining=pretraining_in(network),
         network=network.text("path"),
         arguments=network.mapping("arguments"),
         parameters=network.count("parameters"),
@@ -186,11 +188,19 @@ def read_result(folder: Path) -> Result:
 
 def begun_with(result: Result) -> Path | None:
     """The folder of the finished pretraining that a run began with, where that is at hand."""
-    told = json.loads((result.folder / RESULT).read_text(encoding="utf-8"))["network"].get("pretraining")
-    if not told:
+    if result.pretraining is None:
         return None
-    made = (result.folder.parent.parent / PRETRAINING / told["name"]).glob(f"*-{told['run']}/{RESULT}")
+    name, run = result.pretraining
+    made = (result.folder.parent.parent / PRETRAINING / name).glob(f"*-{run}/{RESULT}")
     return next((path.parent for path in made), None)
+
+
+def pretraining_in(network: Fields) -> tuple[str, str] | None:
+    """Name and run of the pretraining that a network began with, if with one."""
+    if not network.facts.get("pretraining"):
+        return None
+    told = network.at("pretraining")
+    return told.text("name"), told.text("run")
 
 
 def _recipe(folder: Path) -> dict[str, Any]:

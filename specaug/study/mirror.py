@@ -13,7 +13,6 @@ from specaug.study.recipe import Recipe
 from specaug.study.views.shown import Ending, Shown, View, numbers
 from specaug.training.callbacks import read_curves
 from specaug.training.files import CURVES
-from specaug.training.fit import Outcome
 
 
 class Mirror:
@@ -64,11 +63,11 @@ class Mirror:
             self.view.row(numbers(row))
         self.told = max(self.told, len(rows))
 
-    def finish(self, outcome: Outcome) -> None:
+    def finish(self, ending: Ending) -> None:
         """Show what came out."""
         if self.view is not None:
             self.look()
-            self.view.end(Ending.of(outcome))
+            self.view.end(ending)
 
 
 class Bell(Logger):

@@ -33,6 +33,7 @@ from specaug.study.pretraining.first import begin_with, made, start_in, told_of
 from specaug.study.pretraining.start import require_heard, same_start, start_of
 from specaug.study.recipe import Recipe
 from specaug.study.results import HYPOTHESES, RECIPE, RESULT
+from specaug.study.views.shown import Ending
 from specaug.training.callbacks import Progress
 from specaug.training.fit import Decoder, Job, Outcome, train
 from specaug.training.ranks import enough
@@ -171,7 +172,7 @@ def trained(
                 report=report,
             )
         )
-        mirror.finish(outcome)
+        mirror.finish(Ending.of(outcome))
     return outcome
 
 

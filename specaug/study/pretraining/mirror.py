@@ -10,7 +10,7 @@ from specaug.study.loggers import Logs
 from specaug.study.mirror import Mirror
 from specaug.study.pretraining.picture import Rebuilt, cells_of
 from specaug.study.pretraining.recipe import Pretraining
-from specaug.study.views.shown import PICTURES, TAG, Ending, Picture, Shown, stacked
+from specaug.study.views.shown import TAG, Ending, Picture, Shown, above, stacked
 from specaug.training.data import training_loader
 from specaug.training.pretrain import Pretrained
 from specaug.training.pretrain_module import hidden_of
@@ -67,9 +67,7 @@ class ShownPretraining(Shown):
         batch = next(iter(loader))
         _, time, mel = batch.features.shape
         hidden = cells_of(hidden_of(self.hiding, batch, recipe.seed, 0), self.hiding, time, mel)
-        seen = batch.features.masked_fill(hidden, 0.0)
-        pairs = zip(batch.ids[:PICTURES], batch.features, seen, strict=False)
-        return [stacked(name, [clean, masked]) for name, clean, masked in pairs]
+        return above(batch, batch.features.masked_fill(hidden, 0.0))
 
 
 class PretrainMirror(Mirror):
@@ -81,15 +79,10 @@ class PretrainMirror(Mirror):
         self.view = None
         self.told = 0
 
-    def pretrained(self, outcome: Pretrained, shown: Sequence[Rebuilt]) -> None:
-        """Show the measures on dev, and utterances: below as they are, then as the network sees them, above as it tells them."""
-        if self.view is None:
-            return
-        self.look()
-        ways = {"final": outcome.final, "best": outcome.best}
-        numbers = {f"{DEV}/{way}_{name}": value for way, told in ways.items() for name, value in told.items()}
-        pictures = [
-            stacked(one.id, [one.features, one.features.masked_fill(one.hidden, 0.0), one.told])
-            for one in shown
-        ]
-        self.view.end(Ending(numbers, reconstructions=pictures))
+
+def ending_of(outcome: Pretrained, shown: Sequence[Rebuilt]) -> Ending:
+    """The measures on dev, and utterances: below as they are, then as the network sees them, above as it tells them."""
+    ways = {"final": outcome.final, "best": outcome.best}
+    numbers = {f"{DEV}/{way}_{name}": value for way, told in ways.items() for name, value in told.items()}
+    layers = ((one, [one.features, one.features.masked_fill(one.hidden, 0.0), one.told]) for one in shown)
+    return Ending(numbers, reconstructions=[stacked(one.id, each) for one, each in layers])

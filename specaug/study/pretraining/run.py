@@ -31,7 +31,7 @@ from specaug.study.places import replaced, space, writable
 from specaug.study.pretraining import picture
 from specaug.study.pretraining.data import unlabelled
 from specaug.study.pretraining.kept import KEPT, keep
-from specaug.study.pretraining.mirror import PretrainMirror, ShownPretraining
+from specaug.study.pretraining.mirror import PretrainMirror, ShownPretraining, ending_of
 from specaug.study.pretraining.recipe import Pretraining
 from specaug.study.recipe import Network
 from specaug.study.results import PRETRAINING, RECIPE, RESULT
@@ -180,7 +180,7 @@ def trained(
             )
         )
         rebuilt = picture.rebuilt(prepared.network, data.parts[DEV], prepared.hiding)
-        mirror.pretrained(outcome, rebuilt)
+        mirror.finish(ending_of(outcome, rebuilt))
     return outcome, rebuilt
 
 

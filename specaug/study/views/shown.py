@@ -14,6 +14,7 @@ from torch import Tensor
 from specaug.augment.apply import apply
 from specaug.augment.draws import draw
 from specaug.augment.keys import make_keys
+from specaug.speech.batching import Batch
 from specaug.speech.corpus import TRAIN
 from specaug.speech.prepare import Prepared
 from specaug.study.expected import UNKNOWN, expected
@@ -134,8 +135,13 @@ class Shown:
         keys = make_keys(recipe.seed, 0, batch.ids)
         draws = draw(recipe.policy.policy(), batch.lengths, recipe.features.mel, keys)
         masked = apply(batch.features, batch.lengths, draws)
-        pairs = zip(batch.ids[:PICTURES], batch.features, masked, strict=False)
-        return [stacked(name, [clean, hidden]) for name, clean, hidden in pairs]
+        return above(batch, masked)
+
+
+def above(batch: Batch, masked: Float[Tensor, "batch time mel"]) -> list[Picture]:
+    """The first utterances of a batch, each with what is left of it above itself."""
+    pairs = zip(batch.ids[:PICTURES], batch.features, masked, strict=False)
+    return [stacked(name, [clean, hidden]) for name, clean, hidden in pairs]
 
 
 def stacked(utterance: str, layers: Sequence[Float[Tensor, "time mel"]]) -> Picture:

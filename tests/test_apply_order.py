@@ -28,7 +28,7 @@ def noise(*shape: int) -> torch.Tensor:
 fills = st.sampled_from([0.0, -2.5, "mean", "noise"])
 operations = st.permutations(range(10)).flatmap(
     lambda order: st.tuples(
-        st.builds(TimeWarp, W=st.just(4), kind=st.sampled_from(["linear", "sparse"])),
+        st.builds(TimeWarp, W=st.just(4), warp=st.sampled_from(["linear", "sparse"])),
         *(st.builds(FrequencyMask, F=st.just(3), fill=fills) for _ in range(2)),
         *(st.builds(TimeMask, T=st.just(6), fill=fills) for _ in range(2)),
         st.builds(PatchMask, t=st.just(3), f=st.just(3), share=st.just(0.2), fill=fills),

@@ -1,4 +1,5 @@
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,13 @@ def test_values_that_are_given_are_taken_as_they_are():
     assert choice.policy() == Policy((*LD.replaced(W=8, T=33).operations, SpecSub(t_max=20)))
 
 
+@given(given_symbols.filter(lambda some: "T" in some or "p_S" in some))
+def test_what_a_policy_prints_is_what_a_recipe_says_of_it(symbols):
+    policy = PolicyChoice(**symbols).policy()
+    printed = dict(word.split("=") for word in str(policy).split()) if not policy.idle else {}
+    assert PolicyChoice(**{name: yaml.safe_load(value) for name, value in printed.items()}).policy() == policy
+
+
 def test_every_symbol_is_the_argument_of_the_same_name():
     assert PolicyChoice(name="LD", **GIVEN).policy() == paper_policy(**GIVEN)
     assert PolicyChoice(**GIVEN).policy() == paper_policy(**GIVEN)
@@ -55,9 +63,8 @@ def test_every_symbol_is_the_argument_of_the_same_name():
 
 @pytest.mark.parametrize("name", ["warp", "bounds", "fill"])
 def test_an_option_is_that_of_every_operation_of_the_named_policy_that_has_it(name):
-    symbol = "kind" if name == "warp" else name
     operations = PolicyChoice(name="LD", **{name: GIVEN[name]}).policy().operations
-    having = [one.symbols()[symbol] for one in operations if symbol in one.symbols()]
+    having = [one.symbols()[name] for one in operations if name in one.symbols()]
     assert set(having) == {GIVEN[name]}
     assert len(having) == {"warp": 1, "bounds": 3, "fill": 2}[name]
 
@@ -165,7 +172,7 @@ def test_every_operation_may_be_listed_by_its_name(name):
             lambda: PolicyChoice(fill="black"),
             r"fill \(FrequencyMask\) is 'black'; expected a number, or one of",
         ),
-        (lambda: PolicyChoice(warp="cubic"), r"kind \(TimeWarp\) is 'cubic'; expected one of linear, sparse"),
+        (lambda: PolicyChoice(warp="cubic"), r"warp \(TimeWarp\) is 'cubic'; expected one of linear, sparse"),
         (lambda: PolicyChoice(p_M=-0.5), r"p_M \(TimeMask\) is -0.5; expected a share"),
     ],
     ids=[

@@ -143,7 +143,7 @@ EVERY = Policy(
 @pytest.mark.parametrize("engine", ["plain", "numba"])
 @pytest.mark.parametrize(
     "policy",
-    [EVERY, Policy((TimeWarp(W=5, kind="sparse"),)), LD.replaced(F=5)],
+    [EVERY, Policy((TimeWarp(W=5, warp="sparse"),)), LD.replaced(F=5)],
     ids=["every", "sparse", "LD"],
 )
 def test_the_default_device_of_torch_is_of_no_account(engine, policy, monkeypatch):

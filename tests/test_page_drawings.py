@@ -116,7 +116,7 @@ def test_a_gain_is_told_channel_by_channel_in_hundredths():
 
 def test_a_warp_says_whether_all_channels_move_alike():
     for kind, told in (("linear", 0), ("sparse", 1)):
-        policy = Policy((TimeWarp(W=10, kind=kind),))
+        policy = Policy((TimeWarp(W=10, warp=kind),))
         steps = [
             step for epoch in drawings(lambda epoch, p=policy: p, 0, 9, ["a"], [80], MEL)[0] for step in epoch
         ]

@@ -78,7 +78,7 @@ def test_the_policies_go_by_the_names_of_the_papers():
         pytest.param(SM, "W=40 F=15 m_F=2 T=70 p=0.2 m_T=2", id="table 1"),
         pytest.param(CONFORMER, "F=27 m_F=2 p=1.0 m_T=10 p_S=0.05", id="adaptive"),
         pytest.param(
-            LB.replaced(kind="sparse"), "W=80 kind=sparse F=27 m_F=1 T=100 p=1.0 m_T=1", id="options"
+            LB.replaced(warp="sparse"), "W=80 warp=sparse F=27 m_F=1 T=100 p=1.0 m_T=1", id="options"
         ),
         pytest.param(Policy((SpecSub(t_max=20), SpliceOut())), "SpecSub(t_max=20) SpliceOut", id="others"),
         pytest.param(NONE, "nothing", id="None"),
@@ -144,7 +144,7 @@ for symbol, wrong in {values}.items():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"warp": "cubic"}, r"kind \(TimeWarp\) is 'cubic'; expected one of linear, sparse"),
+        ({"warp": "cubic"}, r"warp \(TimeWarp\) is 'cubic'; expected one of linear, sparse"),
         ({"bounds": "open"}, r"bounds \(TimeWarp\) is 'open'; expected one of closed, paper, lingvo"),
         ({"fill": "median"}, r"fill \(FrequencyMask\) is 'median'; expected a number, or one of mean, noise"),
         ({"fill": float("nan")}, r"fill \(FrequencyMask\) is nan; expected a number"),

@@ -81,7 +81,7 @@ def test_the_warp_moves_any_frame_away_from_the_ends_by_any_shift_either_way(bou
     ],
 )
 def test_the_warp_of_the_authors_code_moves_any_frame_and_is_cut_at_the_ends(kind, farthest, quantile):
-    (got,) = many(TimeWarp(W=2, kind=kind, bounds="lingvo"), length=12).steps
+    (got,) = many(TimeWarp(W=2, warp=kind, bounds="lingvo"), length=12).steps
     chances: dict[tuple[int, int], Fraction] = {}
     for centre in range(1, 11):
         for wished in range(-2, 3):
@@ -113,7 +113,7 @@ def test_a_short_utterance_is_warped_by_as_much_as_leaves_it_a_frame_to_move(len
 @pytest.mark.parametrize("bounds", ["closed", "lingvo"])
 @pytest.mark.parametrize("length", [3, 4, 5, 20])
 def test_a_point_of_the_image_never_leaves_the_inside_of_its_utterance(length, bounds):
-    (got,) = many(TimeWarp(W=30, kind="sparse", bounds=bounds), length=length, count=2000).steps
+    (got,) = many(TimeWarp(W=30, warp="sparse", bounds=bounds), length=length, count=2000).steps
     assert got.kind == "sparse"
     target = got.centre + got.shift
     assert set(target.tolist()) == set(range(1, length - 1))
@@ -122,7 +122,7 @@ def test_a_point_of_the_image_never_leaves_the_inside_of_its_utterance(length, b
 
 def test_both_kinds_of_warp_draw_the_same_frames_and_shifts():
     one, other = (
-        many(TimeWarp(W=5, kind=kind), length=30, count=100).steps[0] for kind in ("linear", "sparse")
+        many(TimeWarp(W=5, warp=kind), length=30, count=100).steps[0] for kind in ("linear", "sparse")
     )
     assert torch.equal(one.centre, other.centre)
     assert torch.equal(one.shift, other.shift)

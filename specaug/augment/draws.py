@@ -93,7 +93,7 @@ def placed(
 ) -> Drawn:
     """What one of the papers' own operations drew: centre and shift of a warp, or starts and widths of masks."""
     if isinstance(operation, TimeWarp):
-        return Warp(first[:, 0], second[:, 0], lengths - 1, operation.kind)
+        return Warp(first[:, 0], second[:, 0], lengths - 1, operation.warp)
     assert isinstance(operation, FrequencyMask | TimeMask)
     axis = "freq" if isinstance(operation, FrequencyMask) else "time"
     return Masks(axis, Spans(first, second), Fills(operation.fill, keys))

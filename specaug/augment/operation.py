@@ -75,8 +75,8 @@ class Operation:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def _check(self, symbol: str, value: Any) -> None:
-        if symbol in ("kind", "bounds"):
-            known = self.kinds if symbol == "kind" else BOUNDS
+        if symbol in ("warp", "kind", "bounds"):
+            known = BOUNDS if symbol == "bounds" else self.kinds
             fine, expected = value in known, f"one of {', '.join(known)}"
         elif symbol == "fill":
             fine, expected = value in FILLS or is_number(value), f"a number, or one of {', '.join(FILLS)}"

@@ -22,7 +22,7 @@ class TimeWarp(Operation):
     stream = 0
     kinds = ("linear", "sparse")
     W: int = 0  # frames
-    kind: str = "linear"
+    warp: str = "linear"
     bounds: str = "closed"
 
     @property

@@ -43,13 +43,13 @@ def draw_warp(
         centre = torch.where(lengths >= 3, 1 + below(first, (lengths - 2).clamp(min=1)), 0)
         wished = below(second, torch.full_like(lengths, 2 * operation.W + 1)) - operation.W
         # the image warp cannot move a point to the edge
-        edge = lengths - (2 if operation.kind == "sparse" else 1)
+        edge = lengths - (2 if operation.warp == "sparse" else 1)
         target = torch.minimum((centre + wished).clamp(min=1), edge)
-        return Warp(centre, torch.where(lengths >= 3, target - centre, 0), lengths, operation.kind)
+        return Warp(centre, torch.where(lengths >= 3, target - centre, 0), lengths, operation.warp)
     reach = (lengths - 3).div(2, rounding_mode="floor").clamp(min=0, max=operation.W)
     room = (lengths - 2 - 2 * reach).clamp(min=1)
     centre = torch.where(lengths >= 3, reach + 1 + below(first, room), 0)
-    return Warp(centre, below(second, 2 * reach + 1) - reach, lengths - 1, operation.kind)
+    return Warp(centre, below(second, 2 * reach + 1) - reach, lengths - 1, operation.warp)
 
 
 def time_warp(

@@ -105,8 +105,7 @@ def values_of(policy: Policy) -> dict[str, Any]:
     """The values from which `paper_policy` makes this policy; the named ones are all made so."""
     values = dict(USUAL)
     for one in policy.operations:
-        symbols = {"warp" if symbol == "kind" else symbol: value for symbol, value in one.symbols().items()}
-        values |= symbols
+        values |= one.symbols()
     return values
 
 

@@ -9,8 +9,6 @@ from torchaudio.functional import rnnt_loss
 from models.conformer import Conformer
 from models.prefixes import BLANK
 
-MOST = 5  # labels of one frame, in greedy search
-
 States = tuple[Float[Tensor, "1 batch cell"], Float[Tensor, "1 batch cell"]]
 
 
@@ -85,19 +83,24 @@ class ConformerTransducer(nn.Module):
     def transcribe(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
     ) -> list[list[int]]:
-        """The likeliest label at each frame, until none is said there; at most 5 a frame."""
+        """The likeliest label at each frame, until none is said there; in all at most one for each frame of the features.
+
+        A frame has no bound of its own: short utterances that are known by heart are said at once, when all is heard.
+        """
         hidden, frames = self.encoder(features, lengths)
         heard = self.heard(hidden)
         written: list[list[int]] = [[] for _ in lengths]
+        left = lengths.clone()  # labels that may still be said
         last = torch.full((len(lengths), 1), BLANK, device=lengths.device)
         said, states = self.remembered(last)
         for frame in range(heard.shape[1]):
             speaking = frame < frames
-            for _ in range(MOST):
+            while True:
                 label = self.joint(heard[:, frame], said[:, 0]).argmax(dim=1)
-                speaking = speaking & (label != BLANK)
+                speaking = speaking & (label != BLANK) & (left > 0)
                 if not bool(speaking.any()):
                     break
+                left = left - speaking.long()
                 for place in speaking.nonzero()[:, 0].tolist():
                     written[place].append(int(label[place]))
                 after, moved = self.remembered(label[:, None], states)

@@ -70,6 +70,40 @@ def test_a_mistake_is_one_line(laboratory, tmp_path, capfd, arguments, complaint
     assert complaint in told[-1]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--storage", "foo"], "the storage: not the URL of a storage; expected sqlite:///FILE or"),
+        (["--launcher", "slurm", "--gpus", "0.5"], "--gpus is 0.5; expected a whole number for SLURM"),
+        (["--launcher", "ray", "--gpus", "-1"], "--gpus is -1.0; expected 0 or more"),
+        (["--launcher", "ray", "--gpus", "nan"], "--gpus is nan; expected 0 or more"),
+        (["--launcher", "slurm", "--minutes", "-3"], "--minutes is -3; expected at least 1"),
+        (
+            ["--launcher", "slurm", "--memory", "8Q"],
+            "--memory is '8Q'; expected a whole number of K, M, G or T",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_workers_cannot_be_is_told_before_any_data_is_looked_at(
+    laboratory, tmp_path, capfd, monkeypatch, arguments, complaint
+):
+    monkeypatch.setattr("specaug.study.ablation.ready", None)
+    assert ablated(laboratory, tmp_path, *arguments) == 2
+    assert complaint in capfd.readouterr().err.splitlines()[-1]
+
+
+def test_a_variable_that_names_no_storage_matters_only_where_it_is_read(
+    laboratory, tmp_path, capfd, monkeypatch
+):
+    monkeypatch.setenv("SPECAUG_STORAGE", "foo")
+    monkeypatch.setattr("specaug.study.ablation.ready", None)
+    with pytest.raises(TypeError):  # that nothing is there to call: it came so far
+        ablated(laboratory, tmp_path)
+    assert ablated(laboratory, tmp_path, "--launcher", "ray") == 2
+    assert "not the URL of a storage" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["ablate", "sweep"])
 @pytest.mark.parametrize(
     ("launcher", "option", "value", "expected"),

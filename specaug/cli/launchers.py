@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,7 +32,10 @@ def add_launcher(verb: argparse.ArgumentParser) -> None:
 
 
 def agree(arguments: argparse.Namespace) -> None:
-    """Raise UserError where there are no workers, or where the launcher would pass over an option."""
+    """Raise UserError where workers cannot be as the options say, where the launcher would pass over one, or at a bad URL.
+
+    To be asked first: what comes then may take minutes.
+    """
     if arguments.workers < 1:
         raise UserError(f"--workers is {arguments.workers}; expected at least 1")
     for option, launchers in KNOWN.items():
@@ -41,6 +45,25 @@ def agree(arguments: argparse.Namespace) -> None:
             raise UserError(
                 f"--{option} is {value} with --launcher {arguments.launcher}; expected --launcher {expected}"
             )
+    require_sizes(arguments)
+    if not here(arguments):
+        from specaug.study.sweep.storage import STORAGE, require_url
+
+        if given := arguments.storage or os.environ.get(STORAGE):
+            require_url(given)
+
+
+def require_sizes(arguments: argparse.Namespace) -> None:
+    """Raise UserError where a worker has less than nothing, or what SLURM cannot read."""
+    gpus, minutes, memory = arguments.gpus, arguments.minutes, arguments.memory
+    if gpus is not None and not 0 <= gpus < float("inf"):
+        raise UserError(f"--gpus is {gpus}; expected 0 or more")
+    if gpus is not None and arguments.launcher == "slurm" and gpus != int(gpus):
+        raise UserError(f"--gpus is {gpus}; expected a whole number for SLURM")
+    if minutes is not None and minutes < 1:
+        raise UserError(f"--minutes is {minutes}; expected at least 1")
+    if memory is not None and not re.fullmatch(r"[1-9]\d*[KMGT]?", memory):
+        raise UserError(f"--memory is {memory!r}; expected a whole number of K, M, G or T, as 8G")
 
 
 def add_storage(verb: argparse.ArgumentParser, unless: str = "") -> None:
@@ -116,8 +139,6 @@ def launch(arguments: argparse.Namespace, devices: int) -> Any:
     if arguments.launcher == "slurm":
         from specaug.study.sweep.on_slurm import MINUTES, Wanted, on_slurm
 
-        if gpus != int(gpus):
-            raise UserError(f"--gpus is {gpus}; expected a whole number for SLURM")
         wanted = Wanted(
             partition=arguments.partition or "",
             minutes=arguments.minutes or MINUTES,

@@ -35,10 +35,7 @@ def open_storage(url: str, beat: int = BEAT, grace: int = GRACE, looking_for: st
     A SQLite file is made, unless a study is named that is only looked for. Raises UserError naming the URL, without
     its password, where it cannot be reached.
     """
-    at = parse(url)
-    if at is None:
-        expected = "sqlite:///FILE or postgresql://me@host/NAME, with %40 for an @ in the password"
-        raise UserError(f"{hidden(url)}: not the URL of a storage; expected {expected}")
+    at = require_url(url)
     file = Path(at.database) if at.get_backend_name() == "sqlite" and at.database else None
     if file and looking_for and not file.is_file():
         raise UserError(f"no study {looking_for!r}: {file} is not there{near(looking_for, file)}")
@@ -62,6 +59,15 @@ def open_storage(url: str, beat: int = BEAT, grace: int = GRACE, looking_for: st
         if at.get_backend_name() == "sqlite":
             one_at_a_time(storage.engine)
         return storage
+
+
+def require_url(url: str) -> URL:
+    """The parts of a storage's URL. Raises UserError, without its password, where it is none."""
+    at = parse(url)
+    if at is None:
+        expected = "sqlite:///FILE or postgresql://me@host/NAME, with %40 for an @ in the password"
+        raise UserError(f"{hidden(url)}: not the URL of a storage; expected {expected}")
+    return at
 
 
 def near(study: str, file: Path) -> str:

@@ -1,3 +1,4 @@
+import os
 import re
 import shlex
 import subprocess
@@ -9,7 +10,7 @@ import optuna
 import pytest
 
 from specaug import cli
-from specaug.cli import EXAMPLES
+from specaug.cli import EXAMPLES, UNREAD
 from specaug.cli.runs import RUN
 from specaug.speech.manifest import KNOWN
 from specaug.study.load import load
@@ -19,6 +20,7 @@ from specaug.study.sweep.options import Axis, Confirm, Sweep
 from specaug.study.sweep.slots import CONFIRM
 from specaug.study.sweep.storage import default_storage, open_storage
 
+MAIN = "import sys; from specaug.cli import main; sys.exit(main())"
 WATCH = """
 import sys
 from specaug.cli import main
@@ -46,6 +48,15 @@ def test_help_and_print_config_import_nothing_slow(tiny, arguments):
     command = [sys.executable, "-c", WATCH, *(recipe if a == "RECIPE" else a for a in arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == (2 if "sed=1" in arguments else 0), done.stderr
+
+
+def test_a_reader_who_has_read_enough_is_no_mistake():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-c", MAIN, "show", "--policies"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (UNREAD, "")
 
 
 def test_help_names_every_verb_and_shows_examples(capsys):

@@ -45,6 +45,12 @@ def test_a_folder_is_the_project_of_its_name_with_the_parts_that_it_was_tested_o
     assert (about.project, about.parts, about.runs) == ("digits", ("unseen",), (runs,))
 
 
+def test_parts_that_no_run_was_tested_on_make_no_panels(runs):
+    assert subject(str(runs), ["unseen"]).parts == ("unseen",)
+    with pytest.raises(UserError, match=r"has no part 'unsen'; did you mean 'unseen'\?"):
+        subject(str(runs), ["unseen", "unsen"])
+
+
 def test_a_projects_runs_are_found_where_runs_are_written(runs, monkeypatch):
     monkeypatch.setenv("SPECAUG_RUNS", str(runs.parent))
     assert subject("digits").parts == ("unseen",)

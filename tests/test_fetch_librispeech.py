@@ -433,8 +433,9 @@ def test_the_command_fetches_parts_and_names_their_folders(mirror, tmp_path, mon
     }
 
 
-def test_the_command_says_what_it_needs(tmp_path, capsys):
-    assert cli.main(["data", "librispeech", "--download", "--parts", "dev", "--data", str(tmp_path)]) == 2
+@pytest.mark.parametrize("further", [["--download"], []], ids=["download", "look"])
+def test_the_command_says_what_it_needs(tmp_path, capsys, further):
+    assert cli.main(["data", "librispeech", *further, "--parts", "dev", "--data", str(tmp_path)]) == 2
     assert "no part 'dev' of LibriSpeech; expected some of dev-clean, " in capsys.readouterr().err
 
 

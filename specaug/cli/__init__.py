@@ -1,6 +1,7 @@
 """The command line: verbs and nothing else. What is slow to import is imported by the verb that needs it."""
 
 import argparse
+import os
 import re
 import shlex
 import sys
@@ -33,6 +34,9 @@ EXAMPLES = """examples:
 """
 
 
+UNREAD = 141  # the status of a program whose reader has left
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the status is 0, 1 where runs failed, 2 for a user's mistake, 130 for Ctrl-C."""
     given = sys.argv[1:] if argv is None else list(argv)
@@ -45,11 +49,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest:
         arguments.overrides += rest
     try:
-        return int(arguments.verb(arguments))
+        status = int(arguments.verb(arguments))
+        sys.stdout.flush()
+        return status
     except Diverged as error:
         return complain(str(error), 1)
     except UserError as error:
         return complain(str(error), 2)
+    except BrokenPipeError:  # whoever read this has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
     except OSError as error:
         return complain(f"{error.filename or 'a file'}: {error.strerror or error}", 2)
     except KeyboardInterrupt:

@@ -82,12 +82,14 @@ def data_librispeech(arguments: argparse.Namespace) -> int:
         fetch_librispeech,
         missing,
         published,
+        require_parts,
     )
     from specaug.study.places import space
 
     folder = sources(arguments)
     asked = [name.strip() for name in arguments.parts.split(",") if name.strip()] or PARTS
     parts = tuple(published()) if asked == ["all"] else tuple(dict.fromkeys(asked))
+    require_parts(parts, published())
     if arguments.download:
         with space(folder):
             fetch_librispeech(folder, parts, arguments.source, say=tell)

@@ -89,7 +89,7 @@ def numbered_lines(path: Path) -> list[tuple[str, str]]:
         content = path.read_bytes()
         text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
+        raise UserError(f"{path}: no such file; expected a manifest (JSON lines)") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start}: {error.reason})") from None
     except (OSError, EOFError, zlib.error) as error:

@@ -15,6 +15,7 @@ from specaug.errors import UserError
 from specaug.study.comparing.compare import compare
 from specaug.study.comparing.measures import ACCURACY, MAP, WER, Measure, measures_of
 from specaug.study.loggers import needed
+from specaug.study.nearest import hint
 from specaug.study.places import writable
 from specaug.study.results import find_runs
 from specaug.study.tables.table import FORMATS
@@ -66,6 +67,9 @@ def subject(target: str, parts: Sequence[str] = (), project: str = "") -> Subjec
         return Subject(project or target, tuple(parts) or ("test",))
     results = find_runs([folder]).finished
     tested = {part for result in results for part in result.parts}
+    for part in parts:
+        if tested and part not in tested:
+            raise UserError(f"--parts: {folder} has no part {part!r}{hint(part, sorted(tested))}")
     return Subject(
         project or folder.resolve().name,
         tuple(parts) or tuple(sorted(tested - {"dev"})) or ("test",),

@@ -54,7 +54,8 @@ def read(path: Path, depth: int = 0) -> dict[str, Any]:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         near = recipes_in(path.parent)
-        raise UserError(f"{path}: no such recipe{hint(path.name, near) if near else ''}") from None
+        instead = hint(path.name, near) if near else "; expected a YAML file, as experiments/demo.yaml"
+        raise UserError(f"{path}: no such recipe{instead}") from None
     except IsADirectoryError:
         known = ", ".join(recipes_in(path))
         raise UserError(f"{path}: a folder; expected a recipe{f' in it: {known}' * bool(known)}") from None

@@ -14,7 +14,7 @@ import tarfile
 import time
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
@@ -63,15 +63,21 @@ def fetch_librispeech(
     Raises UserError where a part is unknown, something is in its way, the source fails or holds another archive.
     """
     known = published() if table is None else table
+    require_parts(parts, known)
     for part in parts:
-        if part not in known:
-            raise UserError(f"no part {part!r} of LibriSpeech; expected some of {', '.join(known)}")
         _check_way(data / FOLDER / part, part)
     for part in parts:
         url, checksum = known[part]
         url = f"{source.rstrip('/')}/{part}.tar.gz" if source else url
         _fetch_part(data / FOLDER, part, url, checksum, say)
     return [data / FOLDER / part for part in parts]
+
+
+def require_parts(parts: Sequence[str], known: Collection[str]) -> None:
+    """Raise UserError where one of `parts` is none of LibriSpeech's."""
+    for part in parts:
+        if part not in known:
+            raise UserError(f"no part {part!r} of LibriSpeech; expected some of {', '.join(known)}")
 
 
 def missing(data: Path, parts: Sequence[str]) -> list[str]:

@@ -53,7 +53,7 @@ def _items(path: Path) -> list[Any]:
     try:
         items = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
+        raise UserError(f"{path}: no such file; expected an export of Label Studio (JSON)") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text (byte {error.start}: {error.reason})") from None
     except json.JSONDecodeError as error:

@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from models.search import END, State, Step
 
 OUT = "</s>"
+KEPT = 1024  # contexts whose rows are kept, those asked for last: with 16,000 labels 64 MB
 
 
 class NGrams:
@@ -23,8 +26,9 @@ class NGrams:
 
         self.path, self.tokens = path, list(tokens)
         self.model = kenlm.Model(path)
+        self.states = kenlm.State(), kenlm.State()
         self.context = max(1, self.model.order - 1)
-        self.known: dict[tuple[int, ...], list[float]] = {}
+        self.row = lru_cache(KEPT)(self.scored)
         strange = [token for token in self.tokens if token not in self.model]
         if strange:
             raise ValueError(
@@ -42,30 +46,20 @@ class NGrams:
         """What may come after a label, END before the first one; and the state then."""
         after = torch.cat([state[0], last[:, None].cpu()], dim=1)[:, 1:]
         rows = [self.row(tuple(context)) for context in after.tolist()]
-        return Step(torch.tensor(rows, device=last.device), (after,))
+        return Step(torch.stack(rows).to(last.device), (after,))
 
-    def row(self, context: tuple[int, ...]) -> list[float]:
+    def scored(self, context: tuple[int, ...]) -> Float[Tensor, " vocab"]:
         """The log-probability of each label after a context, in nats; label 0 is the end."""
-        if context not in self.known:
-            before = self.read(context)
-            scores = [self.score(before, word) for word in (OUT, *self.tokens)]
-            self.known[context] = scores
-        return self.known[context]
+        before, after = self.read(context)
+        logs = [self.model.BaseScore(before, word, after) for word in (OUT, *self.tokens)]
+        return torch.tensor([log * math.log(10) for log in logs])
 
-    def read(self, context: tuple[int, ...]) -> object:
-        """KenLM's state after a context."""
-        import kenlm
-
-        state, after = kenlm.State(), kenlm.State()
+    def read(self, context: tuple[int, ...]) -> tuple[Any, Any]:
+        """KenLM's state after a context, and one that may be written over."""
+        before, after = self.states
         said = context[len(context) - context[::-1].index(END) :] if END in context else context
-        (self.model.BeginSentenceWrite if END in context else self.model.NullContextWrite)(state)
+        (self.model.BeginSentenceWrite if END in context else self.model.NullContextWrite)(before)
         for label in said:
-            self.model.BaseScore(state, self.tokens[label - 1], after)
-            state, after = after, state
-        return state
-
-    def score(self, before: object, word: str) -> float:
-        """The log-probability of a word, in nats."""
-        import kenlm
-
-        return float(self.model.BaseScore(before, word, kenlm.State()) * math.log(10))
+            self.model.BaseScore(before, self.tokens[label - 1], after)
+            before, after = after, before
+        return before, after

@@ -62,9 +62,10 @@ def search(
     """The best of `beam` hypotheses an utterance; one of `longest` labels ends there, whatever the model says.
 
     `start` has a row an utterance. `bonus` adds to the score of a hypothesis what its state says (a coverage
-    penalty). A beam of 1 takes the likeliest label each time. A wider beam never ends in a worse score: place i is
-    filled from places 0 to i alone (Lemons et al. 2022, Beam Search: Faster and Monotonic), so that the first
-    places of a wide beam are the narrow one.
+    penalty). An utterance is done when its best hypothesis has ended, since scores only fall; with a bonus they may rise,
+    and all hypotheses have to end. A beam of 1 takes the likeliest label each time. A wider beam never ends in a worse
+    score: place i is filled from places 0 to i alone (Lemons et al. 2022, Beam Search: Faster and Monotonic), so that
+    the first places of a wide beam are the narrow one.
     """
     if beam < 1:
         raise ValueError(f"beam is {beam}; expected 1 or more")
@@ -76,7 +77,7 @@ def search(
     hypotheses = Beam(labels, scores, (longest == 0)[:, None].expand(batch, beam))
     last = torch.full((batch * beam,), END, device=device)
     extra = torch.zeros(batch, beam, device=device)
-    while not bool(hypotheses.ended.all()):
+    while not bool(settled(hypotheses, rising=bonus is not None).all()):
         step = model(last, state)
         gained = extra if bonus is None else bonus(step.state).view(batch, beam)
         hypotheses, came_from = extended(hypotheses, step.log_probs, gained - extra, longest)
@@ -91,6 +92,16 @@ def search(
         Found(until_end(hypotheses.labels[i, place].tolist()), float(hypotheses.scores[i, place]))
         for i, place in enumerate(best)
     ]
+
+
+def settled(hypotheses: Beam, rising: bool) -> Bool[Tensor, " batch"]:
+    """Whether the best hypothesis of each utterance is known, where scores may rise or only fall.
+
+    The best is the first of equals: those before it are worse, so that it keeps its place.
+    """
+    best = hypotheses.scores.argmax(dim=1, keepdim=True)
+    ended = hypotheses.ended
+    return ended.all(dim=1) if rising else ended.gather(1, best)[:, 0]
 
 
 def fused(model: Model, own: int, lm: Speaking, weight: float) -> Model:

@@ -1,8 +1,10 @@
+import argparse
 import os
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from specaug import cli
 from specaug.cli import EXAMPLES, UNREAD
+from specaug.cli.common import TABLES
 from specaug.cli.runs import RUN
 from specaug.speech.manifest import KNOWN
 from specaug.study.load import load
@@ -168,11 +171,51 @@ def test_overrides_may_stand_behind_an_option(tiny, capsys):
         pytest.param(["init", "a", "b"], id="too many"),
     ],
 )
-def test_a_mistake_in_the_command_ends_with_status_2_and_its_usage(capsys, arguments):
+def test_a_mistake_in_the_command_is_told_in_one_line_with_status_2(capsys, arguments):
     with pytest.raises(SystemExit) as left:
         cli.main(arguments)
     assert left.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: specaug")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("specaug: ")
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A parser and those of its verbs."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for verb in action.choices.values():
+                yield from parsers(verb)
+
+
+NEEDING = [one for one in parsers(cli.parser()) if any(a.required and a.nargs != "*" for a in one._actions)]
+
+
+@pytest.mark.parametrize("parser", NEEDING, ids=lambda one: one.prog)
+def test_a_verb_alone_is_told_the_first_thing_that_it_needs_and_what_that_is(capsys, parser):
+    with pytest.raises(SystemExit) as left:
+        parser.parse_args([])
+    assert left.value.code == 2
+    assert re.fullmatch(
+        r"specaug: no [A-Z|]+; expected (a|one of|folders|Label|the) .+\n", capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("train", "no RECIPE; expected a YAML file in a laboratory"),
+        ("reproduce", f"no TABLE; expected one of {', '.join(TABLES)}"),
+        ("triage export runs", "no --out; expected a folder for the tasks"),
+        ("data convert", "no KIND; expected one of kaldi, lhotse"),
+        ("train r.yaml --sedes 1", "unrecognized arguments: --sedes 1; see specaug --help"),
+        ("reproduce --format xml", "argument --format: invalid choice: 'xml' (choose from "),
+    ],
+)
+def test_what_a_command_lacks_is_named(capsys, words, told):
+    with pytest.raises(SystemExit):
+        cli.main(words.split())
+    assert capsys.readouterr().err.startswith(f"specaug: {told}")
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["whole", "damaged"])

@@ -202,6 +202,25 @@ def test_a_recipe_whose_decoding_does_not_fit_is_refused_in_one_line(tiny, tmp_p
     assert "\n" not in str(caught.value)
 
 
+BEAMLESS = """from models.bilstm import BiLSTMCTC
+
+
+class Beamless(BiLSTMCTC):
+    def transcribe(self, features, lengths, beam=1):
+        if beam > 1:
+            raise NotImplementedError("no beam yet")
+        return super().transcribe(features, lengths)
+"""
+
+
+def test_a_decoding_that_fails_is_found_before_training(laboratory, tmp_path):
+    (laboratory / "models" / "beamless.py").write_text(BEAMLESS)
+    run = run_of(laboratory, tmp_path, "[{label: wide, beam: 2}]", "network.path=models.beamless.Beamless")
+    with pytest.raises(UserError, match=r"network Beamless: decoding wide fails on .*: no beam yet$"):
+        execute(run)
+    assert not run.folder.exists()
+
+
 def test_one_value_may_be_written_without_a_list(tiny):
     recipe = load(tiny / "experiments" / "tiny.yaml", ["decodings=[{weight: 0.5, lm: {}}]"])
     assert recipe.decodings == (Decoding(weight=(0.5,), lm=LanguageModel()),)

@@ -84,8 +84,14 @@ def test_steps_that_are_written_out_are_taken_as_they_are():
     [
         ("E", "unknown schedule 'E'; expected one of B, D, L"),
         ({"scale": 2}, "unknown schedule None; expected one of B, D, L"),
+        ({"name": ["D"]}, r"unknown schedule \['D'\]; expected one of B, D, L"),
+        ({"name": {"a": 1}}, "unknown schedule {'a': 1}; expected one of B, D, L"),
         ({"name": "B", "scale": 0}, "scale is 0; expected a factor above 0"),
         ({"name": "B", "scale": True}, "scale is True; expected a factor above 0"),
+        ({"name": "B", "scale": "2"}, "scale is '2'; expected a factor above 0"),
+        ({"name": "D", "scale": float("inf")}, "scale is inf; expected a factor above 0 that leaves finite"),
+        ({"name": "D", "scale": float("nan")}, "scale is nan; expected a factor above 0 that leaves finite"),
+        ({"name": "D", "scale": 1e305}, r"scale is 1e\+305; expected a factor above 0 that leaves finite"),
     ],
 )
 def test_a_schedule_that_nobody_knows_is_refused(value, words):

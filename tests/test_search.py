@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.search import END, State, Step, search
+from models.search import END, Model, State, Step, fused, search
 
 VOCAB, LONGEST = 3, 4  # the end and two labels
 
@@ -139,6 +139,74 @@ def test_a_bonus_counts_as_the_labels_do(seeds, longest):
     narrow = found(seeds, [longest] * len(seeds), 2, bonus=bonus)
     for seed, one in zip(seeds, narrow, strict=True):
         assert one.score == pytest.approx(score(seed, tuple(one.labels)), abs=1e-4)
+
+
+def tied(label: Tensor, state: State) -> Step:
+    """Scores of which many are equal, and some cost nothing."""
+    rows = remembering(label, state).state[0]
+    known = [f"{int(row[0])}/{row[2 : 1 + int(row[1])].int().tolist()}" for row in rows]
+    scores = [random.Random(one).choices((0.0, -0.5, -1.0), k=VOCAB) for one in known]
+    return Step(torch.tensor(scores), (rows,))
+
+
+def to_the_end(state: State) -> Tensor:
+    """A bonus of nothing: it might rise, and so all hypotheses have to end."""
+    return torch.zeros(len(state[0]))
+
+
+@given(SEEDS, st.integers(1, 4), st.sampled_from([remembering, tied]), st.booleans(), st.data())
+def test_what_is_found_is_what_is_found_when_all_hypotheses_have_ended(seeds, beam, model, lm, data):
+    longest = torch.tensor([data.draw(st.integers(0, LONGEST)) for _ in seeds])
+    state = start(seeds)
+    if lm:
+        said = start([seed + 1 for seed in seeds])
+        model, state = fused(model, 1, Saying(model), 0.5), (*state, *said)
+    assert search(model, state, longest, beam) == search(model, state, longest, beam, to_the_end)
+
+
+class Saying:
+    """A toy model as a language model."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def start(self, batch: int) -> State:
+        return start([0] * batch)
+
+    def __call__(self, last: Tensor, state: State) -> Step:
+        return self.model(last, state)
+
+
+PLAIN = {(): (0.01, 0.9, 0.09), (1,): (0.9, 0.05, 0.05)}  # a sentence of label 1, and then all is as likely
+
+
+@pytest.mark.parametrize(("bonus", "asked"), [(None, 2), (to_the_end, LONGEST + 1)])
+def test_a_model_is_asked_until_nothing_can_win_any_more(bonus, asked):
+    calls = []
+
+    def model(label: Tensor, state: State) -> Step:
+        (rows,) = remembering(label, state).state
+        calls.append(len(rows))
+        prefixes = [tuple(row[2 : 1 + int(row[1])].int().tolist()) for row in rows]
+        return Step(torch.tensor([PLAIN.get(prefix, (0.2, 0.4, 0.4)) for prefix in prefixes]).log(), (rows,))
+
+    (one,) = search(model, start([0]), torch.tensor([LONGEST]), 2, bonus)
+    assert one.labels == [1]
+    assert len(calls) == asked
+
+
+def test_an_utterance_that_is_done_waits_for_the_others():
+    quick, slow = 0, 1
+
+    def model(label: Tensor, state: State) -> Step:
+        (rows,) = remembering(label, state).state
+        ends = [bool(row[0] == quick or row[1] > LONGEST) for row in rows]
+        return Step(
+            torch.tensor([(0.9, 0.05, 0.05) if end else (0.05, 0.9, 0.05) for end in ends]).log(), (rows,)
+        )
+
+    got = search(model, start([quick, slow]), torch.tensor([LONGEST, LONGEST]), 3)
+    assert [one.labels for one in got] == [[], [1] * LONGEST]
 
 
 def test_a_beam_of_none_is_refused():

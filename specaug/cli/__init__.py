@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from specaug.cli import dashboard, data, plan, pretrain, report, reproduce, runs, show, sweep, tables, triage
-from specaug.cli.common import add_verb, complain
+from specaug.cli.common import Parser, add_verb, complain
 from specaug.errors import Diverged, UserError
 
 EXAMPLES = """examples:
@@ -87,9 +87,9 @@ class Version(argparse.Action):
         parser.exit()
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The verbs and their options."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="specaug",
         description="Augmentation ablations in speech recognition.",
         epilog=EXAMPLES,
@@ -117,7 +117,7 @@ def add_init(verbs: Any) -> None:
     """`specaug init`."""
     what = "lay out a laboratory: experiments/, models/, sweeps/"
     verb = add_verb(verbs, "init", what, init, "specaug init my-laboratory")
-    verb.add_argument("folder", type=Path, metavar="DIR")
+    verb.add_argument("folder", type=Path, metavar="DIR", help="a folder that may be new")
 
 
 def init(arguments: argparse.Namespace) -> int:

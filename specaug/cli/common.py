@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from specaug.errors import UserError
 from specaug.study.loggers import LOGGERS, Logs
@@ -13,11 +13,28 @@ WIDTH = 110  # columns of text
 # The names of published.tables, which is slow to import.
 TABLES = ("table-2", "table-3", "table-4", "table-5", "table-6", "park-2020")
 
+MISSING = "the following arguments are required: "  # as argparse says it
+
 
 def complain(message: str, status: int) -> int:
     """One line on standard error."""
     sys.stderr.write(f"specaug: {' '.join(message.split())}\n")
     return status
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells a mistake in a command in one line, as verbs do theirs; its verbs' parsers are of its kind."""
+
+    def error(self, message: str) -> NoReturn:
+        """Tell it, and leave with status 2."""
+        if message.startswith(MISSING):
+            name = message.removeprefix(MISSING).split(", ")[0]
+            (missing,) = (one for one in self._actions if name in (one.metavar, *one.option_strings))
+            verbs = f"one of {', '.join(missing.choices or ())}"
+            message = f"no {name}; expected {missing.help or verbs}"
+        else:
+            message = f"{message}; see {self.prog} --help"
+        raise SystemExit(complain(message, 2))
 
 
 def add_verb(

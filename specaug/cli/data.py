@@ -53,15 +53,15 @@ def add_data(verbs: Any) -> None:
     )
     add_recipe(verb, "corpus.fold=1 features.mel=40")
     verb = add_verb(kinds, "check", "print what is wrong with a manifest", data_check, OWN)
-    verb.add_argument("manifest", type=Path)
+    verb.add_argument("manifest", type=Path, metavar="MANIFEST", help="a file of JSON lines")
     verb.add_argument("--alphabet", metavar="CHARACTERS", help="allowed in transcripts (any)")
     example = "specaug data convert kaldi data/train train.jsonl"
     verb = add_verb(
         kinds, "convert", "write a manifest of a Kaldi folder or lhotse cuts", data_convert, example
     )
-    verb.add_argument("kind", choices=("kaldi", "lhotse"))
-    verb.add_argument("source", type=Path)
-    verb.add_argument("manifest", type=Path)
+    verb.add_argument("kind", choices=("kaldi", "lhotse"), metavar="KIND", help="one of kaldi, lhotse")
+    verb.add_argument("source", type=Path, metavar="SOURCE", help="a Kaldi folder, or a file of lhotse cuts")
+    verb.add_argument("manifest", type=Path, metavar="MANIFEST", help="the file to write")
 
 
 def data_fsdd(arguments: argparse.Namespace) -> int:

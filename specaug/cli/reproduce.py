@@ -23,7 +23,7 @@ def add_reproduce(verbs: Any) -> None:
     )
     what = "train the rows of a published table, and print ours beside them"
     verb = add_verb(verbs, "reproduce", what, reproduce, example)
-    verb.add_argument("table", metavar="TABLE", help=", ".join(TABLES))
+    verb.add_argument("table", metavar="TABLE", help=f"one of {', '.join(TABLES)}")
     verb.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="of every row's recipe: seeds=0,1,2")
     verb.add_argument("--rows", default="", metavar="1,4-6", help="some of its rows (all)")
     verb.add_argument(

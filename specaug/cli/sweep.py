@@ -48,7 +48,7 @@ def add_sweep(verbs: Any) -> None:
         ("stop", "have the workers of a study put their trials back and leave", stop),
     ):
         one = add_verb(verbs, f"sweep {action}", what, run, f"specaug sweep {action} spoken-widths")
-        one.add_argument("study", metavar="STUDY", help="its name")
+        one.add_argument("study", metavar="STUDY", help="the name of a study")
         one.add_argument(
             "--laboratory", type=Path, default=Path(), metavar="DIR", help="the folder that holds models/ (.)"
         )

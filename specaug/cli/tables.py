@@ -43,11 +43,11 @@ def add_tables(verbs: Any) -> None:
     verb.add_argument("--published", metavar="TABLE", help=papers)
     example = "specaug keep runs/fsdd docs/results/fsdd"
     verb = add_verb(verbs, "keep", "copy what a table needs of finished runs", keep, example)
-    verb.add_argument("runs", type=Path, metavar="RUNS")
-    verb.add_argument("folder", type=Path, metavar="FOLDER")
+    verb.add_argument("runs", type=Path, metavar="RUNS", help="a folder with runs in it")
+    verb.add_argument("folder", type=Path, metavar="FOLDER", help="a folder for the copies")
     example = "specaug tables docs/results.md --check"
     verb = add_verb(verbs, "tables", "make the tables of a document from kept runs", tables, example)
-    verb.add_argument("document", type=Path, metavar="DOCUMENT")
+    verb.add_argument("document", type=Path, metavar="DOCUMENT", help="a Markdown file with tables")
     verb.add_argument("--check", action="store_true", help="write nothing; status 1 where a table differs")
 
 

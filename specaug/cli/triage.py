@@ -36,7 +36,7 @@ def add_export(steps: Any) -> None:
     what = "write misrecognised utterances as tasks for Label Studio"
     verb = add_verb(steps, "export", what, export, example)
     verb.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="folders with runs in them")
-    verb.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    verb.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a folder for the tasks")
     verb.add_argument("--worst", type=int, default=WORST, metavar="N", help=f"how many at most ({WORST})")
     verb.add_argument("--policy", metavar="P", help="whose errors; needed where there are several")
     verb.add_argument("--changed", metavar="A,B", help="what A got right and B, with the same seed, wrong")
@@ -93,11 +93,18 @@ def add_import(steps: Any) -> None:
     example = "specaug triage import export.json --manifest test.jsonl --out corrected.jsonl"
     what = "write a corrected manifest of Label Studio's export (JSON or JSON-MIN), and print the causes of errors"
     verb = add_verb(steps, "import", what, import_, example)
-    verb.add_argument("annotations", type=Path, metavar="ANNOTATIONS")
+    verb.add_argument("annotations", type=Path, metavar="ANNOTATIONS", help="Label Studio's export")
     verb.add_argument(
-        "--manifest", type=Path, required=True, nargs="+", metavar="FILE", help="that the tasks are of"
+        "--manifest",
+        type=Path,
+        required=True,
+        nargs="+",
+        metavar="FILE",
+        help="the manifest that the tasks are of",
     )
-    verb.add_argument("--out", type=Path, required=True, metavar="FILE")
+    verb.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="a file for the corrected manifest"
+    )
     verb.add_argument("--part", metavar="PART", help="the manifest's, where tasks are of several parts")
     verb.add_argument(
         "--keep-bad", action="store_true", help="keep what has a bad reference that nobody corrected"

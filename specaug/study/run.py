@@ -38,7 +38,7 @@ from specaug.training.callbacks import Progress
 from specaug.training.fit import Decoder, Job, Outcome, train
 from specaug.training.ranks import enough
 from specaug.training.smoothing import require_smoothing
-from specaug.training.trial import dry_run
+from specaug.training.trial import dry_run, try_decoders
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,11 @@ def prepared_run(
     train = data.parts[TRAIN]
     require_room(network, train, recipe.training)
     classes = len(data.units.tokens) if isinstance(data.units, Classes) else 0
-    dry_run(network, train, recipe.training.at_once(max(train.frames)), classes)
-    return network, data, decoders(recipe, data, places, loading, say)
+    at_once = recipe.training.at_once(max(train.frames))
+    dry_run(network, train, at_once, classes)
+    decoded = decoders(recipe, data, places, loading, say)
+    try_decoders(network, train, at_once, decoded)
+    return network, data, decoded
 
 
 def check(

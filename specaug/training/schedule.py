@@ -1,5 +1,6 @@
 """The learning rate over the steps: ramp, hold, decay, as the SpecAugment paper writes it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -55,8 +56,9 @@ def spelled(value: Any) -> Any:
         return value
     own = dict(value)
     name, scale = own.pop("name", None), own.pop("scale", 1)
-    if name not in NAMED:
+    if not isinstance(name, str) or name not in NAMED:
         raise ValueError(f"unknown schedule {name!r}; expected one of {', '.join(NAMED)}, or its steps")
-    if isinstance(scale, bool) or not isinstance(scale, int | float) or not scale > 0:
-        raise ValueError(f"scale is {scale!r}; expected a factor above 0")
+    number = isinstance(scale, int | float) and not isinstance(scale, bool)
+    if not number or not 0 < scale * NAMED[name]["s_f"] < math.inf:
+        raise ValueError(f"scale is {scale!r}; expected a factor above 0 that leaves finite steps")
     return {step: round(at * scale) for step, at in NAMED[name].items()} | own

@@ -1,8 +1,8 @@
-"""What training will ask of a network, tried on its largest batch before the first step."""
+"""What training, and what decoding after it, will ask of a network, tried before the first step."""
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -13,6 +13,7 @@ from specaug.speech.batching import Batch
 from specaug.speech.prepare import Part
 from specaug.training.contract import answering, scoring
 from specaug.training.data import Share, Utterances
+from specaug.training.fit import Decoder
 
 MISTAKES = (  # what the code of a network may raise that is not right yet; no shortage of memory
     ArithmeticError,
@@ -26,6 +27,9 @@ MISTAKES = (  # what the code of a network may raise that is not right yet; no s
 )
 
 FEW = 2  # utterances, of which one is padded
+BRIEF = (
+    200  # frames of which a further transcript is tried: an untrained network writes as many labels as it may
+)
 
 
 def dry_run(network: nn.Module, part: Part, size: int, classes: int = 0) -> None:
@@ -46,11 +50,33 @@ def dry_run(network: nn.Module, part: Part, size: int, classes: int = 0) -> None
                 scores = scoring(trial).scores(batch.features, batch.lengths)
     require_finite(name, loss)
     utterances = len(batch.ids)
-    if len(written) != utterances:
-        raise UserError(f"{name} transcribes {len(written)} of {utterances} utterances")
+    require_all(name, len(written), utterances)
     if scores is not None and scores.shape != (utterances, classes):
         due = f"[{utterances}, {classes}], one for each class and none for label 0"
         raise UserError(f"{name}: scores are {[*scores.shape]}; expected {due}")
+
+
+def try_decoders(network: nn.Module, part: Part, size: int, decoders: Sequence[Decoder]) -> None:
+    """Each way of decoding once, with the candidate that tells most, on the beginnings of the utterances of `dry_run`.
+
+    The time of a beam grows with its width and with the labels that it may write, not with those that are said: two
+    seconds are enough to see that it can be asked. Raises UserError where it cannot.
+    """
+    trial, batch = copy.deepcopy(network).eval(), longest(part, size)
+    lengths = batch.lengths.clamp(max=BRIEF)
+    lengths[:-1] = lengths[:-1].clamp(max=BRIEF // 2)  # the padding that was cut away
+    for decoder in decoders:
+        name = f"network {type(network).__name__}: decoding {decoder.label}"
+        with told_as(name, "its first batch"), torch.no_grad():
+            told = max(decoder.candidates, key=len)
+            written = answering(trial).transcribe(batch.features[:, :BRIEF], lengths, **told)
+        require_all(name, len(written), len(batch.ids))
+
+
+def require_all(what: str, written: int, utterances: int) -> None:
+    """Raise UserError where there is not one transcript for each utterance."""
+    if written != utterances:
+        raise UserError(f"{what} transcribes {written} of {utterances} utterances")
 
 
 @contextmanager

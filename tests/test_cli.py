@@ -208,8 +208,16 @@ def test_a_verb_alone_is_told_the_first_thing_that_it_needs_and_what_that_is(cap
         ("reproduce", f"no TABLE; expected one of {', '.join(TABLES)}"),
         ("triage export runs", "no --out; expected a folder for the tasks"),
         ("data convert", "no KIND; expected one of kaldi, lhotse"),
-        ("train r.yaml --sedes 1", "unrecognized arguments: --sedes 1; see specaug --help"),
-        ("reproduce --format xml", "argument --format: invalid choice: 'xml' (choose from "),
+        ("ablate r.yaml --sedes 1", "specaug ablate takes no --sedes 1; did you mean '--seeds'?\n"),
+        ("ablate r.yaml --folds 0", "specaug ablate takes no --folds 0; see specaug ablate --help\n"),
+        ("init a b", "specaug init takes no b; see specaug init --help\n"),
+        ("compre runs", "VERB is 'compre'; did you mean 'compare'?\n"),
+        ("compare runs --format tvs", "--format is 'tvs'; did you mean 'tsv'?\n"),
+        ("compare runs --pairs 7", "--pairs is '7'; known: all, networks, gains\n"),
+        (
+            "sweep s.yaml --workers two",
+            "argument --workers: invalid int value: 'two'; see specaug sweep --help",
+        ),
     ],
 )
 def test_what_a_command_lacks_is_named(capsys, words, told):
@@ -272,7 +280,7 @@ def test_an_unknown_option_is_named_without_passwords(capsys):
     with pytest.raises(SystemExit):
         cli.main(["sweep", "s.yaml", "--sorage", "postgresql://me:s3cret@host/x"])
     told = capsys.readouterr().err
-    assert "unrecognized arguments: --sorage postgresql://me:***@host/x" in told
+    assert "takes no --sorage postgresql://me:***@host/x; did you mean '--storage'?" in told
 
 
 def study_in(runs: Path, top: int = 3) -> optuna.Study:

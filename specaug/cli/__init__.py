@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sweep.joined(given)
     )  # argparse takes no overrides behind an option
     if any(word.startswith("-") or not hasattr(arguments, "overrides") for word in rest):
-        top.error(f"unrecognized arguments: {' '.join(shown(rest))}")
+        arguments.parser.unknown(shown(rest))
     if rest:
         arguments.overrides += rest
     try:

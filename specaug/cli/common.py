@@ -1,6 +1,7 @@
 """What the verbs have in common."""
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, NoReturn
 
 from specaug.errors import UserError
 from specaug.study.loggers import LOGGERS, Logs
+from specaug.study.nearest import hint
 
 WIDTH = 110  # columns of text
 # The names of published.tables, which is slow to import.
@@ -32,9 +34,18 @@ class Parser(argparse.ArgumentParser):
             (missing,) = (one for one in self._actions if name in (one.metavar, *one.option_strings))
             verbs = f"one of {', '.join(missing.choices or ())}"
             message = f"no {name}; expected {missing.help or verbs}"
+        elif choice := re.fullmatch(r"argument (.+): invalid choice: '(.*)' \(choose from (.*)\)", message):
+            known = [one.strip(" '") for one in choice[3].split(",")]
+            message = f"{choice[1]} is {choice[2]!r}{hint(choice[2], known)}"
         else:
             message = f"{message}; see {self.prog} --help"
         raise SystemExit(complain(message, 2))
+
+    def unknown(self, words: Sequence[str]) -> NoReturn:
+        """Tell that it takes no such words, and what the first was probably meant to be."""
+        near = hint(words[0].partition("=")[0], self._option_string_actions, 0.7)  # all begin alike
+        meant = near if "did you mean" in near else f"; see {self.prog} --help"
+        raise SystemExit(complain(f"{self.prog} takes no {' '.join(words)}{meant}", 2))
 
 
 def add_verb(
@@ -42,7 +53,7 @@ def add_verb(
 ) -> argparse.ArgumentParser:
     """A verb with its help and one example."""
     verb = _explained(verbs, name, what, example)
-    verb.set_defaults(verb=run)
+    verb.set_defaults(verb=run, parser=verb)
     return verb
 
 

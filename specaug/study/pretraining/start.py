@@ -48,9 +48,10 @@ def fill(encoder: nn.Module, kept: Kept, features: Features) -> None:
         for name, held in kept.shape.items()
         if wanted.get(name, held) != held
     ]
-    trial = copy.deepcopy(encoder)  # an encoder may fit what it is given, as the positions of AST are
+    trial = copy.deepcopy(encoder)
+    load = getattr(trial, "load_pretrained", trial.load_state_dict)  # AST fits its positions
     try:
-        trial.load_state_dict(dict(kept.weights))
+        load(dict(kept.weights))
     except RuntimeError:
         others = others or [differing(encoder.state_dict(), kept.weights)]
     if others:

@@ -3,7 +3,8 @@
 A spectrogram is cut into patches, in rows along time and columns along frequency; each is a token.
 """
 
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,8 @@ from models.transformer import Body
 
 # width, depth and heads of the papers' sizes (Gong et al. 2022); MaskSpec's encoder is "base"
 SIZES = {"tiny": (192, 12, 3), "small": (384, 12, 6), "base": (768, 12, 12)}
+
+GRID = "positions.grid"  # among an encoder's weights
 
 Frames = TypeVar("Frames", int, Tensor)  # of one utterance, or of each
 
@@ -89,7 +92,7 @@ class AST(nn.Module):
     """Patches, a linear layer, learned positions, and blocks of attention and feed-forward with layer norm before each.
 
     AST's class tokens are left out (D85). Positions are learned for `frames` frames (D84). A stride smaller than the
-    patch makes patches overlap. Weights of a network of other strides, frames or channels load into this one: their
+    patch makes patches overlap. `load_pretrained` takes weights of a network of other strides, frames or channels: their
     positions are fitted. With a `slope`, attention falls with the distance in time, which is not the papers' (D111);
     `spread` is the deviation of positions before training, the papers' 0.02 unless said otherwise (D151).
     """
@@ -116,7 +119,7 @@ class AST(nn.Module):
         self.body = Body(width, depth, heads, dropout, slope)
         self.cut = cut(mel, t, f, stride_t, stride_f)
         self.embedding = nn.Linear(t * f, width)
-        self.positions = Positions(self.cut.rows(frames), self.cut.columns, width, self.cut.pace, spread)
+        self.positions = Positions(self.cut.rows(frames), self.cut.columns, width, spread)
 
     def forward(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]
@@ -127,6 +130,17 @@ class AST(nn.Module):
         tokens = tokens + self.positions(rows, tokens.shape[1])
         there = self.cut.among(rows, features.shape[1]).flatten(1)
         return self.body(tokens.flatten(1, 2), there, self.cut.places(there)).view_as(tokens), rows
+
+    def load_pretrained(self, weights: Mapping[str, Tensor]) -> None:
+        """Load weights of a network whose patches lie side by side: a place keeps its vector, whatever the strides here.
+
+        `load_state_dict` takes weights of this very network, as they are. Raises RuntimeError where they are of another.
+        """
+        grid = weights.get(GRID)
+        if grid is not None and grid.ndim == 3:
+            rows, columns = self.positions.grid.shape[:2]
+            weights = {**weights, GRID: fitted(grid, rows, columns, self.cut.pace)}
+        self.load_state_dict(weights)
 
 
 class ASTCTC(CTC):
@@ -170,23 +184,14 @@ class ASTCTC(CTC):
 
 
 class Positions(nn.Module):
-    """A learned vector for each place of a grid of patches, one every `pace` patches in time and in frequency."""
+    """A learned vector for each place of a grid of patches."""
 
-    def __init__(
-        self,
-        rows: int,
-        columns: int,
-        width: int,
-        pace: tuple[float, float] = (1.0, 1.0),
-        spread: float = 0.02,
-    ) -> None:
+    def __init__(self, rows: int, columns: int, width: int, spread: float = 0.02) -> None:
         super().__init__()
-        self.pace = pace
         self.grid = nn.Parameter(torch.empty(rows, columns, width))
         if not 0 < spread < float("inf"):
             raise ValueError(f"spread is {spread}; expected above 0")
         nn.init.trunc_normal_(self.grid, std=spread)
-        self.register_load_state_dict_pre_hook(refit)  # type: ignore[no-untyped-call]
 
     def forward(self, rows: Int[Tensor, " batch"], most: int) -> Float[Tensor, "batch {most} column width"]:
         """Of `most` rows the vectors; those of an utterance that has more rows than are known are stretched over it.
@@ -221,12 +226,3 @@ def fitted(
         places = torch.arange(count, device=grid.device) * step
         grid = between(grid, places.clamp(max=len(grid) - 1)).transpose(0, 1)
     return grid
-
-
-def refit(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Before weights are loaded: fit positions of another shape, which are those of patches side by side, to the module's."""
-    assert isinstance(module, Positions)
-    grid = state.get(f"{prefix}grid")
-    rows, columns = module.grid.shape[:2]
-    if grid is not None and grid.ndim == 3 and grid.shape[:2] != (rows, columns):
-        state[f"{prefix}grid"] = fitted(grid, rows, columns, module.pace)

@@ -144,12 +144,12 @@ def info_nce(
     cells: Float[Tensor, "batch hidden cell"],
     there: Bool[Tensor, "batch hidden"],
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """-log of the chance that a vector gives to its own patch, exp(c x_i) among all exp(c x_j), and how often it is first.
+    """-log of the chance that a vector gives to its own patch, exp(c x_i) among all exp(c x_j), and how often the first one holds its cells.
 
-    Both are means over the hidden patches of the batch.
+    Both are means over the hidden patches of the batch. Patches of equal cells, as in silence, cannot be told apart: each
+    is found where one of them is first (D181).
     """
     products = scores(vectors, cells, there)
-    own = torch.arange(there.shape[1], device=there.device)
     surprise = -products.log_softmax(dim=2).diagonal(dim1=1, dim2=2)
-    found = (products.argmax(dim=2) == own).float()
+    found = (picked(cells, products.argmax(dim=2)) == cells).all(dim=2).float()
     return mean_over(surprise, there), mean_over(found, there)

@@ -156,14 +156,14 @@ def test_positions_are_fitted_to_other_patches(rows, columns, pace, lane, expect
 @pytest.mark.parametrize("frames", [24, 40, 80])
 def test_an_encoder_for_more_or_fewer_frames_says_the_same_of_an_utterance(frames):
     pretrained, other = small().eval(), small(frames=frames).eval()
-    other.load_state_dict(pretrained.state_dict())
+    other.load_pretrained(pretrained.state_dict())
     features, lengths = noise(2, 24, MEL), torch.tensor([24, 15])
     assert torch.equal(pretrained(features, lengths)[0], other(features, lengths)[0])
 
 
 def test_a_patch_keeps_its_position_among_those_that_overlap():
     pretrained, other = small(), small(stride_t=2, stride_f=4)
-    other.load_state_dict(pretrained.state_dict())
+    other.load_pretrained(pretrained.state_dict())
     grid = pretrained.positions.grid
     assert torch.equal(other.positions.grid[::2, ::2][: len(grid)], grid)
 
@@ -181,23 +181,39 @@ def test_pretrained_weights_load_into_a_network_of_another_shape(changed):
     pretrained = small()
     state = pretrained.state_dict()
     finetuned = small(**changed)
-    finetuned.load_state_dict(state)
+    finetuned.load_pretrained(state)
     grid = finetuned.positions.grid
     assert torch.equal(grid, fitted(pretrained.positions.grid, *grid.shape[:2], finetuned.cut.pace))
     assert torch.equal(finetuned.embedding.weight, pretrained.embedding.weight)
     assert state["positions.grid"].shape == pretrained.positions.grid.shape
 
 
+def test_a_place_keeps_its_vector_where_the_other_grid_has_as_many_rows_and_a_checkpoint_every_row():
+    pretrained, other = (
+        AST(MEL, width=8, depth=1, heads=2, t=2, f=MEL, **more)
+        for more in ({"frames": 512}, {"frames": 257, "stride_t": 1})
+    )
+    before, grid = pretrained.positions.grid, other.positions.grid
+    assert before.shape == grid.shape
+    other.load_pretrained(pretrained.state_dict())
+    assert torch.equal(grid[100], before[50])
+    assert torch.equal(grid[::2], before[:128])
+    assert torch.allclose(grid[1::2], (before[:128] + before[1:129]) / 2)
+    again = AST(MEL, width=8, depth=1, heads=2, t=2, f=MEL, frames=257, stride_t=1)
+    again.load_state_dict(other.state_dict())
+    assert torch.equal(again.positions.grid, grid)
+
+
 def test_the_weights_of_an_encoder_load_into_a_recogniser():
     encoder, recogniser = small(t=2, f=MEL), ASTCTC(mel=MEL, vocab=5, width=8, depth=2, heads=2)
-    recogniser.encoder.load_state_dict(encoder.state_dict())
+    recogniser.encoder.load_pretrained(encoder.state_dict())
     assert torch.equal(recogniser.encoder.body.norm.weight, encoder.body.norm.weight)
     assert len(recogniser.encoder.positions.grid) == 512
 
 
 def test_weights_of_another_width_are_refused():
     with pytest.raises(RuntimeError, match="size mismatch"):
-        small().load_state_dict(small(width=4).state_dict())
+        small().load_pretrained(small(width=4).state_dict())
 
 
 def test_the_sizes_are_those_of_the_paper():

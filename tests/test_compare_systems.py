@@ -208,3 +208,31 @@ def test_two_starts_are_named_by_the_ends_of_their_paths_unless_these_are_the_sa
     told = [{system.name for system in compare([tmp_path / name]).systems} for name in "bc"]
     assert told[0] == {f"Toy, init={name}/encoder.pt" for name in "bc"}
     assert told[1] == {f"Toy, init={path}/b/encoder.pt" for path in ("/far/away/runs", "/near")}
+
+
+def started(root, digests, **network):
+    """Runs of a recipe that says so, whose results tell these starts; the last run that of the last one."""
+    begun(root, network=network)
+    *_, last = runs = sorted(root.glob("*/result.json"))
+    for run in runs:
+        change(run, ("network", "init_sha256"), digests[run == last])
+    return last.parent
+
+
+def test_runs_of_one_file_to_start_from_say_that_it_was_the_same(tmp_path):
+    last = started(tmp_path / "runs", ["a1", "b2"], **PROBE)
+    with pytest.raises(UserError) as caught:
+        compare([tmp_path / "runs"])
+    first = min(tmp_path.glob("runs/*"))
+    what = "SHA-256 of network.init seed-0-6a3e/encoder.safetensors is 'b2'; expected 'a1'"
+    assert str(caught.value) == f"{last}: {what} as in {first}"
+    started(tmp_path / "runs-again", ["a1", "a1"], **PROBE)
+    compare([tmp_path / "runs-again"])
+
+
+def test_runs_that_make_their_own_start_have_one_each(tmp_path):
+    root = tmp_path / "runs"
+    started(root, ["a1", "b2"])
+    for run in root.glob("*/result.json"):
+        change(run, ("network", "pretraining"), {"name": "p", "run": run.parent.name})
+    compare([root])

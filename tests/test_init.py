@@ -2,6 +2,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,22 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from standins import MEL, Plan
 from torch import nn
+from trees import esc50_tree
 
 from models.ast import AST, ASTCTC
 from models.bilstm import BiLSTMCTC
 from specaug import cli
 from specaug.errors import UserError
+from specaug.speech.corpora import fsdd
+from specaug.speech.corpora.options import CorpusOptions, Esc50, Fsdd, Spoken
+from specaug.speech.corpus import DEV, TRAIN
 from specaug.speech.options import Features
 from specaug.study.comparing.systems import systems
 from specaug.study.load import load
 from specaug.study.places import Places
 from specaug.study.pretraining.kept import keep, opened
 from specaug.study.pretraining.recipe import Encoder, Pretraining
-from specaug.study.pretraining.start import require_heard, same_start, start_from, start_of
+from specaug.study.pretraining.start import require_heard, require_unheard, same_start, start_from, start_of
 from specaug.study.recipe import Network
 from specaug.study.results import read_result
 from specaug.study.run import Run
@@ -39,12 +44,18 @@ def network(mel: int = MEL, seed: int = 1, **changes: Any) -> ASTCTC:
 
 
 def kept(
-    path: Path, mel: int = MEL, heard: Mapping[str, Any] = {}, rate: int | None = 8000, **changes: Any
+    path: Path,
+    mel: int = MEL,
+    heard: Mapping[str, Any] = {},
+    rate: int | None = 8000,
+    corpus: CorpusOptions = Spoken(),  # noqa: B008 (frozen)
+    **changes: Any,
 ) -> Path:
     """An encoder as a pretraining leaves it."""
     torch.manual_seed(7)
     encoder = AST(mel, **{**SIZES, **changes})
-    recipe = Pretraining(features=Features(mel=mel, **heard), network=Encoder(arguments={**SIZES, **changes}))
+    features, network = Features(mel=mel, **heard), Encoder(arguments={**SIZES, **changes})
+    recipe = Pretraining(corpus=corpus, features=features, network=network)
     keep(encoder, recipe, rate, path)
     return path
 
@@ -78,6 +89,7 @@ def test_the_encoder_starts_with_the_weights_of_the_file_and_the_rest_with_its_o
     [
         pytest.param({"frames": 100}, id="more frames"),
         pytest.param({"stride_t": 1}, id="overlapping patches"),
+        pytest.param({"stride_t": 1, "frames": 33}, id="overlapping patches, as many rows"),
         pytest.param({"dropout": 0.3}, id="dropout"),
     ],
 )
@@ -86,7 +98,7 @@ def test_positions_are_fitted_and_what_has_no_weights_may_differ(tmp_path, chang
     built, before = network(**changes), load_file(path)
     begun(built, path)
     by_hand = AST(MEL, **{**SIZES, **changes})
-    by_hand.load_state_dict(before)
+    by_hand.load_pretrained(before)
     assert alike(state(built.encoder), state(by_hand))
 
 
@@ -163,6 +175,86 @@ def test_the_topmost_band_is_compared_in_hertz(tmp_path, before, now, differs):
         return
     with pytest.raises(UserError, match=rf"other features: features\.highest {differs}$"):
         require_heard(opened(path), features, now[1])
+
+
+def takes(options: Fsdd, *, tested: bool) -> set[tuple[str, int]]:
+    """The recordings of each digit, by speaker and number, of the parts that are tested, or of those that are not."""
+    plan = (fsdd._known if options.speakers == "known" else fsdd._disjoint)(options)
+    shares = [share for part, share in plan.items() if (part not in (TRAIN, DEV)) == tested]
+    return {one for share in shares for one in product(share.speakers, share.takes)}
+
+
+SPLITS = [
+    Fsdd(speakers="known"),
+    Fsdd(speakers="known", strings="single"),
+    *(Fsdd(fold=fold, dev_speaker=apart) for fold in range(3) for apart in (False, True)),
+    Fsdd(strings="single", fold=1),
+]
+
+
+@pytest.mark.parametrize("heard", SPLITS)
+@pytest.mark.parametrize("corpus", SPLITS)
+def test_an_encoder_is_refused_exactly_where_it_may_have_heard_what_is_tested(heard, corpus):
+    if takes(heard, tested=False) & takes(corpus, tested=True):
+        with pytest.raises(UserError, match=r"^a: pretrained on what is tested here: corpus\."):
+            require_unheard("a", heard, corpus)
+    else:
+        require_unheard("a", heard, corpus)
+
+
+@pytest.mark.parametrize(
+    ("heard", "corpus", "differs"),
+    [
+        pytest.param(Fsdd(), Fsdd(fold=2), "corpus.fold is 2; expected 0", id="fold"),
+        pytest.param(Esc50(fold=3), Esc50(), "corpus.fold is 0; expected 3", id="ESC-50"),
+        pytest.param(Esc50(fold=3), Esc50(fold=3, only_10=True), None, id="ESC-10"),
+        pytest.param(
+            Fsdd(speakers="known"),
+            Fsdd(fold=1),
+            "corpus.speakers is disjoint; expected known, corpus.fold is 1; expected 0",
+            id="all speakers",
+        ),
+        pytest.param(
+            Fsdd(), Fsdd(speakers="known"), "corpus.speakers is known; expected disjoint", id="dev is tested"
+        ),
+        pytest.param(Spoken(), Fsdd(fold=1), None, id="another corpus"),
+        pytest.param(Esc50(fold=1), Fsdd(fold=2), None, id="folds of another corpus"),
+        pytest.param(Spoken(speakers="known"), Spoken(), None, id="no folds"),
+    ],
+)
+def test_a_file_says_what_it_has_heard(tmp_path, heard, corpus, differs):
+    file = opened(kept(tmp_path / "a", corpus=heard))
+    assert file.corpus == heard
+    if differs is None:
+        require_unheard(file.where, file.corpus, corpus)
+        return
+    with pytest.raises(UserError) as caught:
+        require_unheard(file.where, file.corpus, corpus)
+    instead = "or network.pretraining, of this split: each fold makes its own"
+    assert str(caught.value) == f"{file.where}: pretrained on what is tested here: {differs}, {instead}"
+
+
+def with_corpus(path: Path, **told: Any) -> Path:
+    """The same file, with another corpus in its header; with none where nothing is told of it."""
+    with safe_open(path, "pt") as file:
+        recipe = json.loads(file.metadata()["recipe"])
+    del recipe["corpus"]
+    save_file(load_file(path), path, {"recipe": json.dumps({**recipe, **({"corpus": told} if told else {})})})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("told", "corpus"),
+    [
+        pytest.param({"name": "fsdd", "fold": 2}, Fsdd(fold=2), id="of before there were others"),
+        pytest.param({"name": "mine", "fold": 2}, None, id="of another's"),
+        pytest.param({}, None, id="none"),
+    ],
+)
+def test_what_a_header_does_not_say_of_its_corpus_is_as_it_was_or_unknown(tmp_path, told, corpus):
+    file = opened(with_corpus(kept(tmp_path / "a"), **told))
+    assert (file.corpus, file.shape["mel"]) == (corpus, MEL)
+    require_unheard(file.where, file.corpus, Fsdd(fold=2))
 
 
 def test_a_file_of_before_there_was_a_slope_is_of_an_encoder_without_one(tmp_path):
@@ -371,6 +463,51 @@ def test_what_is_wrong_with_the_file_is_one_line_before_anything_is_written(lab,
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.startswith(f"specaug: network.init: {lab / 'text.safetensors'}: no safetensors (")
     assert not list((tmp_path / "runs").glob("tiny/*"))
+
+
+CLASSES = """corpus: esc50
+text: {classes: text}
+features: {mel: 32}
+network:
+  path: models.classifier.ASTClassifier
+  arguments: {width: 12, depth: 2, heads: 2, t: 2, f: 32, frames: 64}
+  init: encoder.safetensors
+training: {batch: 4, schedule: {s_r: 1, s_i: 1, s_f: 2}}
+policies: [None]
+seeds: [0]
+folds: [3, 0]
+"""
+SEARCHED = """experiment: ../experiments/sounds.yaml
+space: {m_F: {low: 0, high: 1}}
+metric: accuracy
+trials: 1
+first: [None]
+confirm: {top: 0}
+"""
+
+
+@pytest.mark.parametrize("verb", ["train", "ablate", "sweep"])
+def test_whatever_trains_refuses_an_encoder_that_has_heard_a_fold_before_it_trains_another(
+    tmp_path, monkeypatch, capsys, verb
+):
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    esc50_tree(tmp_path / "data")
+    lab = tmp_path / "laboratory"
+    shutil.copytree(Path(__file__).resolve().parent.parent / "models", lab / "models")
+    for name, text in (("experiments", CLASSES), ("sweeps", SEARCHED)):
+        (lab / name).mkdir()
+        (lab / name / "sounds.yaml").write_text(text)
+    kept(lab / "encoder.safetensors", 32, rate=44100, corpus=Esc50(fold=3), f=32)
+    recipe = lab / ("sweeps" if verb == "sweep" else "experiments") / "sounds.yaml"
+    words = ["corpus.fold=0"] if verb == "train" else ["--workers", "1"]
+    folders = [word for name in ("data", "runs") for word in (f"--{name}", str(tmp_path / name))]
+    assert cli.main([verb, str(recipe), *words, *folders, "--logger", "none"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert (
+        f"{lab / 'encoder.safetensors'}: pretrained on what is tested here: corpus.fold is 0; expected 3, or"
+        in said
+    )
+    assert not list((tmp_path / "runs").glob("sounds/*/*"))
 
 
 def test_a_run_does_not_go_on_from_a_checkpoint_that_was_begun_with_other_weights(tmp_path):

@@ -3,9 +3,11 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
-from standins import ALPHABET, OneLayer, quiet_trainer
-from torch import Tensor
+from standins import ALPHABET, MEL, OneLayer, quiet_trainer
+from torch import Tensor, nn
 
+from models.classifier import ConformerClassifier
+from specaug.speech.classes import Classes
 from specaug.training.data import evaluation_loader, training_loader
 from specaug.training.module import Evaluated, Recognizer
 from specaug.training.options import Training
@@ -64,6 +66,36 @@ def test_evaluation_gives_the_loss_the_labels_and_what_the_network_wrote(tone_co
     assert got.labels == len("dad") + len("a cab b")
     assert float(got.loss.detach()) == float(network.loss(*batch[1:5]).detach())
     assert got.transcripts == network.transcribe(batch.features, batch.lengths)
+
+
+class Counted(ConformerClassifier):
+    """Counts the batches that its encoder sees."""
+
+    seen = 0
+
+    def __init__(self) -> None:
+        super().__init__(MEL, 4, width=8, depth=1, heads=2)
+        nn.init.normal_(self.output.weight)
+        self.encoder.register_forward_hook(self.count)
+
+    def count(self, *_: object) -> None:
+        self.seen += 1
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_classes_and_their_scores_are_of_one_pass_and_as_the_network_tells_them(tone_corpus, precision):
+    torch.manual_seed(0)
+    network = Counted()
+    options = Training(batch=2, precision=precision, schedule=OPTIONS.schedule)
+    module = Recognizer(network, options, Classes(("a", "b", "c"))).eval()
+    batch = next(iter(evaluation_loader(tone_corpus.parts["dev"], 2)))
+    batch = batch._replace(targets=torch.tensor([[1], [3]]), target_lengths=torch.tensor([1, 1]))
+    got: Any = module.validation_step(batch, 0)
+    assert network.seen == 2  # the loss, and the scores
+    with module.precision():
+        assert float(got.loss.detach()) == float(network.loss(*batch[1:5]).detach())
+        assert got.transcripts == network.transcribe(batch.features, batch.lengths)
+        assert got.scores == network.scores(batch.features, batch.lengths).tolist()
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 5, 7])

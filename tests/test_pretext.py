@@ -211,7 +211,7 @@ def test_the_encoder_goes_on_to_recognise_speech(kind):
     network = built(kind, 2, MEL)
     network.loss(*batch(2, MEL))[0].backward()
     recogniser = ASTCTC(mel=MEL, vocab=5, width=8, depth=2, heads=2, frames=200)
-    recogniser.encoder.load_state_dict(network.encoder.state_dict())
+    recogniser.encoder.load_pretrained(network.encoder.state_dict())
     features, lengths = noise(1, 30, MEL), torch.tensor([30])
     states, _ = network.eval().encoder(features, lengths)
     assert torch.equal(recogniser.eval().encoder(features, lengths)[0], states)

@@ -370,22 +370,60 @@ def test_a_child_takes_over_the_pretraining_of_a_parent_in_another_folder(lab, t
     assert child.network == load(lab / "experiments" / "begun.yaml").network
 
 
-@pytest.mark.parametrize("kind", ["both", "pretraining", "experiment"])
-def test_the_pretraining_has_the_fold_of_the_run_where_both_have_folds(tmp_path, kind):
-    folded, plain = "{name: fsdd, fold: 2}", "spoken"
-    (tmp_path / "p.yaml").write_text(f"{{corpus: {plain if kind == 'experiment' else folded}, seed: 5}}")
+@pytest.mark.parametrize(
+    ("pretrained", "corpus", "folds"),
+    [
+        pytest.param("{name: fsdd, fold: 2}", "fsdd", {0: 0, 1: 1}, id="both"),
+        pytest.param("{name: esc50, fold: 2, only_10: true}", "esc50", {0: 0, 4: 4}, id="of ESC-10"),
+        pytest.param("{name: fsdd, fold: 2}", "esc50", {0: 2, 2: 2, 4: 2}, id="of another corpus"),
+        pytest.param("{name: fsdd, fold: 2}", "spoken", {None: 2}, id="of its own alone"),
+        pytest.param("spoken", "fsdd", {0: None, 2: None}, id="of the run alone"),
+        pytest.param("{name: fsdd, speakers: known}", "{name: fsdd, speakers: known}", {None: 0}, id="none"),
+    ],
+)
+def test_the_pretraining_has_the_fold_of_the_run_where_both_are_of_one_corpus(
+    tmp_path, pretrained, corpus, folds
+):
+    (tmp_path / "p.yaml").write_text(f"{{corpus: {pretrained}, seed: 5}}")
     (tmp_path / "e.yaml").write_text(
-        f"{{corpus: {plain if kind == 'pretraining' else folded}, seed: 3, network: {{pretraining: {{recipe: p.yaml}}}}}}"
+        f"{{corpus: {corpus}, seed: 3, network: {{pretraining: {{recipe: p.yaml}}}}}}"
     )
-    places = Places.of(tmp_path)
-    for fold in ("0", "1") if kind != "pretraining" else ("2",):
-        said = [] if kind == "pretraining" else [f"corpus.fold={fold}"]
-        found = first.pretraining_of(load(tmp_path / "e.yaml", said).run(), places)
-        mine = load_as(Pretraining, tmp_path / "p.yaml", ["seed=3"])
-        if kind == "both":
-            mine = replace(mine, corpus=replace(mine.corpus, fold=int(fold)))
-        assert found.recipe == mine.run()
+    mine = load_as(Pretraining, tmp_path / "p.yaml", ["seed=3"]).run()
+    for fold, expected in folds.items():
+        said = [] if fold is None else [f"corpus.fold={fold}"]
+        found = first.pretraining_of(load(tmp_path / "e.yaml", said).run(), Places.of(tmp_path))
+        assert found.recipe == replace(
+            mine, corpus=mine.corpus if expected is None else replace(mine.corpus, fold=expected)
+        )
         assert found.experiment == "p"
+
+
+@pytest.mark.parametrize("verb", ["train", "ablate"])
+@pytest.mark.parametrize(
+    ("pretrained", "run", "differs"),
+    [
+        pytest.param(
+            "{name: fsdd, speakers: known}",
+            "{name: fsdd, fold: 1}",
+            "corpus.speakers is disjoint; expected known, corpus.fold is 1; expected 0",
+            id="has heard all",
+        ),
+        pytest.param(
+            "fsdd",
+            "{name: fsdd, speakers: known}",
+            "corpus.speakers is known; expected disjoint",
+            id="has heard in dev what is tested",
+        ),
+    ],
+)
+def test_a_pretraining_of_another_split_is_one_line_before_it_is_made(
+    lab, tmp_path, capsys, verb, pretrained, run, differs
+):
+    words = (f"network.pretraining.overrides=['corpus={pretrained}']", f"corpus={run}")
+    assert cli.main(command(lab, tmp_path / "runs", *words, verb=verb)) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"specaug: network.pretraining: tiny: pretrained on what is tested here: {differs}, or" in said
+    assert not list((tmp_path / "runs").glob("*/*/*"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from models.ssast import SSAST, info_nce
 
 
 def info_nce_by_hand(vectors: list, cells: list, there: list) -> tuple[float, float]:
-    """Utterance by utterance, patch by patch: -log softmax of the own patch, and whether it is the best."""
+    """Utterance by utterance, patch by patch: -log softmax of the own patch, and whether the best is as it is."""
     surprises, found = [], []
     for cs, xs, known in zip(vectors, cells, there, strict=True):
         some = [i for i, is_there in enumerate(known) if is_there]
@@ -20,7 +20,7 @@ def info_nce_by_hand(vectors: list, cells: list, there: list) -> tuple[float, fl
             products = [sum(a * b for a, b in zip(cs[i], xs[j], strict=True)) for j in some]
             own = products[some.index(i)]
             surprises.append(math.log(sum(math.exp(product - own) for product in products)))
-            found.append(own == max(products))
+            found.append(xs[some[products.index(max(products))]] == xs[i])
     return sum(surprises) / len(surprises), sum(found) / len(found)
 
 
@@ -34,6 +34,19 @@ def test_info_nce_is_the_surprise_at_the_own_patch_among_those_of_the_utterance(
     contrast, found = info_nce(vectors, cells, torch.tensor(there))
     by_hand = info_nce_by_hand(vectors.tolist(), cells.tolist(), there)
     assert (contrast.item(), found.item()) == pytest.approx(by_hand, rel=1e-4, abs=1e-6)
+
+
+def test_patches_of_equal_cells_are_found_with_each_other_and_a_vector_that_tells_nothing_finds_none():
+    cells = torch.tensor([[[0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]])
+    there = torch.tensor([[True, True, True, False]])
+    vectors = torch.tensor([[[0.0, 3.0], [0.0, 1.0], [0.0, 2.0], [0.0, 0.0]]])
+    contrast, found = info_nce(vectors, cells, there)
+    assert found.item() == pytest.approx(2 / 3)  # the second takes another for its own
+    assert (contrast.item(), found.item()) == pytest.approx(
+        info_nce_by_hand(vectors.tolist(), cells.tolist(), there.tolist()), rel=1e-5
+    )
+    _, found = info_nce(torch.zeros(1, 3, 2), torch.eye(3)[None, :, :2], torch.ones(1, 3, dtype=torch.bool))
+    assert found.item() == pytest.approx(1 / 3)  # all products are equal, and the patches are not
 
 
 def test_a_patch_that_is_alone_is_found_without_surprise():

@@ -56,6 +56,7 @@ class Result:
     fingerprint: str
     trained: int | None  # utterances that it was trained on; not known of older results
     pretraining: tuple[str, str] | None  # that it began with: its name, and the id of its run
+    start: str | None  # SHA-256 of the encoder that it began with
     network: str  # dotted path
     arguments: Mapping[str, Any]
     parameters: int
@@ -168,6 +169,7 @@ def read_result(folder: Path) -> Result:
         fingerprint=corpus.text("fingerprint"),
         trained=corpus.at("utterances").count(TRAIN) if "utterances" in corpus.facts else None,
         pretraining=pretraining_in(network),
+        start=network.text("init_sha256") if "init_sha256" in network.facts else None,
         network=network.text("path"),
         arguments=network.mapping("arguments"),
         parameters=network.count("parameters"),

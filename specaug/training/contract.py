@@ -45,7 +45,10 @@ class Emitting(Protocol):
 
 @runtime_checkable
 class Classifying(Protocol):
-    """What a network of classes answers as well; it transcribes the class with the highest score."""
+    """What a network of classes answers as well; it transcribes the class with the highest score, of equals the first.
+
+    So evaluation asks for the scores and for no transcript.
+    """
 
     def scores(
         self, features: Float[Tensor, "batch time mel"], lengths: Int[Tensor, " batch"]

@@ -67,14 +67,20 @@ class Recognizer(Trained):
         return loss * batch.weight
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Any:
-        network = answering(self.network)
         with self.precision():
-            loss = network.loss(batch.features, batch.lengths, batch.targets, batch.target_lengths)
-            written = network.transcribe(batch.features, batch.lengths, **self.decoding)
-            scores = (
-                scoring(self.network).scores(batch.features, batch.lengths).tolist() if self.classes else []
+            loss = answering(self.network).loss(
+                batch.features, batch.lengths, batch.targets, batch.target_lengths
             )
+            written, scores = self.written(batch)
         return Evaluated(batch.ids, loss, int(batch.target_lengths.sum()), written, scores)
+
+    def written(self, batch: Batch) -> tuple[list[list[int]], list[list[float]]]:
+        """The labels that the network writes; where they are classes the likeliest, of one pass, and the scores."""
+        if not self.classes:
+            network = answering(self.network)
+            return network.transcribe(batch.features, batch.lengths, **self.decoding), []
+        scores = scoring(self.network).scores(batch.features, batch.lengths)
+        return (scores.argmax(dim=1, keepdim=True) + 1).tolist(), scores.tolist()
 
     def decode(self, told: Mapping[str, Any]) -> None:
         """Tell the network this when it transcribes from now on."""

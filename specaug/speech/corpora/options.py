@@ -121,6 +121,12 @@ CorpusOptions = Fsdd | Spoken | LibriSpeech | Manifests | Switchboard | SpeechCo
 Folded = Fsdd | Esc50  # those that have folds
 
 
+def same_folds(one: CorpusOptions, other: CorpusOptions) -> bool:
+    """Whether both have folds, and a fold of the one tests whom the same fold of the other tests."""
+    alike = one.name == other.name and getattr(one, "speakers", None) == getattr(other, "speakers", None)
+    return isinstance(one, Folded) and alike
+
+
 def content(options: CorpusOptions, version: int) -> str:
     """What a corpus is made from, as text; options that came later and say nothing new are left out."""
     later = ("dev_speaker", "dev_voices", "speakers", "utterances")

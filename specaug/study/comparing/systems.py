@@ -68,7 +68,8 @@ class System:
 def systems(results: Sequence[Result]) -> list[tuple[System, list[Result]]]:
     """The systems of some runs, each with its runs: the smaller network first, then the shorter schedule.
 
-    Raises UserError where a recipe cannot be read, or one network has different numbers of parameters.
+    Raises UserError where a recipe cannot be read, one network has different numbers of parameters, or a file to start
+    from was another one for some of its runs.
     """
     groups: dict[str, tuple[Settings, list[Result]]] = {}
     for result in results:
@@ -86,6 +87,8 @@ def systems(results: Sequence[Result]) -> list[tuple[System, list[Result]]]:
         system = System(*names, first.network, first.arguments, first.parameters, settings)
         for run in runs:
             same(first, run, f"parameters of {system.built}", first.parameters, run.parameters)
+            if run.pretraining is None:  # of which each run has its own
+                same(first, run, f"SHA-256 of network.init {settings['init']}", first.start, run.start)
         found.append((system, runs))
     return found
 

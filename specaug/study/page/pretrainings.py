@@ -16,7 +16,8 @@ from specaug.study.tables.text_table import printable
 CAPTION = "{}, seed {}: utterances of dev as they are, what is hidden of them, and what the network takes that to be."
 MEASURES = (
     "Means over the hidden patches of dev, of the checkpoint that is kept. Retrieval is the share of hidden patches that "
-    "are told from the other hidden ones of their utterance; by chance it would be one in as many as are hidden of it."
+    "are told from the other hidden ones of their utterance, but for equal ones, as in silence; by chance it would be one in "
+    "as many as are hidden of it, if none were equal."
 )
 
 

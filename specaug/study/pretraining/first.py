@@ -20,7 +20,7 @@ from specaug.study.places import Places, writable
 from specaug.study.pretraining.kept import KEPT, Kept, heard_by, written_out
 from specaug.study.pretraining.recipe import Pretraining, own
 from specaug.study.pretraining.run import PretrainRun, execute, ready
-from specaug.study.pretraining.start import fill, sizes, start_from
+from specaug.study.pretraining.start import fill, require_unheard, sizes, start_from
 from specaug.study.recipe import Network, Recipe
 from specaug.training.callbacks import Progress
 from specaug.training.pretrain_contract import answering
@@ -31,14 +31,19 @@ WAITING = Progress(0, 1, 0, 0, math.nan, None, stage=f"{STAGE}, by another proce
 
 
 def pretraining_of(recipe: Recipe, places: Places) -> PretrainRun | None:
-    """The pretraining that a run begins with; None where it begins with none, or with a file."""
+    """The pretraining that a run begins with; None where it begins with none, or with a file.
+
+    Raises UserError where it would hear what the run tests.
+    """
     if (wanted := recipe.network.pretraining) is None:
         return None
     if not wanted.content:
         raise ValueError(f"{KEY}.recipe {wanted.recipe} was not read; expected its content")
     told = validated_as(Pretraining, dict(wanted.content), KEY)
     fold = getattr(recipe.corpus, "fold", 0)
-    return PretrainRun(wanted.recipe, own(told, recipe.corpus, recipe.seed, fold).run(), places)
+    mine = own(told, recipe.corpus, recipe.seed, fold).run()
+    require_unheard(f"{KEY}: {wanted.recipe}", mine.corpus, recipe.corpus)
+    return PretrainRun(wanted.recipe, mine, places)
 
 
 def made(
@@ -129,7 +134,10 @@ def begin_with(recipe: Recipe, network: nn.Module, places: Places, loading: Tell
     """
     wanted = pretraining_of(recipe, places)
     if wanted is None or wanted.finished:
-        return start_from(start_in(recipe, places), network, recipe.features, places.laboratory)
+        kept = start_from(start_in(recipe, places), network, recipe.features, places.laboratory)
+        if kept:
+            require_unheard(kept.where, kept.corpus, recipe.corpus)
+        return kept
     encoder = getattr(network, "encoder", None)
     if not isinstance(encoder, nn.Module):
         path = recipe.network.path
@@ -140,7 +148,7 @@ def begin_with(recipe: Recipe, network: nn.Module, places: Places, loading: Tell
     first = answering(begun.network).encoder
     told = written_out(wanted.recipe, first, begun.data.rate).features
     shape = {**sizes(first), "mel": told.mel}
-    kept = Kept(f"{KEY}: {wanted.experiment}", first.state_dict(), shape, heard_by(told), "")
+    kept = Kept(f"{KEY}: {wanted.experiment}", first.state_dict(), shape, heard_by(told), None, "")
     fill(copy.deepcopy(encoder), kept, recipe.features)
     start_from(replace(recipe.network, pretraining=None), network, recipe.features, places.laboratory)
     return kept

@@ -13,8 +13,9 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from specaug.errors import UserError
+from specaug.speech.corpora.options import CorpusOptions
 from specaug.speech.options import Features
-from specaug.study.load import plain
+from specaug.study.load import plain, validated_as
 from specaug.study.places import replaced
 from specaug.study.pretraining.recipe import Pretraining
 
@@ -43,6 +44,7 @@ class Kept:
     weights: Mapping[str, Tensor]
     shape: Mapping[str, int | float]  # SIZES that its recipe says, and mel; empty without one
     heard: Mapping[str, float | None]  # HEARD, of its features, that it says
+    corpus: CorpusOptions | None  # that it was pretrained on; None where that is not known
     digest: str  # SHA-256 of the file
 
 
@@ -88,11 +90,13 @@ def opened(path: Path) -> Kept:
         raise UserError(
             f"network.init: {path}: no safetensors ({first}); expected the {KEPT} of a pretraining"
         ) from None
-    shape, heard = said_in(content)
-    return Kept(f"network.init: {path}", weights, shape, heard, hashlib.sha256(content).hexdigest())
+    shape, heard, corpus = said_in(content)
+    return Kept(f"network.init: {path}", weights, shape, heard, corpus, hashlib.sha256(content).hexdigest())
 
 
-def said_in(content: bytes) -> tuple[dict[str, int | float], dict[str, float | None]]:
+def said_in(
+    content: bytes,
+) -> tuple[dict[str, int | float], dict[str, float | None], CorpusOptions | None]:
     """The encoder's sizes and what it was pretrained on, as the header says; nothing where it is another's file."""
     size = int.from_bytes(content[:8], "little")
     header: Any = json.loads(content[8 : 8 + size]).get("__metadata__", {}).get(HEADER, "{}")
@@ -101,6 +105,15 @@ def said_in(content: bytes) -> tuple[dict[str, int | float], dict[str, float | N
         features = recipe["features"]
         given = {"slope": 0.0, "mel": features["mel"], **recipe["network"]["arguments"]}
     except (ValueError, LookupError, TypeError):
-        return {}, {}
+        return {}, {}, None
     shape = {name: given[name] for name in SIZES if isinstance(given.get(name), int | float)}
-    return shape, {name: features[name] for name in HEARD if name in features}
+    heard = {name: features[name] for name in HEARD if name in features}
+    return shape, heard, corpus_in(recipe)
+
+
+def corpus_in(recipe: Any) -> CorpusOptions | None:
+    """The corpus that a header names; None where it names none that is known today."""
+    try:
+        return validated_as(Pretraining, {"corpus": recipe["corpus"]}, HEADER).corpus
+    except (UserError, LookupError):
+        return None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 from specaug.augment.hiding import check_hiding
-from specaug.speech.corpora.options import CorpusOptions, Folded, Spoken
+from specaug.speech.corpora.options import CorpusOptions, Folded, Spoken, same_folds
 from specaug.speech.options import Features
 from specaug.study.recipe import SEEDS, AnyCorpus, each_once
 from specaug.training.options import Training
@@ -96,12 +96,12 @@ class Pretraining:
 
 
 def shared(pretraining: Pretraining, corpus: CorpusOptions) -> Pretraining:
-    """What the pretrainings of all runs of an experiment have in common: no seed, and no fold where its corpus has some."""
+    """What the pretrainings of all runs of an experiment have in common: no seed, and no fold where it is the run's."""
     return own(replace(pretraining, seeds=()), corpus, 0, 0)
 
 
 def own(pretraining: Pretraining, corpus: CorpusOptions, seed: int, fold: int) -> Pretraining:
-    """The pretraining of one run: with its seed and, where the corpora of both have folds, its fold."""
-    if isinstance(pretraining.corpus, Folded) and isinstance(corpus, Folded):
+    """The pretraining of one run: with its seed and, where both are of one corpus and split, its fold."""
+    if isinstance(pretraining.corpus, Folded) and same_folds(pretraining.corpus, corpus):
         pretraining = replace(pretraining, corpus=replace(pretraining.corpus, fold=fold))
     return replace(pretraining, seed=seed)

@@ -6,6 +6,7 @@ from pathlib import Path
 from torch import nn
 
 from specaug.errors import UserError
+from specaug.speech.corpora.options import CorpusOptions, Folded
 from specaug.speech.options import Features
 from specaug.study.places import replaced
 from specaug.study.pretraining.kept import HEARD, SIZES, Kept, heard_by, opened
@@ -13,6 +14,7 @@ from specaug.study.recipe import Network
 from specaug.training.checkpoints import differing
 from specaug.training.files import LAST
 
+SPLIT = ("speakers", "fold")  # what says which recordings of a corpus with folds are tested
 STARTED = "init.sha256"  # the file beside the recipe that says which weights a run was begun with
 
 
@@ -46,9 +48,10 @@ def fill(encoder: nn.Module, kept: Kept, features: Features) -> None:
         for name, held in kept.shape.items()
         if wanted.get(name, held) != held
     ]
-    trial = copy.deepcopy(encoder)  # an encoder may fit what it is given, as the positions of AST are
+    trial = copy.deepcopy(encoder)
+    load = getattr(trial, "load_pretrained", trial.load_state_dict)  # AST fits its positions
     try:
-        trial.load_state_dict(dict(kept.weights))
+        load(dict(kept.weights))
     except RuntimeError:
         others = others or [differing(encoder.state_dict(), kept.weights)]
     if others:
@@ -73,6 +76,23 @@ def require_heard(kept: Kept, features: Features, rate: int | None) -> None:
     ]
     if others:
         raise UserError(f"{kept.where}: pretrained on other features: features.{', features.'.join(others)}")
+
+
+def require_unheard(where: str, heard: CorpusOptions | None, corpus: CorpusOptions) -> None:
+    """Raise UserError where what an encoder was pretrained on may hold what a run tests (decision D180).
+
+    That is so where both are of one corpus with folds, and not of one split and fold. Of another corpus it is free.
+    """
+    if not isinstance(heard, Folded) or heard.name != corpus.name:
+        return
+    others = [
+        f"corpus.{name} is {now}; expected {before}"
+        for name in SPLIT
+        if (before := getattr(heard, name, None)) != (now := getattr(corpus, name, None))
+    ]
+    if others:
+        instead = "or network.pretraining, of this split: each fold makes its own"
+        raise UserError(f"{where}: pretrained on what is tested here: {', '.join(others)}, {instead}")
 
 
 def _told(value: float | None, unit: str) -> str:

@@ -63,7 +63,8 @@ def conduct(plan: Plan, desk: Desk) -> Swept:
     say = desk.screen.say
     for recipe in extremes(plan.recipe, sweep).values():
         runs = runs_of(replace(plan, recipe=recipe), sweep.policy, sweep.seeds, desk.places)
-        check(runs[0], desk.screen.loading, say)
+        for run in {run.recipe.corpus: run for run in reversed(runs)}.values():  # the first of each fold
+            check(run, desk.screen.loading, say)
     say(f"{plan.name}: {sweep.trials} trials, runs in each: {len(runs)}; sampler {sampler_name(sweep)}")
     study = begun(plan, desk)
     now = worked_at(study, plan, desk)

@@ -87,7 +87,7 @@ def postgres() -> Iterator[Postgres]:
     if not installed("initdb"):
         pytest.skip("no initdb on the PATH or in /usr/lib/postgresql/*/bin (apt-get install postgresql)")
     if not driver():
-        pytest.skip("no psycopg (pip install specaug[cluster])")
+        pytest.skip("no psycopg (pip install -e '.[cluster]')")
     with TemporaryDirectory(prefix="postgres-") as folder:  # pytest's own are closed to others
         server = Postgres(Path(folder), free_port())
         server.make()
@@ -134,7 +134,7 @@ def slurm() -> Iterator[Path]:
     missing = [program for program in SLURM if not shutil.which(program, path=path)]
     if missing:
         pytest.skip(f"no {missing[0]} on the PATH (apt-get install slurm-wlm munge)")
-    pytest.importorskip("submitit", reason="no submitit (pip install specaug[cluster])")
+    pytest.importorskip("submitit", reason="no submitit (pip install -e '.[cluster]')")
     with TemporaryDirectory(prefix="slurm-") as folder, pytest.MonkeyPatch.context() as patch:
         there, host = Path(folder), socket.gethostname().partition(".")[0]
         there.chmod(0o755)

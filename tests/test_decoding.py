@@ -1,4 +1,5 @@
 import json
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from standins import ALPHABET, OneLayer, Plan
 
 from specaug.cli import main
 from specaug.errors import UserError
+from specaug.study import decoders
 from specaug.study.laboratory import on_path
 from specaug.study.load import load
 from specaug.study.places import Places
@@ -219,6 +221,16 @@ def test_a_decoding_that_fails_is_found_before_training(laboratory, tmp_path):
     with pytest.raises(UserError, match=r"network Beamless: decoding wide fails on .*: no beam yet$"):
         execute(run)
     assert not run.folder.exists()
+
+
+def test_without_kenlm_the_error_says_what_to_install(tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kenlm", None)
+    (tmp_path / "some.arpa").touch()
+    data = check(run_of(tiny, tmp_path, "[]"))
+    with on_path(tiny), pytest.raises(UserError) as caught:
+        decoders.ngrams(tmp_path / "some.arpa", data)
+    how = "pip install -e '.[lm]' in the checkout; it takes cmake and a C++ compiler"
+    assert str(caught.value) == f"kenlm is not installed ({how}); expected it for n-grams"
 
 
 def test_one_value_may_be_written_without_a_list(tiny):

@@ -139,4 +139,7 @@ def test_without_slurm_that_is_said(laboratory, tmp_path, capfd):
 @pytest.mark.skipif(find_spec("ray") is not None, reason="Ray is here")
 def test_without_ray_that_is_said(laboratory, tmp_path, capfd):
     assert ablated(laboratory, tmp_path, "--launcher", "ray") == 2
-    assert "ray is not installed; expected it (pip install specaug[ray])" in capfd.readouterr().err
+    assert (
+        "ray is not installed; expected it (pip install -e '.[ray]' in the checkout)"
+        in capfd.readouterr().err
+    )

@@ -16,7 +16,7 @@ from specaug.study.sweep.on_ray import enough, importing, on_ray, served, told
 
 def test_a_machine_without_ray_is_told_so(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UserError, match=r"ray is not installed; expected it \(pip install specaug\[ray\]\)"):
+    with pytest.raises(UserError, match=r"ray is not installed; expected it \(pip install -e '\.\[ray\]' in"):
         on_ray(["init", "there"], 1, tmp_path)
 
 
@@ -58,7 +58,7 @@ def test_a_worker_has_the_variables_that_its_task_was_told(tmp_path, monkeypatch
 @pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore")  # Ray's own
 def test_no_file_of_ray_holds_what_workers_are_told(tmp_path, monkeypatch):
-    ray = pytest.importorskip("ray", reason="no ray (pip install specaug[ray])")
+    ray = pytest.importorskip("ray", reason="no ray (pip install -e '.[ray]')")
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # it listens on this machine alone
     monkeypatch.setenv("SPECAUG_STORAGE", "postgresql://me:s3cret@127.0.0.1:9/x")
     monkeypatch.setenv("WANDB_API_KEY", "k3y" * 14)

@@ -23,13 +23,13 @@ def test_what_is_asked_for_reaches_slurm():
 
 
 def test_submitit_knows_every_word_that_it_is_told():
-    submitit = pytest.importorskip("submitit", reason="no submitit (pip install specaug[cluster])")
+    submitit = pytest.importorskip("submitit", reason="no submitit (pip install -e '.[cluster]')")
     executor = submitit.AutoExecutor(folder="unused", cluster="debug")
     executor.update_parameters(**Wanted(partition="big", gpus=2, memory="8G").parameters)
 
 
 def test_a_machine_without_slurm_is_told_so(tmp_path, monkeypatch):
-    pytest.importorskip("submitit", reason="no submitit (pip install specaug[cluster])")
+    pytest.importorskip("submitit", reason="no submitit (pip install -e '.[cluster]')")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="no sbatch on the PATH"):
         on_slurm(["init", "there"], 1, tmp_path)
@@ -51,7 +51,7 @@ def test_a_job_says_how_its_worker_failed(tmp_path):
 @pytest.mark.timeout(60)
 @pytest.mark.slow
 def test_a_job_that_makes_room_ends_its_worker_as_by_ctrl_c_and_is_the_same_job_again(tmp_path):
-    pytest.importorskip("submitit", reason="no submitit (pip install specaug[cluster])")
+    pytest.importorskip("submitit", reason="no submitit (pip install -e '.[cluster]')")
     pipe = pipe_in(tmp_path)
     serve = Serve(["train", str(pipe)], tmp_path / "log")
     again, held, ended = [], [], []

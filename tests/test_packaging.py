@@ -68,6 +68,13 @@ def test_the_lowest_layers_import_torch_and_themselves(root, folder, friends):
     assert found == optional.get(folder, {})
 
 
+def test_the_extras_that_one_is_told_to_install_are_there(root):
+    sources = [path.read_text() for path in (root / "specaug").rglob("*.py")]
+    told = {extra for source in sources for extra in re.findall(r"installing\(['\"](\w+)['\"]\)", source)}
+    assert told == {"cluster", "lm", "ray", "tts"} <= project(root)["optional-dependencies"].keys()
+    assert not any("pip install specaug" in source for source in sources)  # it lies in no registry
+
+
 def test_the_transform_works_where_the_laboratory_is_not_installed(root):
     extras = project(root)["optional-dependencies"]
     absent = [

@@ -36,7 +36,7 @@ from specaug.speech.corpora.spoken import (
 from specaug.speech.espeak import RATE, speak
 
 needs_espeak = pytest.mark.skipif(
-    importlib.util.find_spec("espeakng_loader") is None, reason="needs pip install specaug[tts]"
+    importlib.util.find_spec("espeakng_loader") is None, reason="needs pip install -e '.[tts]'"
 )
 TINY = Spoken(vocabulary="small", voices=3, train=7, dev=3, test=5, test_voices=2)
 SENTENCE = "the old sailor sailed the wooden ship across the stormy sea because the wind was strong"
@@ -185,7 +185,7 @@ def test_every_accent_and_every_variant_is_a_sound_of_its_own():
 
 def test_without_espeak_the_error_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(UserError, match=r"pip install specaug\[tts\]"):
+    with pytest.raises(UserError, match=r"expected it \(pip install -e '\.\[tts\]' in the checkout\)"):
         spoken(TINY, tmp_path)
     assert not list(tmp_path.glob("spoken-*/"))
 

@@ -75,7 +75,7 @@ def test_three_workers_may_start_at_one_moment(tiny, server, tmp_path):
 
 def test_a_server_that_does_not_answer_is_named_without_its_password():
     if not driver():
-        pytest.skip("no psycopg (pip install specaug[cluster])")
+        pytest.skip("no psycopg (pip install -e '.[cluster]')")
     url = f"postgresql+{driver()}://bench:s3cret@127.0.0.1:{free_port()}/postgres"
     with pytest.raises(UserError) as caught:
         open_storage(url)

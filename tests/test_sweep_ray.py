@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 @pytest.fixture
 def cluster(monkeypatch) -> Iterator[Any]:
     """A Ray cluster on this machine, whose one node has no cores to work with."""
-    ray = pytest.importorskip("ray", reason="no ray (pip install specaug[ray])")
+    ray = pytest.importorskip("ray", reason="no ray (pip install -e '.[ray]')")
     from ray.cluster_utils import Cluster
 
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # it listens on this machine alone

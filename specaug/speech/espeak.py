@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from specaug.errors import UserError
+from specaug.errors import UserError, installing
 from specaug.speech.kinds import Wave
 
 RATE = 22_050  # Hz
@@ -24,7 +24,7 @@ def library() -> tuple[str, str]:
         loader = importlib.import_module("espeakng_loader")
     except ImportError:
         raise UserError(
-            "eSpeak NG: package espeakng-loader is not installed; expected pip install specaug[tts]"
+            f"eSpeak NG: package espeakng-loader is not installed; expected it ({installing('tts')})"
         ) from None
     return loader.get_library_path(), loader.get_data_path()
 

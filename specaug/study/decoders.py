@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from specaug.errors import UserError
+from specaug.errors import UserError, installing
 from specaug.speech.corpus import DEV, TRAIN
 from specaug.speech.kinds import Tell
 from specaug.speech.once import make_once
@@ -130,7 +130,8 @@ def ngrams(path: Path, data: Prepared) -> Any:
     try:
         return importlib.import_module(NGRAMS).NGrams(str(path), list(data.units.tokens))
     except ModuleNotFoundError as error:
-        reason = "is not installed (pip install specaug[lm])" if error.name == "kenlm" else "is not there"
+        how = f"is not installed ({installing('lm')}; it takes cmake and a C++ compiler)"
+        reason = how if error.name == "kenlm" else "is not there"
         raise UserError(f"{error.name} {reason}; expected it for n-grams") from None
     except (OSError, ValueError) as error:
         first = (str(error).splitlines() or [""])[0]

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from specaug.errors import UserError
+from specaug.errors import UserError, installing
 from specaug.study.sweep.launch import EVERY, GRACE, OWN, PROGRAM, put_back
 from specaug.study.sweep.patience import Patience
 
@@ -75,7 +75,7 @@ def imported() -> Any:
     try:
         import ray
     except ImportError:
-        raise UserError("ray is not installed; expected it (pip install specaug[ray])") from None
+        raise UserError(f"ray is not installed; expected it ({installing('ray')})") from None
     return ray
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from specaug.errors import UserError
+from specaug.errors import UserError, installing
 from specaug.study.sweep.launch import EVERY, GRACE, put_back, start
 from specaug.study.sweep.patience import Patience
 
@@ -207,7 +207,7 @@ def executor_in(folder: Path, wanted: Wanted) -> Any:
     try:
         import submitit
     except ImportError:
-        raise UserError("submitit is not installed; expected it (pip install specaug[cluster])") from None
+        raise UserError(f"submitit is not installed; expected it ({installing('cluster')})") from None
     if not all(shutil.which(program) for program in ("sbatch", "srun", "squeue", "scancel")):
         raise UserError("no sbatch on the PATH; expected a machine from which SLURM takes jobs")
     executor = submitit.AutoExecutor(folder=folder, cluster="slurm", slurm_max_num_timeout=ALWAYS)

@@ -13,7 +13,7 @@ import sqlalchemy
 from optuna.storages import RDBStorage
 from sqlalchemy.engine import URL, make_url
 
-from specaug.errors import UserError
+from specaug.errors import UserError, installing
 from specaug.study.nearest import hint
 
 STORAGE = "SPECAUG_STORAGE"  # the variable that names the storage where no option does
@@ -100,7 +100,7 @@ def reaching(url: str) -> Iterator[None]:
         raise UserError(f"{hidden(url)}: cannot be reached ({first_line(cause, url)})") from None
     except ImportError:
         raise UserError(
-            f"{hidden(url)}: its driver is not installed; expected it (for PostgreSQL pip install specaug[cluster])"
+            f"{hidden(url)}: its driver is not installed; expected it (for PostgreSQL {installing('cluster')})"
         ) from None
 
 

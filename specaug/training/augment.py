@@ -38,7 +38,7 @@ class Augment(L.Callback):
     on (seed, epoch, its id) and on nothing else; without, on (seed, epoch, its place in the epoch, the rank).
     Without `lengths` every frame counts as speech. At the end of an epoch `masked` is that of all ranks. Evaluation
     is left alone. `strength` says how strong the policy is as training goes on, and the loggers are told at each
-    step; its closed loop hears the logged metric `watched` after each validation in training.
+    step; its closed loop hears the logged metric `watched`, as rank 0 has it, after each validation in training.
     """
 
     def __init__(
@@ -192,11 +192,14 @@ class Augment(L.Callback):
         """The closed loop hears how a pass over dev went: in training, and from its start on (decision D50)."""
         if not self.strength.rise or trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return
-        if self.watched not in trainer.callback_metrics:
+        own = trainer.callback_metrics.get(self.watched)
+        # Without sync_dist each rank has a value of its own: all take rank 0's, which is what loggers are told
+        value = trainer.strategy.broadcast(None if own is None else float(own))
+        if value is None:
             logged = ", ".join(map(str, trainer.callback_metrics)) or "none"
             raise ValueError(f"watched is {self.watched!r}; expected a logged metric: {logged}")
         if trainer.global_step >= self.strength.start:
-            self.loop.heard(float(trainer.callback_metrics[self.watched]))
+            self.loop.heard(value)
 
     def names(self, batch: Any, trainer: L.Trainer, count: int) -> list[str]:
         """What tells the utterances apart: their ids, or their places in the epoch (decision D51)."""

@@ -145,10 +145,11 @@ POLICIES = pytest.mark.parametrize(
 
 
 @pytest.fixture(params=["plain", "numba"])
-def installed(request, monkeypatch, unsaid) -> None:
+def installed(request, monkeypatch) -> None:
     """Each engine on the CPU, for drawing as well."""
     if request.param == "numba":
         pytest.importorskip("numba")
+        monkeypatch.delenv(OVERRIDE, raising=False)
     else:
         monkeypatch.setenv(OVERRIDE, request.param)
 

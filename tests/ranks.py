@@ -14,6 +14,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from specaug.augment.policy import LD
 from specaug.training.augment import Augment
+from specaug.training.ddp import spread
+from specaug.training.ranks import Rank
+from specaug.training.strength import Strength
 
 IDS = [f"utterance {place}" for place in range(12)]
 FRAMES = [40 - place for place in range(12)]
@@ -49,6 +52,38 @@ class Seeing(L.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+class Apart(Seeing):
+    """Logs a WER of its own in each rank, without a word to the others: it falls in rank 0 and rises in rank 1."""
+
+    def __init__(self, first_alone: bool) -> None:
+        super().__init__(Path())
+        self.first_alone = first_alone
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        wer = 0.5 + (0.1 if self.global_rank else -0.1) * self.current_epoch
+        self.log("dev/wer", wer, batch_size=1, rank_zero_only=self.first_alone)
+
+    def on_train_end(self) -> None:
+        """Nothing is kept."""
+
+
+def looped(first_alone: bool, rank: Rank) -> None:
+    """A closed loop over three epochs; each rank tells its policies in force."""
+    augment = Augment(POLICY, strength=Strength(rise=0.25))
+    trainer = L.Trainer(
+        max_epochs=3,
+        callbacks=[augment],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **spread(rank),
+    )
+    loader = DataLoader(Utterances(), batch_size=2)
+    trainer.fit(Apart(first_alone), loader, loader)
+    rank.tell((rank.number, augment.loop.level, augment.in_force))
 
 
 class Noting(OneLayer):

@@ -1,4 +1,5 @@
 import inspect
+from collections import UserDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -18,7 +19,8 @@ from specaug.augment.draws import draw
 from specaug.augment.keys import make_keys
 from specaug.augment.operations import SpliceOut
 from specaug.augment.policy import NONE, Policy, paper_policy
-from specaug.training.augment import Augment, Field, put
+from specaug.training.augment import Augment
+from specaug.training.fields import Field
 from specaug.training.strength import Strength
 
 POLICY = paper_policy(W=3, F=4, m_F=2, T=6, m_T=2)
@@ -98,6 +100,10 @@ def as_dict(features: Tensor, lengths: Tensor, ids: list[str]) -> dict[str, Any]
     return {"ids": ids, "x": features, "n": lengths}
 
 
+def as_mapping(features: Tensor, lengths: Tensor, ids: list[str]) -> UserDict[str, Any]:
+    return UserDict(as_dict(features, lengths, ids))
+
+
 def as_tuple(features: Tensor, lengths: Tensor, ids: list[str]) -> tuple[Any, ...]:
     return lengths, features, ids
 
@@ -108,6 +114,7 @@ def as_list(features: Tensor, lengths: Tensor, ids: list[str]) -> list[Any]:
 
 KINDS = [
     pytest.param(as_dict, "x", "n", "ids", id="dictionary"),
+    pytest.param(as_mapping, "x", "n", "ids", id="mapping"),
     pytest.param(as_tuple, 1, 0, 2, id="tuple"),
     pytest.param(as_list, 2, 1, 0, id="list"),
     pytest.param(as_list, -1, -2, -3, id="list, counted from its end"),
@@ -260,6 +267,19 @@ def test_the_name_of_a_policy_is_none():
         inspect.unwrap(Augment.__init__)(
             object.__new__(Augment), "LD"
         )  # without the tests' own checks of types
+
+
+@pytest.mark.parametrize("seed", [np.int32(7), torch.tensor(7)], ids=["numpy", "torch"])
+def test_a_whole_number_of_any_kind_is_a_seed(seed):
+    given = Data(FEATURES[0], torch.tensor(LENGTHS[0]), IDS[0])
+    one, other = (Augment(POLICY, s).augmented(given, quiet_trainer(1)) for s in (7, seed))
+    assert torch.equal(one.features, other.features)
+    assert Augment(POLICY, seed).state_key == Augment(POLICY, 7).state_key
+
+
+def test_text_is_no_seed():
+    with pytest.raises(TypeError, match="seed is '7'; expected a whole number"):
+        inspect.unwrap(Augment.__init__)(object.__new__(Augment), POLICY, "7")
 
 
 def test_what_was_masked_equals_counting_the_zeros_by_hand():
@@ -415,14 +435,37 @@ def test_a_hook_of_the_module_is_called_where_a_data_module_has_none():
     assert [batch.features.shape for batch in module.trained[0]] == [(3, 12, 8), (2, 12, 8)]
 
 
-def test_gradient_accumulation_changes_no_mask():
-    module, augment = Foreign(), Augment(POLICY, 7)
-    loader = torch.utils.data.DataLoader(Batches(Data), batch_size=None)
-    trainer = quiet_trainer(2, augment)
+@pytest.mark.parametrize("ids", ["ids", None])
+def test_gradient_accumulation_changes_no_mask(ids):
+    module, loader = Foreign(), torch.utils.data.DataLoader(Batches(Data), batch_size=None)
+    trainer = quiet_trainer(2, Augment(POLICY, 7, ids=ids))
     trainer.accumulate_grad_batches = 2
     trainer.fit(module, loader, loader)
-    for epoch, batches in module.trained.items():
-        assert all(torch.equal(batches[i].features, expected(POLICY, 7, epoch, i)) for i in (0, 1))
+    step_by_step = fit(Augment(POLICY, 7, ids=ids), Data, epochs=2)
+    for epoch, batches in step_by_step.trained.items():
+        pairs = zip(module.trained[epoch], batches, strict=True)
+        assert all(torch.equal(one.features, other.features) for one, other in pairs)
+
+
+class Fetching(Foreign):
+    """A module that asks for its batches itself: Lightning calls none of its hooks."""
+
+    def training_step(self, dataloader_iter: Iterator[Any]) -> Tensor:
+        return 0 * self.weight
+
+
+@pytest.mark.filterwarnings("ignore:You are using the `dataloader_iter` step flavor")
+def test_a_step_whose_batches_pass_no_hook_is_refused_before_training():
+    said = r"training_step of Fetching takes dataloader_iter, .*; expected training_step\(self, batch, batch_idx\), or"
+    with pytest.raises(TypeError, match=said):
+        fit(Augment(POLICY, 7), Data, module=Fetching())
+
+
+@pytest.mark.filterwarnings("ignore:You are using the `dataloader_iter` step flavor")
+def test_a_module_that_is_only_validated_may_fetch_its_batches():
+    loader, module = torch.utils.data.DataLoader(Batches(Data), batch_size=None), Fetching()
+    quiet_trainer(1, Augment(POLICY, 7)).validate(module, loader, verbose=False)
+    assert len(module.validated) == 2
 
 
 WARP, MASK = paper_policy(W=3), paper_policy(F=4, m_F=2, T=6, m_T=2)
@@ -574,8 +617,3 @@ def test_features_that_do_not_fit_are_refused(policy, lengths, features, said):
     batch = Data(features, torch.tensor(LENGTHS[0]), IDS[0])
     with pytest.raises(ValueError, match=said):
         Augment(policy, lengths=lengths).augmented(batch, quiet_trainer(1))
-
-
-def test_a_batch_of_an_unknown_kind_is_named():
-    with pytest.raises(TypeError, match="batch is a SimpleBatch; expected a tuple, list, dictionary"):
-        put(type("SimpleBatch", (), {})(), "features", FEATURES[0])

@@ -133,24 +133,46 @@ EVERY = Policy(
         SpecSwap(F=2, T=3),
         FilterAugment(n_low=1, n_high=2, w_min=2),
         FrequencyMask(F=3, fill="mean"),
-        TimeMask(p_S=0.2, p_M=0.1, m_T=3),
+        TimeMask(p_S=0.2, p_M=0.1, m_T=3, fill=0.1),
         PatchMask(t=3, f=2, share=0.3, fill="noise"),
     )
 )
-
-
-@pytest.mark.usefixtures("unsaid")
-@pytest.mark.parametrize("engine", ["plain", "numba"])
-@pytest.mark.parametrize(
+POLICIES = pytest.mark.parametrize(
     "policy",
     [EVERY, Policy((TimeWarp(W=5, warp="sparse"),)), LD.replaced(F=5)],
     ids=["every", "sparse", "LD"],
 )
-def test_the_default_device_of_torch_is_of_no_account(engine, policy, monkeypatch):
-    if engine == "numba":
+
+
+@pytest.fixture(params=["plain", "numba"])
+def installed(request, monkeypatch) -> None:
+    """Each engine on the CPU, for drawing as well."""
+    if request.param == "numba":
         pytest.importorskip("numba")
+        monkeypatch.delenv(OVERRIDE, raising=False)
     else:
-        monkeypatch.setenv(OVERRIDE, engine)  # drawing as well
+        monkeypatch.setenv(OVERRIDE, request.param)
+
+
+@pytest.mark.usefixtures("installed")
+@POLICIES
+@pytest.mark.parametrize("default", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.float64])
+def test_the_default_type_of_torch_is_of_no_account(policy, default, dtype):
+    features, lengths = torch.rand(2, 40, 8, dtype=dtype), torch.tensor([40, 31])
+    wanted, _ = SpecAugment(policy).shortening(features, lengths)
+    torch.set_default_dtype(default)
+    try:
+        got, _ = SpecAugment(policy).shortening(features, lengths)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert got.dtype == dtype
+    assert torch.equal(got, wanted)
+
+
+@pytest.mark.usefixtures("installed")
+@POLICIES
+def test_the_default_device_of_torch_is_of_no_account(policy):
     features, lengths = torch.rand(2, 40, 8), torch.tensor([40, 31])
     wanted, _ = SpecAugment(policy).shortening(features, lengths)
     augment = SpecAugment(policy)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 from importlib import import_module
 from math import cos, log1p, pi, sqrt
@@ -272,3 +273,33 @@ def test_a_fill_takes_the_type_of_the_features(fill, dtype):
     got = hidden(fill, features().to(dtype))
     assert got.dtype == dtype
     assert torch.allclose(got.float(), exact, rtol=1e-2)
+
+
+def test_features_in_double_precision_hold_a_fill_as_it_was_given():
+    given = features().double() / 3
+    assert set(hidden(0.1, given).flatten().tolist()) == {0.1}
+    (mean,) = set(hidden("mean", given).flatten().tolist())
+    assert mean == pytest.approx(mean_by_hand(given[0, :7]), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("fill", "dtype", "said"),
+    [
+        pytest.param(
+            1e300, torch.float32, r"fill is 1e\+300; expected at most 3.40282e\+38, which torch.f", id="32"
+        ),
+        pytest.param(
+            -7e4, torch.float16, "fill is -70000.0; expected at most 65504, which torch.float16", id="16"
+        ),
+    ],
+)
+@pytest.mark.parametrize("mask", [TimeMask(), PatchMask(t=2, f=2)], ids=["in one pass", "alone"])
+def test_a_fill_that_the_type_of_the_features_cannot_hold_is_refused(fill, dtype, said, mask):
+    draws = draw(Policy((replace(mask, fill=fill),)), LENGTHS, 8, KEYS)
+    with pytest.raises(ValueError, match=said):
+        apply(features().to(dtype), LENGTHS, draws)
+
+
+def test_the_largest_number_of_a_type_is_a_fill():
+    most = torch.finfo(torch.float16).max
+    assert (hidden(most, features().half()) == most).all()

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -30,6 +31,20 @@ def test_no_utterances_have_no_keys():
 def test_an_id_is_text(ids):
     with pytest.raises(TypeError, match=r"utterances\[1\] is (2|b'a'); expected an id, which is a str"):
         inspect.unwrap(make_keys)(0, 0, ids)  # without the tests' own checks of types
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.uint8, torch.tensor], ids=["signed", "unsigned", "torch"])
+def test_seed_and_epoch_are_whole_numbers_of_any_kind(kind):
+    assert torch.equal(make_keys(kind(7), kind(5), ["a"]), make_keys(7, 5, ["a"]))
+
+
+@pytest.mark.parametrize(
+    ("seed", "epoch", "said"),
+    [(0, 1.0, "epoch is 1.0"), ("0", 1, "seed is '0'"), (None, 1, "seed is None")],
+)
+def test_other_numbers_are_no_seed_and_no_epoch(seed, epoch, said):
+    with pytest.raises(TypeError, match=f"{said}; expected a whole number"):
+        inspect.unwrap(make_keys)(seed, epoch, ["a"])
 
 
 def test_keys_do_not_depend_on_the_hash_seed_of_python(root):

@@ -1,11 +1,12 @@
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specaug.augment.operation import MOST, floor_of, fraction
-from specaug.augment.operations import KINDS, OPERATIONS, FilterAugment, FrequencyMask, PatchMask, TimeMask
+from specaug.augment.operation import floor_of, fraction
+from specaug.augment.operations import KINDS, OPERATIONS, FilterAugment, PatchMask, TimeMask
 
 thousandths = st.integers(0, 1000)
 frames = st.integers(0, 5000)
@@ -72,10 +73,37 @@ def test_a_time_mask_that_can_hide_nothing_draws_nothing(mask):
     assert mask.draws == 0
 
 
-def test_more_draws_than_the_generator_sets_apart_are_refused():
-    assert FrequencyMask(F=1, m_F=MOST).draws == 65536
-    with pytest.raises(ValueError, match="FrequencyMask draws 65537 times; expected at most 65536"):
-        FrequencyMask(F=1, m_F=MOST + 1)
+VALUES = {
+    "W": 3,
+    "F": 4,
+    "m_F": 2,
+    "T": 30,
+    "p": 0.5,
+    "m_T": 2,
+    "p_S": 0.25,
+    "p_M": 0.25,
+    "fill": 0.5,
+    "t_max": 5,
+    "N": 2,
+}
+VALUES |= {"g": 1.5, "n_low": 2, "n_high": 3, "w_min": 2, "unit": 0.5, "t": 3, "f": 2, "share": 0.25}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_of_numpy_are_as_pythons(kind):
+    given = {symbol: value for symbol, value in VALUES.items() if symbol in kind().symbols()}
+    numpys = {s: np.int32(v) if isinstance(v, int) else np.float32(v) for s, v in given.items()}
+    one, other = kind(**given), kind(**numpys)
+    assert given
+    assert repr(one) == repr(other)
+    assert hash(one) == hash(other)
+    assert {type(value) for value in other.symbols().values()} <= {int, float, str, type(None)}
+
+
+@pytest.mark.parametrize("value", [np.float64(2.0), np.bool_(True), np.int64(-1)])
+def test_a_bad_number_of_numpy_is_refused(value):
+    with pytest.raises(ValueError, match=r"T \(TimeMask\) is .*; expected a whole number, 0 or more"):
+        TimeMask(T=value)
 
 
 def test_no_two_operations_have_one_stream():

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from specaug.augment.draws import block_numbers
+from specaug.augment.operation import MOST
 from specaug.augment.operations import FrequencyMask, PatchMask, SpecSub, SpliceOut, TimeMask, TimeWarp
 from specaug.augment.policy import (
     CONFORMER,
@@ -101,6 +103,23 @@ def test_the_options_of_a_policy_of_the_paper_are_those_of_all_its_operations():
         FrequencyMask(2, 3, "mean", "lingvo"),
         TimeMask(4, 0.5, 6, None, None, "mean", "lingvo"),
     )
+
+
+@pytest.mark.parametrize(
+    "masks",
+    [
+        pytest.param(lambda more: [FrequencyMask(F=1, m_F=MOST + more)], id="one"),
+        pytest.param(
+            lambda more: [FrequencyMask(F=1, m_F=n) for n in (MOST - 1, 1 + more)], id="two of a kind"
+        ),
+    ],
+)
+def test_more_draws_of_a_kind_than_the_generator_sets_apart_are_refused(masks):
+    others = TimeMask(m_T=MOST), SpecSub(N=1)
+    policy = Policy((*masks(0), *others))
+    assert len(set(block_numbers(policy.operations).tolist())) == 2 * MOST + 1
+    with pytest.raises(ValueError, match="FrequencyMask draws 65537 times; expected at most 65536"):
+        Policy((*masks(1), *others))
 
 
 @pytest.mark.parametrize("value", [-1, True])

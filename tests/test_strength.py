@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from lightning.pytorch.loggers import CSVLogger
+from ranks import looped
 from standins import quiet_trainer
 
 from specaug.augment.apply import apply
@@ -17,6 +18,7 @@ from specaug.augment.keys import make_keys
 from specaug.augment.operations import OPERATIONS, FilterAugment, PatchMask, SpecSub, TimeMask
 from specaug.augment.policy import LD, NONE, Policy
 from specaug.training.augment import Augment
+from specaug.training.ranks import together
 from specaug.training.strength import Loop, Strength, weakened
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:The '\w+_dataloader' does not have many workers")
@@ -263,6 +265,17 @@ def test_the_loggers_are_told_at_every_step(tmp_path, strength):
 def test_a_metric_that_nobody_logs_is_refused_by_name():
     with pytest.raises(ValueError, match="watched is 'dev/wer'; expected a logged metric: error"):
         fitted(Strength(rise=0.5), [0.5], name="error")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first_alone", [False, True], ids=["each logs its own", "rank 0 logs alone"])
+def test_all_ranks_follow_the_metric_of_rank_0(first_alone):
+    heard: list[tuple[int, float, list[tuple[int, str]]]] = []
+    together(looped, first_alone, 2, heard.append)
+    (_, level, policies), (_, other, others) = sorted(heard)
+    assert level == other == 0.75
+    assert policies == others
+    assert len(policies) == 3
 
 
 def test_a_continued_loop_goes_on_where_it_was():

@@ -1,5 +1,8 @@
 import ctypes
 import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -83,6 +86,37 @@ def test_a_forked_child_does_not_wait_for_its_parents_threads():
     status = child.exitcode
     child.kill()
     assert status == 0
+
+
+FORKED = """
+import os, signal, torch
+import specaug
+torch.set_num_threads(2)
+features = torch.rand(4, 1000, 80)  # the team is there, and torch itself must not need it in the child
+{made}
+if not (child := os.fork()):
+    signal.alarm(60)
+    {makes}
+    augment(features)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+MADE = "augment = specaug.SpecAugment(specaug.LD)"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param({"made": MADE, "makes": ""}, id="what its parent made"),
+        pytest.param({"made": "", "makes": MADE}, id="what it made itself"),
+    ],
+)
+def test_a_forked_child_may_be_the_first_to_augment(lines, root):
+    command = [sys.executable, "-W", "ignore", "-c", FORKED.format(**lines)]
+    environment = {**os.environ, "PYTHONPATH": str(root), "SPECAUG_ENGINE": ""}
+    run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=200)
+    assert run.stdout == "0\n"
 
 
 def count_again() -> None:

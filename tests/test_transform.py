@@ -82,7 +82,7 @@ def test_a_count_or_width_of_0_is_the_identity(policy):
         {"m_T": 1},
         {"p_S": 0.1},
         {"p_M": 0.03},
-        {"kind": "sparse"},
+        {"warp": "sparse"},
     ],
     ids=lambda change: next(iter(change)),
 )

@@ -2,3 +2,9 @@
 
 `policy` knows nothing but Python; `philox`, `draws`, `apply` and `transform` know torch.
 """
+
+import os
+
+OWNER = (
+    os.getpid()
+)  # who imported this: a fork()ed child has none of its threads, and would wait for them for ever

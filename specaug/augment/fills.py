@@ -35,10 +35,17 @@ class Fills(Movable):
         lengths: Int[Tensor, " batch"],
         means: Means = means,
     ) -> Float[Tensor, " batch"]:
-        """The value of each utterance's hidden cells, in float32; `means` is the code that takes means."""
+        """The value of each utterance's hidden cells, in float32, or float64 as the features are.
+
+        `means` is the code that takes means. Raises ValueError where the features' type cannot hold the constant.
+        """
+        exact = torch.float64 if features.dtype == torch.float64 else torch.float32
         if self.fill == "mean":
-            return means(features, lengths).float()
-        return torch.full((len(features),), float(self.fill), device=features.device)
+            return means(features, lengths).to(exact)
+        value, most = float(self.fill), torch.finfo(features.dtype).max
+        if abs(value) > most:
+            raise ValueError(f"fill is {self.fill}; expected at most {most:g}, which {features.dtype} holds")
+        return torch.full((len(features),), value, dtype=exact, device=features.device)
 
     def filled(
         self,

@@ -1,8 +1,10 @@
 """Keys, and the random words that they give: the only place where numbers come from."""
 
 import hashlib
+import operator
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any, SupportsIndex
 
 import torch
 from jaxtyping import Int
@@ -18,17 +20,26 @@ CELLS, PATCHES = (
 HIDDEN = 1 << 29  # a third, of the patches that a network is to predict
 
 
-def make_keys(seed: int, epoch: int, utterances: Sequence[str]) -> Int[Tensor, "batch 5"]:
+def make_keys(seed: SupportsIndex, epoch: SupportsIndex, utterances: Sequence[str]) -> Int[Tensor, "batch 5"]:
     """The key of each utterance in one epoch: two words of seed, the epoch, two words of the utterance's id.
 
-    Raises TypeError where an id is no text.
+    Raises TypeError where seed or epoch is no whole number, or an id no text.
     """
+    seed, epoch = whole("seed", seed), whole("epoch", epoch)
     for place, utterance in enumerate(utterances):
         if not isinstance(utterance, str):
             raise TypeError(f"utterances[{place}] is {utterance!r}; expected an id, which is a str")
     head = [seed & WORD, (seed >> 32) & WORD, epoch & WORD]
     rows = [[*head, *id_words(utterance)] for utterance in utterances]
     return torch.tensor(rows, dtype=torch.int64, device="cpu").reshape(-1, 5)
+
+
+def whole(name: str, value: Any) -> int:
+    """A whole number as Python's own; raises TypeError where it is none."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} is {value!r}; expected a whole number") from None
 
 
 @lru_cache(maxsize=2**16)  # ids come again in every epoch, and those of a counted call in every call

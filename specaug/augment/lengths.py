@@ -1,4 +1,4 @@
-"""Lengths, which drawing and applying take: whole numbers of frames, one per utterance."""
+"""What drawing and applying are given: tensors, and of lengths whole numbers of frames, one per utterance."""
 
 import torch
 from torch import Tensor
@@ -17,3 +17,18 @@ def require_lengths(lengths: Tensor, batch: int, most: int | None = None) -> Non
     if frames and (min(frames) < 0 or (most is not None and max(frames) > most)):
         room = "0 frames or more" if most is None else f"0 to the {most} frames of the features"
         raise ValueError(f"lengths are {frames}; expected {room}")
+
+
+def require_tensors(**given: object) -> None:
+    """Raise TypeError where an argument, if it is given, is anything but a tensor."""
+    for name, value in given.items():
+        if value is not None or name == "features":
+            require_tensor(name, value)
+
+
+def require_tensor(name: str, value: object) -> None:
+    """Raise TypeError where a value is anything but a tensor."""
+    if not isinstance(value, Tensor):
+        said = " ".join(repr(value).split())
+        kind = type(value).__name__
+        raise TypeError(f"{name}: {said:.40} is a {kind}; expected a torch.Tensor (see torch.as_tensor)")

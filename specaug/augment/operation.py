@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import lru_cache
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
 MOST = (
@@ -35,11 +36,10 @@ class Operation:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
+            value = own(getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
             if not (value is None and field.default is None):
                 self._check(field.name, value)
-        if self.draws > MOST:
-            raise ValueError(f"{type(self).__name__} draws {self.draws} times; expected at most {MOST}")
 
     @property
     def draws(self) -> int:
@@ -99,6 +99,13 @@ def require_channels(operations: Iterable[Operation], mel: int) -> None:
             raise ValueError(
                 f"{name} ({operation.symbols()}) needs {needed} mel channels; the features have {mel}"
             )
+
+
+def own(value: Any) -> Any:
+    """A number of any kind, numpy's say, as Python's own, so that it prints and hashes alike; all else as it is."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return value
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def is_number(value: Any) -> bool:

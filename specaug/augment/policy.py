@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, SupportsIndex
 
 from specaug.augment.coverage import Coverage, coverage
-from specaug.augment.operation import Fill, Operation, fraction
+from specaug.augment.operation import MOST, Fill, Operation, fraction
 from specaug.augment.operations import FrequencyMask, TimeMask, TimeWarp
 
 PAPER = (TimeWarp, FrequencyMask, TimeMask)  # in the paper's order
@@ -15,7 +15,8 @@ PAPER = (TimeWarp, FrequencyMask, TimeMask)  # in the paper's order
 class Policy:
     """Operations, applied one after the other; the default does nothing.
 
-    Raises ValueError where an operation is listed twice that has no meaning twice.
+    Raises ValueError where an operation is listed twice that has no meaning twice, or one kind takes more numbers
+    than the generator sets apart for it.
 
     >>> Policy((TimeMask(T=100, m_T=2),)).scaled(time=0.25)
     Policy(T=25 p=1.0 m_T=2)
@@ -32,6 +33,9 @@ class Policy:
             kind = type(operation)
             if not kind.repeats and sum(type(other) is kind for other in self.operations) > 1:
                 raise ValueError(f"operations hold {kind.__name__} twice; expected it once")
+            draws = sum(other.draws for other in self.operations if type(other) is kind)
+            if draws > MOST:
+                raise ValueError(f"{kind.__name__} draws {draws} times; expected at most {MOST}")
 
     @property
     def idle(self) -> bool:

@@ -17,14 +17,15 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from specaug.augment import OWNER
+
 WORK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-OWNER = os.getpid()  # a fork()ed child has none of its parent's threads, and would wait for them for ever
 
 
 def run(work: int, data: int, threads: int) -> None:
     """Call the compiled function at address `work` with the address `data` in each of the threads, this one included.
 
-    In this one alone where torch's OpenMP cannot be called.
+    In this one alone where torch's OpenMP cannot be called, or the process is a fork() of the one that imported specaug.
     """
     parallel = entry() if threads > 1 and os.getpid() == OWNER else None
     if parallel:

@@ -1,6 +1,6 @@
 """SpecAugment as a torch module: thin, because drawing and applying are functions."""
 
-import operator
+from typing import SupportsIndex
 
 import torch
 from jaxtyping import Float, Int
@@ -10,7 +10,8 @@ from torch.utils.data import get_worker_info
 from specaug.augment.apply import apply, checked
 from specaug.augment.draws import Draws, draw
 from specaug.augment.engines import asked
-from specaug.augment.keys import make_keys
+from specaug.augment.keys import make_keys, whole
+from specaug.augment.lengths import require_tensors
 from specaug.augment.operations import SpliceOut
 from specaug.augment.policy import NONE, Policy
 
@@ -32,13 +33,13 @@ class SpecAugment(nn.Module):
     A policy with SpliceOut shortens utterances: then call `shortening`, which returns the lengths as well.
     """
 
-    def __init__(self, policy: Policy = NONE, seed: int = 0, engine: str | None = None) -> None:
+    def __init__(self, policy: Policy = NONE, seed: SupportsIndex = 0, engine: str | None = None) -> None:
         super().__init__()
         if not isinstance(policy, Policy):
             raise ValueError(f"policy is {policy!r}; expected a Policy, such as specaug.LD")
         asked(engine)
         self.policy = policy
-        self.seed = whole(seed)
+        self.seed = whole("seed", seed)
         self.engine = engine
         self.calls = 0
 
@@ -118,20 +119,3 @@ class SpecAugment(nn.Module):
     def extra_repr(self) -> str:
         engine = f", engine={self.engine!r}" if self.engine else ""
         return f"{self.policy}, seed={self.seed}{engine}"
-
-
-def whole(seed: int) -> int:
-    """The seed; raises TypeError where it is no whole number."""
-    try:
-        return operator.index(seed)
-    except TypeError:
-        raise TypeError(f"seed is {seed!r}; expected a whole number") from None
-
-
-def require_tensors(**given: object) -> None:
-    """Raise TypeError where an argument, if it is given, is anything but a tensor."""
-    for name, value in given.items():
-        if not isinstance(value, Tensor) and (value is not None or name == "features"):
-            said = " ".join(repr(value).split())
-            kind = type(value).__name__
-            raise TypeError(f"{name}: {said:.40} is a {kind}; expected a torch.Tensor (see torch.as_tensor)")

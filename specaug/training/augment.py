@@ -1,7 +1,6 @@
 """The callback that puts a policy on a module: on ours, and on anybody's."""
 
-from dataclasses import fields, is_dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsIndex
 
 import lightning as L
 import torch
@@ -12,14 +11,13 @@ from specaug.augment.apply import apply, checked
 from specaug.augment.drawn import moved
 from specaug.augment.draws import Draws, draw
 from specaug.augment.engines import engine_for
-from specaug.augment.keys import make_keys
+from specaug.augment.keys import make_keys, whole
 from specaug.augment.policy import Policy
 from specaug.augment.shares import hidden_shares
 from specaug.speech.batching import Batch
-from specaug.training.hooks import AFTER, BEFORE, TRANSFER, Link, hang, usual
+from specaug.training.fields import Field, named, put, tensor
+from specaug.training.hooks import AFTER, BEFORE, TRANSFER, Link, hang, require_hooks, usual
 from specaug.training.strength import Loop, Strength, weakened
-
-Field = str | int  # of a batch: a name in a NamedTuple, dataclass or dictionary; a place in a tuple or list
 
 
 class Drawing(NamedTuple):
@@ -40,13 +38,13 @@ class Augment(L.Callback):
     on (seed, epoch, its id) and on nothing else; without, on (seed, epoch, its place in the epoch, the rank).
     Without `lengths` every frame counts as speech. At the end of an epoch `masked` is that of all ranks. Evaluation
     is left alone. `strength` says how strong the policy is as training goes on, and the loggers are told at each
-    step; its closed loop hears the logged metric `watched` after each validation in training.
+    step; its closed loop hears the logged metric `watched`, as rank 0 has it, after each validation in training.
     """
 
     def __init__(
         self,
         policy: Policy,
-        seed: int = 0,
+        seed: SupportsIndex = 0,
         features: Field = "features",
         lengths: Field | None = "lengths",
         ids: Field | None = "ids",
@@ -56,7 +54,7 @@ class Augment(L.Callback):
         if not isinstance(policy, Policy):
             raise TypeError(f"policy is {policy!r}; expected a Policy, such as specaug.LD")
         self.policy = policy
-        self.seed = seed
+        self.seed = whole("seed", seed)
         self.strength, self.watched = strength, watched
         self.loop = Loop(strength.rise, strength.patience)
         self.share, self.weakened = -1.0, policy  # the strength at the last step, and the policy at it
@@ -83,6 +81,8 @@ class Augment(L.Callback):
 
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Draw before the batch goes to its device, and apply there; all of it there where a hook may change the batch."""
+        if stage == TrainerFn.FITTING:
+            require_hooks(pl_module)
         self.ahead = []
         early = usual(trainer, pl_module, TRANSFER) and usual(trainer, pl_module, AFTER)
 
@@ -153,22 +153,25 @@ class Augment(L.Callback):
         """The batch with what was drawn done to it."""
         if drawing is None:
             return batch
-        features: Tensor = get(batch, self.features, "features")
+        features = tensor(batch, self.features, "features")
         self.engine = engine_for(features)
         batch = put(batch, self.features, apply(features, drawing.lengths, drawing.draws))
         if self.lengths is None or torch.equal(drawing.after, drawing.lengths):
             return batch
-        given = get(batch, self.lengths, "lengths")
+        given = tensor(batch, self.lengths, "lengths")
         return put(batch, self.lengths, moved(drawing.after.to(given.dtype), given.device))
 
     def read(self, batch: Any) -> tuple[Tensor, Tensor]:
-        """Features and lengths of a batch; raises ValueError where they are not there or do not fit."""
-        features: Tensor = get(batch, self.features, "features")
+        """Features and lengths of a batch.
+
+        Raises TypeError where they are no tensors, ValueError where they are not there or do not fit.
+        """
+        features = tensor(batch, self.features, "features")
         if self.lengths is None:
             frames = features.shape[1] if features.ndim == 3 else 0
             lengths = torch.full((len(features),), frames, device="cpu")
         else:
-            lengths = get(batch, self.lengths, "lengths")
+            lengths = tensor(batch, self.lengths, "lengths")
         checked(features, lengths, None)
         return features, lengths
 
@@ -189,16 +192,19 @@ class Augment(L.Callback):
         """The closed loop hears how a pass over dev went: in training, and from its start on (decision D50)."""
         if not self.strength.rise or trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return
-        if self.watched not in trainer.callback_metrics:
+        own = trainer.callback_metrics.get(self.watched)
+        # Without sync_dist each rank has a value of its own: all take rank 0's, which is what loggers are told
+        value = trainer.strategy.broadcast(None if own is None else float(own))
+        if value is None:
             logged = ", ".join(map(str, trainer.callback_metrics)) or "none"
             raise ValueError(f"watched is {self.watched!r}; expected a logged metric: {logged}")
         if trainer.global_step >= self.strength.start:
-            self.loop.heard(float(trainer.callback_metrics[self.watched]))
+            self.loop.heard(value)
 
     def names(self, batch: Any, trainer: L.Trainer, count: int) -> list[str]:
         """What tells the utterances apart: their ids, or their places in the epoch (decision D51)."""
         if self.ids is not None:
-            return [str(plain(name)) for name in plain(get(batch, self.ids, "ids"))]
+            return named(batch, self.ids, "ids")
         number = trainer.fit_loop.batch_idx + 1  # as the step will be told; it goes on after a resume
         return [f"{trainer.global_rank}/{number}/{place}" for place in range(count)]
 
@@ -227,41 +233,3 @@ class Augment(L.Callback):
         self.in_force = [(step, policy) for step, policy in state_dict["in_force"]]
         self.engine = state_dict.get("engine", "")  # older checkpoints have none
         self.share = -1.0
-
-
-def plain(value: Any) -> Any:
-    """Numbers as Python's own, whatever array or tensor holds them, and wherever."""
-    return value.tolist() if hasattr(value, "tolist") else value
-
-
-def get(batch: Any, field: Field, role: str) -> Any:
-    """A field of a batch, by name or place; raises ValueError where there is none, saying what it is for."""
-    try:
-        return batch[field] if isinstance(field, int) or isinstance(batch, dict) else getattr(batch, field)
-    except (AttributeError, LookupError, TypeError):
-        there = ", ".join(map(repr, known(batch))) or "it has none"
-        kind = type(batch).__name__
-        raise ValueError(f"{role} is {field!r}; expected a field of the batch, a {kind}: {there}") from None
-
-
-def known(batch: Any) -> list[Field]:
-    """The fields of a batch."""
-    if is_dataclass(batch):
-        return [field.name for field in fields(batch)]
-    if isinstance(batch, tuple | list):
-        return [*getattr(batch, "_fields", ()), *range(len(batch))]
-    return list(batch if isinstance(batch, dict) else getattr(batch, "__dict__", ()))
-
-
-def put(batch: Any, field: Field, value: Tensor) -> Any:
-    """A copy of the batch with one field replaced."""
-    if isinstance(batch, dict):
-        return {**batch, field: value}
-    if isinstance(field, int):
-        make = getattr(batch, "_make", type(batch))  # a NamedTuple takes its fields one by one
-        return make(value if place == field % len(batch) else item for place, item in enumerate(batch))
-    if hasattr(batch, "_replace"):
-        return batch._replace(**{field: value})
-    if is_dataclass(batch) and not isinstance(batch, type):
-        return replace(batch, **{field: value})
-    raise TypeError(f"batch is a {type(batch).__name__}; expected a tuple, list, dictionary or dataclass")

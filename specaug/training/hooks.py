@@ -6,6 +6,7 @@ from typing import Any
 
 import lightning as L
 from lightning.pytorch.utilities.model_helpers import is_overridden
+from lightning.pytorch.utilities.signature_utils import is_param_in_hook_signature
 
 BEFORE, TRANSFER, AFTER = "on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer"
 Hook = Callable[[Any, int], Any]
@@ -58,3 +59,12 @@ def owner_of(trainer: L.Trainer, module: L.LightningModule, name: str) -> Owner:
 def usual(trainer: L.Trainer, module: L.LightningModule, name: str) -> bool:
     """Whether the hook is Lightning's own, of which one knows what it does to a batch."""
     return not is_overridden(name, owner_of(trainer, module, name))
+
+
+def require_hooks(module: L.LightningModule) -> None:
+    """Raise TypeError where the step fetches its batches itself: then Lightning calls no hook of theirs."""
+    if is_param_in_hook_signature(module.training_step, "dataloader_iter", explicit=True):
+        raise TypeError(
+            f"training_step of {type(module).__name__} takes dataloader_iter, whose batches pass no transfer hook; "
+            "expected training_step(self, batch, batch_idx), or SpecAugment called in the step instead"
+        )

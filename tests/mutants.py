@@ -5,6 +5,7 @@ An edit is made in a copy of the checkout; the checkout itself is never touched.
 
 import multiprocessing
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -21,6 +22,7 @@ NEEDED = ("specaug", "models", "experiments", "sweeps", "tests", "docs", "benchm
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["torch", "numba", "lightning", "optuna"])
 FAILED, PASSED = 1, 0  # pytest's exit status; any other means that the tests did not run
+BROKEN = ("NameError", "SyntaxError")  # of an edit that is no code: nobody would write it
 
 
 class Mutant(NamedTuple):
@@ -53,7 +55,7 @@ def copy_checkout(target: Path) -> None:
 
 
 def run_tests(copy: Path, tests: str) -> tuple[int, str]:
-    """Run one test file inside `copy`, stopping at the first failure: pytest's exit status, and the last that it said."""
+    """Run one test file inside `copy`, stopping at the first failure: pytest's exit status, and what it said."""
     engine = "" if "fused" in tests or "engines" in tests else "plain"  # or torch's code is passed by
     environment = {
         "SPECAUG_DATA": str(ROOT / "data"),
@@ -68,7 +70,7 @@ def run_tests(copy: Path, tests: str) -> tuple[int, str]:
         process = SERVER.Process(target=live, args=(copy, environment, words, said.name))
         process.start()
         process.join()
-        return process.exitcode or 0, said.read().strip()[-500:]
+        return process.exitcode or 0, said.read().strip()
 
 
 def live(copy: Path, environment: dict[str, str], words: list[str], said: str) -> None:
@@ -83,6 +85,12 @@ def live(copy: Path, environment: dict[str, str], words: list[str], said: str) -
     os._exit(pytest.main(words))
 
 
+def broken(said: str) -> str:
+    """By what the last test failed, where that was an edit that is no code; "" where it noticed something."""
+    ends = re.findall(r"^\S+:\d+: (\w+)$", said, re.MULTILINE)
+    return ends[-1] if ends and ends[-1] in BROKEN else ""
+
+
 def trial(mutant: Mutant | None, tests: str) -> str:
     """What went wrong with one edit (None: with no edit, when the tests must pass); "" if nothing did."""
     with tempfile.TemporaryDirectory() as folder:
@@ -94,11 +102,13 @@ def trial(mutant: Mutant | None, tests: str) -> str:
                 return f"the text occurs {text.count(mutant.old)} times; expected once"
             path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
         status, said = run_tests(Path(folder), tests)
+    if mutant and status == FAILED and (error := broken(said)):
+        return f"died of a {error} alone"
     if status == (FAILED if mutant else PASSED):
         return ""
     if mutant and status == PASSED:
         return "SURVIVED"
-    return f"pytest left with {status}: {said}"
+    return f"pytest left with {status}: {said[-500:]}"
 
 
 def main(arguments: Sequence[str]) -> int:

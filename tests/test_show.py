@@ -50,15 +50,35 @@ def test_one_policy_is_listed_alone(capsys):
     assert capsys.readouterr().out.splitlines()[1].startswith("LD p=0.2     500")
 
 
-@pytest.mark.parametrize(
-    "given",
-    [["LB", "operations=[SpecSub]"], ["LB", "--mel", "20"]],
-    ids=["no closed form", "too few channels"],
-)
-def test_a_policy_whose_share_cannot_be_told_is_listed_all_the_same(capsys, given):
-    assert cli.main(["show", *given, "--policies", "--lengths", "500", "--format", "tsv"]) == 0
+def test_a_policy_whose_share_has_no_closed_form_is_listed_all_the_same(capsys):
+    given = ["show", "LB", "operations=[SpecSub]", "--policies", "--lengths", "500"]
+    assert cli.main([*given, "--format", "tsv"]) == 0
     _, row = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert row[1:5] == ["500", "?", "?", "?"]
+    assert cli.main(given) == 0
+    assert capsys.readouterr().out.endswith("\n? there is no closed form for what is hidden: LB + SpecSub\n")
+
+
+def test_each_reason_why_a_share_is_not_known_is_told_once_below_the_table(capsys):
+    assert cli.main(["show", "--policies", "--lengths", "500,800", "--mel", "20"]) == 0
+    *table, note = capsys.readouterr().out.splitlines()
+    assert [line.split()[2] == "?" for line in table[1:]] == [
+        NAMED[line.split()[0]].channels > 20 for line in table[1:]
+    ]
+    few = ", ".join(name for name, policy in NAMED.items() if policy.channels > 20)
+    assert note == f"? more mel channels are needed than --mel says, 20: {few}"
+
+
+def test_nothing_is_noted_where_all_is_known(capsys):
+    assert cli.main(["show", "--policies", "--lengths", "500"]) == 0
+    assert not any(line.startswith("?") for line in capsys.readouterr().out.splitlines())
+
+
+def test_a_share_is_said_to_be_that_at_full_strength_where_the_strength_changes(song, tmp_path):
+    out = tmp_path / "a.svg"
+    given = ["show", "LD", "scale=0.25", "strength={end: 5}", "--audio", song, "--out", str(out)]
+    assert cli.main(given) == 0
+    assert "on average at full strength" in out.read_text()
 
 
 def test_listing_imports_nothing_slow():
@@ -111,6 +131,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(song, tmp_path, capsys, argume
         (["LD"], "--audio is missing; expected the utterance, as in a.wav (or --policies"),
         (["LD", "--audio", "a.wav"], "--out is missing; expected the picture, as in a.png (or --policies"),
         (["Lb"], "policy: unknown policy 'Lb'; did you mean 'LB'?"),
+        (["LB", "--policies", "--mel", "20"], "needs 27 mel channels; --mel is 20"),
         (["LD", "F=-3"], "show: policy: F (FrequencyMask) is -3; expected"),
         (["--policies", "--lengths", "3,x"], "--lengths are 3,x; expected whole numbers of frames"),
         (["--policies", "--lengths", "0"], "--lengths are 0; expected whole numbers of frames"),

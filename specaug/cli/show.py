@@ -3,14 +3,18 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from specaug.cli.common import add_verb
 from specaug.errors import UserError
 
+if TYPE_CHECKING:
+    from specaug.augment.policy import Policy
+
 LENGTHS = (200, 400, 800, 1200, 1600)  # frames of 10 ms
 MEL = 80
 FORMATS = (".png", ".svg", ".pdf")
+NO_FORM = "there is no closed form for what is hidden"
 
 
 def add_show(verbs: Any) -> None:
@@ -84,10 +88,9 @@ def show(arguments: argparse.Namespace) -> int:
     spoken = read(arguments.audio, options, arguments.id)
     if not len(spoken.features):
         raise UserError(f"--audio is {arguments.audio}, too short; expected at least {options.window} s")
-    if policy.channels > arguments.mel:
-        raise UserError(f"{policy} needs {policy.channels} mel channels; --mel is {arguments.mel}")
+    require_channels(policy, arguments.mel)
     epochs = range(arguments.epoch, arguments.epoch + arguments.animate)
-    save(spoken, choice.title(), policy, arguments.seed, epochs, arguments.out)
+    save(spoken, choice.title(), policy, arguments.seed, epochs, arguments.out, choice.strength)
     sys.stdout.write(f"{arguments.out}\n")
     return 0
 
@@ -99,6 +102,12 @@ def refuse_picture(arguments: argparse.Namespace) -> None:
             raise UserError(
                 f"--policies prints numbers, and --{option} is of a picture; expected one of the two"
             )
+
+
+def require_channels(policy: "Policy", mel: int) -> None:
+    """Raise UserError where a policy needs more channels than there are."""
+    if policy.channels > mel:
+        raise UserError(f"{policy} needs {policy.channels} mel channels; --mel is {mel}")
 
 
 def require_files(arguments: argparse.Namespace) -> None:
@@ -134,16 +143,23 @@ def table(arguments: argparse.Namespace) -> str:
     choices = [chosen(name, ()) for name in NAMED]
     if arguments.policy:
         choices = [chosen(arguments.policy, arguments.overrides)]
+        require_channels(choices[0].policy(), arguments.mel)
     rows = []
+    unknown: dict[str, dict[str, None]] = {}  # why shares are not known, and of which policies
     for choice in choices:
-        policy = choice.policy()
+        policy, title = choice.policy(), choice.title()
         for length in lengths:
-            hidden = policy.coverage([length], arguments.mel) if policy.channels <= arguments.mel else None
+            fits = policy.channels <= arguments.mel
+            hidden = policy.coverage([length], arguments.mel) if fits else None
             shares = ["?"] * 3
             if hidden is not None:
                 shares = [f"{100 * share:.1f}" for share in (hidden.cells, hidden.frames, hidden.channels)]
-            rows.append((choice.title(), str(length), *shares, str(policy)))
+            else:
+                reason = NO_FORM if fits else f"more mel channels are needed than --mel says, {arguments.mel}"
+                unknown.setdefault(reason, {})[title] = None
+            rows.append((title, str(length), *shares, str(policy)))
     header = ("policy", "length", "cells %", "frames %", "channels %", "symbols")
     if arguments.format == "tsv":
         return "".join("\t".join(row) + "\n" for row in (header, *rows))
-    return aligned((header, *rows)) + "\n"
+    notes = [f"? {reason}: {', '.join(titles)}\n" for reason, titles in unknown.items()]
+    return "".join((aligned((header, *rows)), "\n", *notes))

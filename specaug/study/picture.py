@@ -23,6 +23,7 @@ from specaug.speech.audio import read_wave
 from specaug.speech.features import log_mel, normalised
 from specaug.speech.options import Features
 from specaug.study.expected import hides
+from specaug.training.strength import Strength
 
 mpl.use("Agg")  # no window: also on a machine without a screen
 
@@ -141,9 +142,20 @@ def mels(hertz: float) -> float:
     return float(2595 * np.log10(1 + hertz / 700))
 
 
-def save(spoken: Spoken, name: str, policy: Policy, seed: int, epochs: Sequence[int], out: Path) -> None:
-    """The picture of one epoch, or an animation (GIF) over several, written whole or not at all."""
-    hidden = hides(policy.coverage([len(spoken.features)], spoken.options.mel))
+def save(
+    spoken: Spoken,
+    name: str,
+    policy: Policy,
+    seed: int,
+    epochs: Sequence[int],
+    out: Path,
+    strength: Strength = Strength(),  # noqa: B008 (frozen)
+) -> None:
+    """The picture of one epoch at full strength, or an animation (GIF) over several, written whole or not at all.
+
+    `strength` is what training would do to the policy, which is said of the share that it hides.
+    """
+    hidden = hides(policy.coverage([len(spoken.features)], spoken.options.mel), strength)
     figures = []
     for epoch in epochs:
         title = f"{spoken.name}, {name}: {policy}\nseed {seed}, epoch {epoch}{hidden}"

@@ -1,5 +1,7 @@
 """Parts that were decoded in more than one way: `unseen`, and `unseen+lm` with a language model."""
 
+import json
+
 import pytest
 from test_compare import rows
 from test_results import utterance, write_run
@@ -96,3 +98,52 @@ def test_a_decoding_of_other_utterances_is_refused(tmp_path):
         UserError, match=r"speakers of part unseen\+lm differ from part unseen of the same run"
     ):
         compare([tmp_path])
+
+
+GRID = {"label": "lm", "weight": [0.1, 0.3, 0.5], "coverage": [0.0, 0.2], "lm": {}}
+
+
+def chosen(root, *weights, seeds=3, decoding=GRID, **more):
+    """Runs of None and LD that took such weights, seed by seed, and of LD the greatest coverage."""
+    for label in ("None", "LD"):
+        for seed, weight in zip(range(seeds), weights, strict=True):
+            taken = {"weight": weight} | ({"coverage": 0.2} if label == "LD" else {})
+            folder = write_run(root / f"{label}-{seed}", rows(), label, seed, decodings={"lm": taken}, **more)
+            recipe = json.loads((folder / "recipe.yaml").read_text())
+            (folder / "recipe.yaml").write_text(json.dumps(recipe | {"decodings": [decoding]}))
+    return root
+
+
+def told_of_ends(root) -> list[str]:
+    return [line for line in as_text(compare([root])).splitlines() if "of those tried" in line]
+
+
+def test_a_value_at_the_end_of_those_tried_is_told(tmp_path):
+    shown = as_markdown(compare([chosen(tmp_path, 0.1, 0.1, 0.3)]))
+    assert (
+        "Decoding lm: weight 0.1, the least of those tried, in 2 of 3 runs of None, 2 of 3 runs of LD."
+        in shown
+    )
+    assert "Decoding lm: coverage 0, the least of those tried, in 3 of 3 runs of None." in shown
+    assert "Decoding lm: coverage 0.2, the greatest of those tried, in 3 of 3 runs of LD." in shown
+
+
+@pytest.mark.parametrize(
+    ("weights", "decoding"),
+    [
+        ((0.1, 0.3, 0.5), {**GRID, "coverage": 0.2}),
+        ((0.3, 0.3, 0.3), {**GRID, "coverage": 0.2}),
+        ((0.1, 0.1, 0.1), {**GRID, "weight": 0.1, "coverage": 0.2}),
+    ],
+    ids=["no end in most", "between", "one value"],
+)
+def test_a_value_that_is_no_end_of_several_is_not(tmp_path, weights, decoding):
+    assert not told_of_ends(chosen(tmp_path, *weights, decoding=decoding))
+
+
+def test_older_results_do_not_say_what_was_chosen(tmp_path):
+    for path in chosen(tmp_path, 0.1, 0.1, 0.1).rglob("result.json"):
+        facts = json.loads(path.read_text())
+        del facts["decodings"]
+        path.write_text(json.dumps(facts))
+    assert not told_of_ends(tmp_path)

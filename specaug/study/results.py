@@ -62,6 +62,7 @@ class Result:
     parameters: int
     alphabet: str
     parts: Mapping[str, Part]
+    decoded: Mapping[str, Mapping[str, Any]]  # by label, what was chosen on dev; empty in older results
     masked: Masked
     expected: Masked | None  # by calculation; None where it was not known, and in older results
     epochs: int
@@ -175,6 +176,7 @@ def read_result(folder: Path) -> Result:
         parameters=network.count("parameters"),
         alphabet=facts.text("alphabet"),
         parts={name: part_in(parts.at(name)) for name in parts.facts},
+        decoded=decoded_in(facts),
         masked=masked_in(facts.at("masked")),
         expected=None if facts.facts.get("expected") is None else masked_in(facts.at("expected")),
         epochs=facts.count("epochs"),
@@ -203,6 +205,12 @@ def pretraining_in(network: Fields) -> tuple[str, str] | None:
         return None
     told = network.at("pretraining")
     return told.text("name"), told.text("run")
+
+
+def decoded_in(facts: Fields) -> dict[str, dict[str, Any]]:
+    """What was chosen of each decoding, by its label."""
+    told = facts.at("decodings") if "decodings" in facts.facts else None
+    return {label: told.mapping(label) for label in told.facts} if told else {}
 
 
 def _recipe(folder: Path) -> dict[str, Any]:

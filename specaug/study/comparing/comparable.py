@@ -45,13 +45,13 @@ def check_comparable(results: Sequence[Result]) -> None:
 
 def _same_decodings(seen: dict[str, tuple[Result, Said]], result: Result) -> None:
     """Each decoding as it was `seen` first, by its label; one that was not is from now on."""
-    for label, said in _decodings(result).items():
+    for label, said in decodings(result).items():
         one, expected = seen.setdefault(label, (result, said))
         for name, found in said.items():
             same(one, result, f"{name} of decoding {label}", expected[name], found)
 
 
-def _decodings(result: Result) -> dict[str, dict[str, Any]]:
+def decodings(result: Result) -> dict[str, dict[str, Any]]:
     """The decodings by label, defaults written out. Raises UserError where the recipe cannot be read."""
     told = {key: value for key, value in result.recipe.items() if key == "decodings"}
     return {one.label: asdict(one) for one in validated(told, str(result.folder / RECIPE)).decodings}

@@ -9,6 +9,7 @@ import numpy as np
 
 from specaug.speech.ranking import weights
 from specaug.study.comparing.comparable import decoded
+from specaug.study.comparing.ends import End, ends
 from specaug.study.comparing.measures import MAP, WER, Measure, measures_of
 from specaug.study.comparing.pairing import Entry
 from specaug.study.comparing.reading import Reading, read_runs
@@ -74,6 +75,7 @@ class Row:
     masked: Masked
     scores: Mapping[str, PartScore]
     system: str = ""  # its name
+    ends: Sequence[End] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,4 +234,5 @@ def _row(entry: Entry, scores: Mapping[str, PartScore]) -> Row:
         ),
         scores=scores,
         system=entry.system.name,
+        ends=tuple(ends(results)),
     )

@@ -59,7 +59,7 @@ def footer(comparison: Comparison, extras: Collection[str] = (), mark: str = "")
     ]
     if seen := _detectable(comparison):
         lines.append(f"Smallest true difference that 8 of 10 such comparisons would see: {seen}.")
-    lines += [*origin(comparison), *runs(comparison)]
+    lines += [*_at_ends(comparison), *origin(comparison), *runs(comparison)]
     return lines + left_out(comparison.unfinished, comparison.notes)
 
 
@@ -69,6 +69,18 @@ def too_wide(comparison: Comparison, missing: Collection[str]) -> list[str]:
         return []
     names = " and ".join(comparison.measures[0].chance if name == CHANCE else name for name in missing)
     return [f"Left out for want of room: {names}; `specaug compare --format markdown` (or tsv) prints them."]
+
+
+def _at_ends(comparison: Comparison) -> list[str]:
+    """Which values of decodings, chosen on dev, are an end of those tried."""
+    several = len(comparison.systems) > 1
+    told: dict[str, list[str]] = {}
+    for row in comparison.rows:
+        for end in row.ends:
+            what = f"Decoding {end.decoding}: {end.name} {end.value:g}, the {end.side} of those tried, in"
+            whose = f"{f'{row.system}, ' if several else ''}{row.label}"
+            told.setdefault(what, []).append(f"{end.runs} of {counted(end.of, 'run')} of {whose}")
+    return [f"{what} {', '.join(rows)}." for what, rows in told.items()]
 
 
 def left_out(unfinished: Sequence[Path], notes: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 LENGTHS = (200, 400, 800, 1200, 1600)  # frames of 10 ms
 MEL = 80
 FORMATS = (".png", ".svg", ".pdf")
+# What options are where they are not given, by what they are of.
+PICTURE = {"audio": None, "out": None, "id": "", "seed": 0, "epoch": 0, "animate": 1}
+NUMBERS = {"lengths": ",".join(map(str, LENGTHS)), "format": "text"}
 NO_FORM = "there is no closed form for what is hidden"
 
 
@@ -41,14 +45,11 @@ def add_show(verbs: Any) -> None:
     )
     verb.add_argument(
         "--id",
-        default="",
         help="of the utterance in training, to see the masks of its seed and epoch (FILE's name)",
     )
-    verb.add_argument("--seed", type=int, default=0)
-    verb.add_argument("--epoch", type=int, default=0)
-    verb.add_argument(
-        "--animate", type=int, default=1, metavar="N", help="N epochs from --epoch on, as a GIF"
-    )
+    verb.add_argument("--seed", type=int)
+    verb.add_argument("--epoch", type=int)
+    verb.add_argument("--animate", type=int, metavar="N", help="N epochs from --epoch on, as a GIF")
     verb.add_argument(
         "--policies",
         action="store_true",
@@ -56,12 +57,12 @@ def add_show(verbs: Any) -> None:
     )
     verb.add_argument(
         "--lengths",
-        default=",".join(map(str, LENGTHS)),
         metavar="N,...",
         help="of utterances, in frames of 10 ms",
     )
     verb.add_argument("--mel", type=int, default=MEL, help="channels")
-    verb.add_argument("--format", choices=("text", "tsv"), default="text")
+    verb.add_argument("--format", choices=("text", "tsv"))
+    verb.set_defaults(**PICTURE, **NUMBERS)
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -71,11 +72,12 @@ def show(arguments: argparse.Namespace) -> int:
     if arguments.animate < 1:
         raise UserError(f"--animate is {arguments.animate}; expected at least 1 epoch")
     if arguments.policies:
-        refuse_picture(arguments)
+        refuse(arguments, PICTURE, "--policies prints numbers", "a picture")
         sys.stdout.write(table(arguments))
         return 0
     if not arguments.policy:
         raise UserError("show takes a policy, --audio and --out; or --policies (see specaug show --help)")
+    refuse(arguments, NUMBERS, "--audio makes a picture", "numbers, with --policies")
     from specaug.study.choose import chosen
 
     choice = chosen(arguments.policy, arguments.overrides)
@@ -95,13 +97,11 @@ def show(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def refuse_picture(arguments: argparse.Namespace) -> None:
-    """Raise UserError at what is said of a picture beside --policies."""
-    for option in ("audio", "out", "id"):
-        if getattr(arguments, option):
-            raise UserError(
-                f"--policies prints numbers, and --{option} is of a picture; expected one of the two"
-            )
+def refuse(arguments: argparse.Namespace, usual: Mapping[str, Any], this: str, that: str) -> None:
+    """Raise UserError at an option that would be passed over, being of the other thing that `show` makes."""
+    for option, value in usual.items():
+        if getattr(arguments, option) != value:
+            raise UserError(f"{this}, and --{option} is of {that}; expected one of the two")
 
 
 def require_channels(policy: "Policy", mel: int) -> None:

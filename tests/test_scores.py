@@ -8,7 +8,13 @@ from specaug.study.sweep.scores import scores
 
 
 def run(seed, errors, fold=0, words=100, characters=(7, 500)):
-    return {"seed": seed, "fold": fold, "wer": [errors, words], "cer": list(characters)}
+    return {
+        "seed": seed,
+        "fold": fold,
+        "wer": [errors, words],
+        "cer": list(characters),
+        "masked": 0.2 + seed / 100,
+    }
 
 
 def trial(number, value, policy, runs=()):
@@ -39,7 +45,7 @@ def test_the_interval_is_students_over_the_seeds_whose_folds_are_pooled():
     rates = [30 / 200, 36 / 200, 30 / 200]
     low, high = scipy.stats.t.interval(0.95, 2, loc=0.16, scale=scipy.stats.sem(rates))
     assert score.interval == pytest.approx((low, high))
-    assert score.said() == f"16.00 % [{100 * low:.1f}, {100 * high:.1f}] a"
+    assert score.said() == f"16.00 % [{100 * low:.1f}, {100 * high:.1f}] a: 21.0% of the cells hidden"
 
 
 def test_seeds_of_several_trials_count_together():
@@ -55,4 +61,12 @@ def test_too_few_seeds_say_how_far_their_runs_lie_apart_in_the_metric_that_is_mi
 
 
 def test_one_run_says_nothing_of_how_sure_it_is():
-    assert scores([trial(0, 0.1, "a", [run(0, 10)])], MEASURED["wer"])[0].said() == "10.00 % a"
+    assert (
+        scores([trial(0, 0.1, "a", [run(0, 10)])], MEASURED["wer"])[0].said()
+        == "10.00 % a: 20.0% of the cells hidden"
+    )
+
+
+def test_trials_whose_runs_are_not_remembered_say_nothing_of_what_was_hidden():
+    (score,) = scores([trial(0, 0.1, "a")], MEASURED["wer"])
+    assert (score.masked, score.said()) == (None, "10.00 % a")

@@ -113,7 +113,9 @@ sys.exit(f"imported {slow}" if slow else 0)
             ["LD", "--out", "none/a.png"], "expected a folder that exists, and none does not", id="no folder"
         ),
         pytest.param(["--policies"], "--policies prints numbers, and --audio is of a picture", id="numbers"),
-        pytest.param(["LD", "--lengths", "300"], "and --lengths is of numbers, with --policies", id="picture"),
+        pytest.param(
+            ["LD", "--lengths", "300"], "and --lengths is of numbers, with --policies", id="picture"
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(song, tmp_path, capsys, arguments, said):
@@ -129,7 +131,10 @@ def test_a_mistake_is_one_line_and_writes_nothing(song, tmp_path, capsys, argume
     ("arguments", "said"),
     [
         ([], "show takes a policy, --audio and --out; or --policies"),
-        (["--policies", "--epoch", "3"], "--policies prints numbers, and --epoch is of a picture; expected one"),
+        (
+            ["--policies", "--epoch", "3"],
+            "--policies prints numbers, and --epoch is of a picture; expected one",
+        ),
         (["LD"], "--audio is missing; expected the utterance, as in a.wav (or --policies"),
         (["LD", "--audio", "a.wav"], "--out is missing; expected the picture, as in a.png (or --policies"),
         (["Lb"], "policy: unknown policy 'Lb'; did you mean 'LB'?"),

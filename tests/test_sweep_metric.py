@@ -148,7 +148,10 @@ def test_what_may_end_a_trial_early_is_what_is_minimised():
 
 
 def trial(number: int, value: float, policy: str, runs: list[tuple[int, float]]) -> FrozenTrial:
-    told = [{"seed": seed, "fold": 0, "map": [wrong, 1], "wer": [100 * wrong, 100]} for seed, wrong in runs]
+    told = [
+        {"seed": seed, "fold": 0, "map": [wrong, 1], "wer": [100 * wrong, 100], "masked": 0.2}
+        for seed, wrong in runs
+    ]
     made = create_trial(state=TrialState.COMPLETE, value=value, user_attrs={POLICY: policy, RUNS: told})
     made.number = number
     return made

@@ -150,7 +150,7 @@ def best(found: Findings) -> Table:
 def score_row(score: Score) -> list[str]:
     """A policy as a row of the table."""
     runs = score.runs
-    hidden = f"{100 * sum(one['masked'] for one in runs) / len(runs):.1f}" if runs else ""
+    hidden = "" if score.masked is None else f"{100 * score.masked:.1f}"
     return [
         escape(score.policy),
         f"{score.metric.percent(score.value):.2f}",

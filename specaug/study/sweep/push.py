@@ -12,6 +12,7 @@ from specaug.study.comparing.compare import compare
 from specaug.study.sweep.book import Plan
 from specaug.study.sweep.objective import POLICY, RUNS
 from specaug.study.sweep.progress import standing
+from specaug.study.sweep.scores import masked_in
 from specaug.study.sweep.slots import SLOT
 from specaug.study.tables.table import SHORT, as_markdown
 
@@ -67,13 +68,12 @@ def rows(study: optuna.Study) -> list[tuple[Any, ...]]:
     now = standing(study)
     for trial in now.finished:
         runs = trial.user_attrs.get(RUNS, [])
-        masked = 100 * sum(one["masked"] for one in runs) / max(1, len(runs))
         found.append(
             (
                 trial.user_attrs[SLOT],
                 trial.user_attrs.get(POLICY, ""),
                 round(now.metric.percent(trial.value or 0.0), 2),
-                round(masked, 1),
+                round(100 * (masked_in(runs) or 0.0), 1),
                 round(sum(one["seconds"] for one in runs)),
                 " ".join(one["run"][:SHORT] for one in runs),
             )

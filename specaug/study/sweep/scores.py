@@ -37,6 +37,11 @@ class Score:
         return [run for trial in self.trials for run in trial.user_attrs.get(RUNS, [])]
 
     @property
+    def masked(self) -> float | None:
+        """The share of the cells that was hidden in its runs; None where nothing is remembered of them."""
+        return masked_in(self.runs)
+
+    @property
     def interval(self) -> tuple[float, float] | None:
         """95 % by Student's distribution over the seeds, the folds of one pooled; None where they are too few."""
         by_seed: dict[int, list[Sequence[int]]] = {}
@@ -50,9 +55,10 @@ class Score:
         return max(0.0, self.value - arm), self.value + arm
 
     def said(self) -> str:
-        """The rate in percent, how sure it is, and the policy; what is right in the place of errors has its name."""
+        """The rate in percent, how sure it is, the policy, and what it hid; what is right in the place of errors has its name."""
         name = f"{self.metric.name} " if self.metric.right else ""
-        return f"{name}{self.metric.percent(self.value):.2f} %{self.spread()} {self.policy}".rstrip()
+        rate = f"{name}{self.metric.percent(self.value):.2f} %{self.spread()} {self.policy}".rstrip()
+        return rate if self.masked is None else f"{rate}: {self.masked:.1%} of the cells hidden"
 
     def spread(self) -> str:
         """The interval over the seeds, or how far runs that are too few for one lie apart."""
@@ -62,6 +68,11 @@ class Score:
         counts = [run[self.metric.counts] for run in self.runs]
         rates = [self.metric.percent(errors / max(1, total)) for errors, total in counts]
         return f" ({min(rates):.1f} to {max(rates):.1f} by run)" if len(rates) > 1 else ""
+
+
+def masked_in(runs: Sequence[Mapping[str, Any]]) -> float | None:
+    """The share of the cells that was hidden in runs, as they are remembered; None of no run."""
+    return sum(run["masked"] for run in runs) / len(runs) if runs else None
 
 
 def scores(trials: Iterable[FrozenTrial], metric: Metric) -> list[Score]:

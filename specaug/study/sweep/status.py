@@ -3,8 +3,9 @@
 import optuna
 
 from specaug.study.sweep.book import Plan
-from specaug.study.sweep.objective import POLICY
+from specaug.study.sweep.objective import POLICY, RUNS
 from specaug.study.sweep.progress import Standing, standing
+from specaug.study.sweep.scores import masked_in
 from specaug.study.sweep.slots import STOP, stage_of, why
 from specaug.study.sweep.storage import hidden, reaching
 from specaug.study.sweep.worker import AT, WORKER
@@ -59,7 +60,7 @@ def text(now: Standing, what: str, stopping: bool | None) -> list[str]:
 
 def rows(now: Standing) -> str:
     """For scripts: a row a slot."""
-    header = ("slot", "state", "value", "attempts", "policy", "worker")
+    header = ("slot", "state", "value", "attempts", "policy", "worker", "masked_cells")
     table = [header]
     for slot in now.slots:
         trial = slot.done or slot.running or slot.trials[-1]
@@ -75,6 +76,7 @@ def rows(now: Standing) -> str:
                 str(len(slot.trials)),
                 told.get(POLICY, ""),
                 told.get(WORKER, ""),
+                "" if (masked := masked_in(told.get(RUNS, []))) is None else f"{masked:.6f}",
             )
         )
     return "".join("\t".join(row) + "\n" for row in table)

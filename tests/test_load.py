@@ -253,7 +253,7 @@ def test_a_missing_recipe_is_named_with_its_nearest_neighbour(recipe):
 def test_files_that_are_hidden_are_no_recipes(recipe, tmp_path):
     hidden, path = recipe("{}", ".fsdd.yaml"), tmp_path / "fsdd.yaml"
     assert hidden.is_file()
-    with pytest.raises(UserError, match=r"fsdd.yaml: no such recipe$"):
+    with pytest.raises(UserError, match=r"fsdd.yaml: no such recipe; expected a YAML file"):
         load(path)
 
 

@@ -191,7 +191,7 @@ def test_a_mistake_is_one_line_that_names_it(given, complaint):
         ),
         pytest.param(
             sweep(space={"warp": {"choices": ["linear", "spares"]}}),
-            r"space\.warp\.choices: kind \(TimeWarp\) is 'spares'; expected one of linear, sparse",
+            r"space\.warp\.choices: warp \(TimeWarp\) is 'spares'; expected one of linear, sparse",
             id="an unknown word",
         ),
         pytest.param(

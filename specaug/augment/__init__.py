@@ -5,6 +5,5 @@
 
 import os
 
-OWNER = (
-    os.getpid()
-)  # who imported this: a fork()ed child has none of its threads, and would wait for them for ever
+# Who imported this: a fork()ed child has none of its threads, and would wait for them for ever
+OWNER = os.getpid()

@@ -7,13 +7,11 @@ from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-MOST = (
-    2**16
-)  # numbers of one kind of operation: its number in the generator is the stream's times this plus its own
+# Numbers of one kind of operation: its number in the generator is the stream's times this plus its own
+MOST = 2**16
 
-Fill = (
-    float | str
-)  # of a hidden cell: a constant, "mean" (of the utterance's frames) or "noise" (standard normal)
+# Of a hidden cell: a constant, "mean" (of the utterance's frames) or "noise" (standard normal)
+Fill = float | str
 FILLS = ("mean", "noise")
 BOUNDS = ("closed", "paper", "lingvo")  # which widths and places can be drawn: decisions D3, D4, D26
 SHARES = ("p", "p_S", "p_M", "share")
@@ -30,9 +28,8 @@ class Operation:
 
     stream: ClassVar[int]  # its place in the generator: no two operations share a number
     kinds: ClassVar[tuple[str, ...]] = ()
-    repeats: ClassVar[bool] = (
-        False  # whether a policy may list it twice, the second's draws following the first's
-    )
+    # Whether a policy may list it twice, the second's draws following the first's
+    repeats: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -16,9 +16,8 @@ class Features:
     shift: float = 0.010  # seconds
     lowest: float = 20.0  # Hz
     highest: float | None = None  # Hz, where the topmost channel ends; null: half the sample rate
-    floor: float | None = (
-        None  # dB below the loudest cell of an utterance: what is weaker counts as so strong
-    )
+    # Decibels below the loudest cell of an utterance: what is weaker counts as so strong
+    floor: float | None = None
 
     def up_to(self, rate: int) -> float:
         """Where the topmost channel ends, in Hz."""
@@ -46,9 +45,8 @@ class Text:
     """
 
     alphabet: str = " 'abcdefghijklmnopqrstuvwxyz"
-    pieces: int = (
-        0  # word pieces made of these characters, trained on the training transcripts; 0: the characters
-    )
+    # Word pieces made of these characters, trained on the training transcripts; 0: the characters
+    pieces: int = 0
     classes: str | None = None  # a column (text, speaker, ...); alphabet and pieces then say nothing
     labelled: float = 1.0  # the share of the training utterances whose transcripts, or classes, are used
     on_bad_utterance: Literal["error", "skip"] = "error"

@@ -108,9 +108,8 @@ class Recipe:
     decodings: tuple[Decoding, ...] = ()  # beside the greedy one
     policy: AnyPolicy = field(default_factory=PolicyChoice)
     seed: int = 0
-    scale: float = (
-        1.0  # of the W and T of every policy that says none itself, for utterances shorter than the paper's
-    )
+    # Multiplies the W and T of every policy that says none itself, for utterances shorter than the paper's
+    scale: float = 1.0
     policies: tuple[AnyPolicy, ...] = tuple(PolicyChoice(name=name) for name in ("None", "LB", "LD"))
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     folds: tuple[int, ...] = ()

@@ -22,18 +22,15 @@ class Training:
     schedule: AnySchedule = field(default_factory=Schedule)
     weight_decay: float = 0.01
     clip: float = 1.0  # norm of the gradient
-    weight_noise: float = (
-        0.0  # standard deviation of what is added to the weights in each step from s_noise on
-    )
+    # Standard deviation of what is added to the weights in each step from s_noise on
+    weight_noise: float = 0.0
     label_smoothing: float = 0.0  # share of each label that is spread over all, where the network has it
     smooth_until: int = 0  # step at which smoothing ends, whatever the scale of the schedule; 0: never
-    precision: Literal["float32", "bf16"] = (
-        "float32"  # bf16: products in half the bits, sums and weights in all
-    )
+    # bf16: products in half the bits, sums and weights in all
+    precision: Literal["float32", "bf16"] = "float32"
     evaluate_every: int = 1  # epochs between two passes over dev; the last epoch always has one
-    report: Literal["last", "best"] = (
-        "last"  # the checkpoint that is tested, or kept; best by WER on dev, or by `choose`
-    )
+    # The checkpoint that is tested, or kept; best by WER on dev, or by `choose`
+    report: Literal["last", "best"] = "last"
     devices: int = 1  # processes that share each batch, each with a GPU or, where there is none, a CPU thread
 
     def __post_init__(self) -> None:

@@ -27,9 +27,8 @@ MISTAKES = (  # what the code of a network may raise that is not right yet; no s
 )
 
 FEW = 2  # utterances, of which one is padded
-BRIEF = (
-    200  # frames of which a further transcript is tried: an untrained network writes as many labels as it may
-)
+# Frames of which a further transcript is tried: an untrained network writes as many labels as it may
+BRIEF = 200
 
 
 def dry_run(network: nn.Module, part: Part, size: int, classes: int = 0) -> None:

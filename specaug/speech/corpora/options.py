@@ -99,9 +99,8 @@ class SpeechCommands:
     """Speech Commands 0.02, single words, in `speech_commands_v0.02/` of the data folder."""
 
     name: Literal["speech_commands"] = "speech_commands"
-    words: Literal["all", "ten"] = (
-        "all"  # 35 classes; ten: yes, no, up, down, ..., and `unknown` for all others
-    )
+    # 35 classes; ten: yes, no, up, down, ..., and `unknown` for all others
+    words: Literal["all", "ten"] = "all"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,9 +29,8 @@ USED = 0.35  # of a GPU's peak in products; assumed
 STREAMED = 0.6  # of its bandwidth in all else; assumed
 LAUNCH = 6e-6  # seconds between two operations that a GPU starts; assumed
 UPDATED = 40  # bytes a parameter: clipping reads twice and writes once, AdamW reads four and writes three
-NOISED = (
-    32  # bytes a parameter: weight noise is kept from (two), drawn (one), added (three) and taken away (two)
-)
+# Bytes a parameter: weight noise is kept from (two), drawn (one), added (three) and taken away (two)
+NOISED = 32
 COUNTING = "passes that are counted"
 SAMPLE = 8  # batches that are timed
 

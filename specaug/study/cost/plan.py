@@ -30,9 +30,8 @@ from specaug.training.trial import told_as
 class Plan(Costs):
     """What the runs of a recipe will cost on a machine."""
 
-    EVALUATED: ClassVar[float] = (
-        0.9  # loss, transcripts and their errors, as measured of a BiLSTM and a Conformer (D77)
-    )
+    # Loss, transcripts and their errors, as measured of a BiLSTM and a Conformer (D77)
+    EVALUATED: ClassVar[float] = 0.9
 
     recipe: Recipe
     pretrained: PretrainCosts | None = None  # what the runs begin with

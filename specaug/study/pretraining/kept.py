@@ -20,9 +20,8 @@ from specaug.study.places import replaced
 from specaug.study.pretraining.recipe import Pretraining
 
 KEPT = "encoder.safetensors"
-HEADER = (
-    "recipe"  # one key alone: safetensors writes several in any order, and the file's hash would be another
-)
+# One key alone: safetensors writes several in any order, and the file's hash would be another
+HEADER = "recipe"
 PLAIN = (int, float, str, bool)
 SIZES = {
     "mel": "mel channels",

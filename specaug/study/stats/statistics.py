@@ -85,9 +85,8 @@ class Difference:
     p: float | None = None
     adjusted: float | None = None
     margin: float | None = None
-    detectable: float | None = (
-        None  # the true difference that 80 % of such comparisons would see, as corrected
-    )
+    # The true difference that 80 % of such comparisons would see, as corrected
+    detectable: float | None = None
     verdict: str | None = None
     better: float | None = None
 

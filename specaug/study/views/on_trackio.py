@@ -12,9 +12,8 @@ from typing import Any
 from specaug.errors import UserError
 from specaug.study.views.shown import COLUMNS, Ending, Picture, Row, Shown
 
-FOLDER = (
-    "trackio"  # beside the runs: one database for all runs of an experiment, so that they can be compared
-)
+# Beside the runs: one database for all runs of an experiment, so that they can be compared
+FOLDER = "trackio"
 WRITER = "specaug.study.views.trackio_writer"
 ELSEWHERE = ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL")  # variables that would send the rows away
 PATIENCE = 60.0  # seconds that the writer has in the end

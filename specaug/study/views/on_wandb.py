@@ -14,9 +14,8 @@ from typing import Any
 from specaug.errors import UserError
 from specaug.study.views.shown import COLUMNS, Ending, Picture, Row, Shown
 
-STAGING = (
-    "wandb-artifacts"  # beside the runs: a log names these files by their whole path, and an attempt moves
-)
+# Beside the runs: a log names these files by their whole path, and an attempt moves
+STAGING = "wandb-artifacts"
 HIGHEST = (
     "dev/accuracy",
     "dev/map",

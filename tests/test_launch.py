@@ -97,7 +97,8 @@ def test_ctrl_c_that_is_not_heard_is_said_once_more_and_then_by_force(
     while "at work" not in words(tmp_path):
         time.sleep(0.02)
     put_back([worker])
-    assert words(tmp_path).count("told") == 2
+    # A signal may come before the newline of what was printed last
+    assert " ".join(words(tmp_path)).count("told") == 2
     assert worker.returncode == end
 
 

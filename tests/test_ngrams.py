@@ -10,17 +10,18 @@ from models import ngrams
 from models.ngrams import NGrams
 from models.search import END
 
-BIGRAMS = """\\data\\
-ngram 1=5
-ngram 2=4
-
-\\1-grams:
+UNIGRAMS = """\\1-grams:
 -1.0\t<unk>
 -99\t<s>\t-0.5
 -0.9\t</s>
 -0.4\ta\t-0.3
 -0.7\t<space>\t-0.2
+"""
+BIGRAMS = f"""\\data\\
+ngram 1=5
+ngram 2=4
 
+{UNIGRAMS}
 \\2-grams:
 -0.1\t<s> a
 -0.6\ta a
@@ -29,18 +30,12 @@ ngram 2=4
 
 \\end\\
 """
-TRIGRAMS = """\\data\\
+TRIGRAMS = f"""\\data\\
 ngram 1=5
 ngram 2=5
 ngram 3=2
 
-\\1-grams:
--1.0\t<unk>
--99\t<s>\t-0.5
--0.9\t</s>
--0.4\ta\t-0.3
--0.7\t<space>\t-0.2
-
+{UNIGRAMS}
 \\2-grams:
 -0.1\t<s> a\t-0.15
 -0.6\ta a\t-0.25

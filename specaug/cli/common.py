@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from specaug.errors import UserError
 from specaug.study.loggers import LOGGERS, Logs
-from specaug.study.nearest import hint
+from specaug.study.nearest import hint, meant
 
 WIDTH = 110  # columns of text
 # The names of published.tables, which is slow to import.
@@ -43,9 +43,9 @@ class Parser(argparse.ArgumentParser):
 
     def unknown(self, words: Sequence[str]) -> NoReturn:
         """Tell that it takes no such words, and what the first was probably meant to be."""
-        near = hint(words[0].partition("=")[0], self._option_string_actions, 0.7)  # all begin alike
-        meant = near if "did you mean" in near else f"; see {self.prog} --help"
-        raise SystemExit(complain(f"{self.prog} takes no {' '.join(words)}{meant}", 2))
+        near = meant(words[0].partition("=")[0], self._option_string_actions, 0.7)  # all begin alike
+        instead = near or f"; see {self.prog} --help"
+        raise SystemExit(complain(f"{self.prog} takes no {' '.join(words)}{instead}", 2))
 
 
 def add_verb(

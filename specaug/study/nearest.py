@@ -4,10 +4,14 @@ import difflib
 from collections.abc import Iterable
 
 
-def hint(name: str, known: Iterable[str], near: float = 0.5) -> str:
-    """«; did you mean 'x'?» where a known name shares so much of its letters, else «; known: a, b, c»."""
+def hint(name: str, known: Iterable[str]) -> str:
+    """«; did you mean 'x'?» where a known name is near, else «; known: a, b, c»."""
     names = list(known)
-    folded = {candidate.lower(): candidate for candidate in names}
-    if found := difflib.get_close_matches(name.lower(), folded, n=1, cutoff=near):
-        return f"; did you mean {folded[found[0]]!r}?"
-    return f"; known: {', '.join(names)}"
+    return meant(name, names) or f"; known: {', '.join(names)}"
+
+
+def meant(name: str, known: Iterable[str], least: float = 0.5) -> str:
+    """«; did you mean 'x'?» where a known name is as like it as `least`, 1 being the same; else nothing."""
+    folded = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=least)
+    return f"; did you mean {folded[near[0]]!r}?" if near else ""

@@ -29,6 +29,10 @@ def require_tensors(**given: object) -> None:
 def require_tensor(name: str, value: object) -> None:
     """Raise TypeError where a value is anything but a tensor."""
     if not isinstance(value, Tensor):
-        said = " ".join(repr(value).split())
-        kind = type(value).__name__
-        raise TypeError(f"{name}: {said:.40} is a {kind}; expected a torch.Tensor (see torch.as_tensor)")
+        raise TypeError(f"{shown(name, value)}; expected a torch.Tensor (see torch.as_tensor)")
+
+
+def shown(name: str, value: object) -> str:
+    """What stands under a name, in a line, and of which kind it is."""
+    said = " ".join(repr(value).split())
+    return f"{name}: {said:.40} is a {type(value).__name__}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from specaug.augment.lengths import require_tensor
+from specaug.augment.lengths import require_tensor, shown
 
 Field = str | int  # a name in a NamedTuple, dataclass or mapping; a place in a tuple or list
 
@@ -24,8 +24,13 @@ def get(batch: Any, field: Field, role: str) -> Any:
 def tensor(batch: Any, field: Field, role: str) -> Tensor:
     """A field that holds a tensor; raises TypeError where it holds anything else."""
     value: Tensor = get(batch, field, role)
-    require_tensor(f"{role} ({field!r} of the batch)", value)
+    require_tensor(called(role, field), value)
     return value
+
+
+def called(role: str, field: Field) -> str:
+    """A field by what it is for."""
+    return f"{role} ({field!r} of the batch)"
 
 
 def named(batch: Any, field: Field, role: str) -> list[str]:
@@ -36,8 +41,7 @@ def named(batch: Any, field: Field, role: str) -> list[str]:
     given = get(batch, field, role)
     values = plain(given)
     if isinstance(values, str | bytes) or not isinstance(values, Sequence):
-        said, kind = " ".join(repr(given).split()), type(given).__name__
-        what = f"{role} ({field!r} of the batch): {said:.40} is a {kind}"
+        what = shown(called(role, field), given)
         raise TypeError(f"{what}; expected a list, array or tensor with one an utterance")
     return [str(plain(value)) for value in values]
 
@@ -58,9 +62,8 @@ def known(batch: Any) -> list[Field]:
 
 def put(batch: Any, field: Field, value: Tensor) -> Any:
     """A copy of the batch with one field replaced, which shares the other values and nothing else with it."""
-    if isinstance(batch, MutableMapping) and hasattr(
-        batch, "copy"
-    ):  # a dict, or a UserDict as Hugging Face's
+    # A dict, or a UserDict as Hugging Face's
+    if isinstance(batch, MutableMapping) and hasattr(batch, "copy"):
         made = batch.copy()
         made[field] = value
         return made

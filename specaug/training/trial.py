@@ -61,6 +61,8 @@ def try_decoders(network: nn.Module, part: Part, size: int, decoders: Sequence[D
     The time of a beam grows with its width and with the labels that it may write, not with those that are said: two
     seconds are enough to see that it can be asked. Raises UserError where it cannot.
     """
+    if not decoders:  # a copy of a large network takes its time
+        return
     trial, batch = copy.deepcopy(network).eval(), longest(part, size)
     lengths = batch.lengths.clamp(max=BRIEF)
     lengths[:-1] = lengths[:-1].clamp(max=BRIEF // 2)  # the padding that was cut away

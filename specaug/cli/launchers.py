@@ -115,7 +115,6 @@ def desk(arguments: argparse.Namespace, at: Any, study: str, screen: Any, device
     """What a study's launcher needs to know; each run trains in so many processes, `devices`."""
     from specaug.study.sweep.conduct import Desk
 
-    agree(arguments)
     places = ["--laboratory", str(at.laboratory), "--data", str(at.data), "--runs", str(at.runs)]
     beats = ["--beat", str(arguments.beat), "--grace", str(arguments.grace)]
     return Desk(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from specaug.cli.common import add_folders, add_logger, add_verb, chosen, complain, places
-from specaug.cli.launchers import add_launcher, add_storage, desk, url
+from specaug.cli.launchers import add_launcher, add_storage, agree, desk, url
 
 ACTIONS = ("worker", "status", "stop", "report")
 
@@ -78,6 +78,7 @@ def sweep(arguments: argparse.Namespace) -> int:
     if arguments.print_config:
         sys.stdout.write(as_yaml(plan.sweep))
         return 0
+    agree(arguments)
     from specaug.study.screen import Screen
 
     at = places(arguments)

@@ -8,6 +8,7 @@ from counting import chi_square, ids, many
 from hypothesis import given
 from hypothesis import strategies as st
 
+from specaug.augment.drawn import tensors
 from specaug.augment.draws import draw
 from specaug.augment.fills import Fills
 from specaug.augment.keys import make_keys
@@ -227,6 +228,39 @@ for wrong in (torch.tensor([9, -5]), torch.tensor([9.7, 5.0]), torch.tensor([[9]
         f"lengths are torch.float32 of shape (2,); {expected}",
         f"lengths are torch.int64 of shape (2, 1); {expected}",
     ]
+
+
+def test_what_is_no_policy_no_tensor_and_no_number_is_refused_by_its_name(root):
+    # In a process of its own, where the annotations are not checked before the values are
+    program = """
+import torch
+from specaug import LD, draw, make_keys
+n, keys = torch.tensor([5]), make_keys(0, 0, ["a"])
+for wrong in (("LD", n, 80, keys), (LD, [5], 80, keys), (LD, n, 80.5, keys), (LD, n, 80, keys.tolist())):
+    try:
+        draw(*wrong)
+    except TypeError as error:
+        print(error)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, check=True, capture_output=True, text=True
+    )
+    policy, lengths, mel, keys = run.stdout.splitlines()
+    assert policy == "policy: 'LD' is a str; expected a Policy, such as specaug.LD"
+    assert lengths == "lengths: [5] is a list; expected a torch.Tensor (see torch.as_tensor)"
+    assert mel == "mel is 80.5; expected a whole number"
+    assert keys.endswith("is a list; expected a torch.Tensor (see torch.as_tensor)")
+
+
+@pytest.mark.parametrize("column", range(5))
+@pytest.mark.parametrize("past", [-(2**32), 2**32, 2**62])
+def test_of_a_key_32_bits_of_each_number_count(column, past):
+    lengths, keys = torch.tensor([400, 400]), make_keys(0, 0, "ab")
+    other = keys.clone()
+    other[:, column] += past
+    both = [draw(POLICY_OF_ALL, lengths, 80, each) for each in (keys, other)]
+    one, two = ([drawn for step in draws.steps for drawn in tensors(step)] for draws in both)
+    assert all(map(torch.equal, one, two))
 
 
 def test_keys_and_lengths_on_two_devices_are_refused():

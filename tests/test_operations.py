@@ -2,11 +2,15 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from specaug.augment.operation import floor_of, fraction
+from specaug.augment.draws import draw
+from specaug.augment.keys import make_keys
+from specaug.augment.operation import BOUNDS, LARGEST, floor_of, fraction
 from specaug.augment.operations import KINDS, OPERATIONS, FilterAugment, PatchMask, TimeMask
+from specaug.augment.policy import Policy
 
 thousandths = st.integers(0, 1000)
 frames = st.integers(0, 5000)
@@ -104,6 +108,28 @@ def test_numbers_of_numpy_are_as_pythons(kind):
 def test_a_bad_number_of_numpy_is_refused(value):
     with pytest.raises(ValueError, match=r"T \(TimeMask\) is .*; expected a whole number, 0 or more"):
         TimeMask(T=value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_fits_no_word_of_the_generator_is_refused(kind):
+    for symbol, value in VALUES.items():
+        if symbol in kind().symbols() and isinstance(value, int):
+            with pytest.raises(
+                ValueError, match=rf"{symbol} \({kind.__name__}\) is 2147483648; expected at most 2147483647"
+            ):
+                kind(**{symbol: 2**31})
+
+
+@pytest.mark.parametrize("bounds", BOUNDS)
+def test_the_widest_mask_that_can_be_written_is_drawn(bounds):
+    mask = TimeMask(T=LARGEST, m_T=6, bounds=bounds)
+    spans = (
+        draw(Policy((mask,)), torch.full((50,), 90), 80, make_keys(0, 0, [str(n) for n in range(50)]))
+        .steps[0]
+        .spans
+    )
+    assert spans.width.min() >= 0
+    assert spans.width.max() <= 90
 
 
 def test_no_two_operations_have_one_stream():

@@ -52,6 +52,15 @@ def test_exactly_the_number_that_is_asked_for_is_hidden():
     assert many(ssast, 1024, 128, count=20).sum(dim=(1, 2)).tolist() == [400] * 20
 
 
+@pytest.mark.parametrize("column", range(5))
+def test_of_a_key_32_bits_of_each_number_count(column):
+    hiding, lengths, keys = PatchHiding(grid=SMALL, share=0.5), torch.tensor([40, 30]), make_keys(0, 0, "ab")
+    other = keys.clone()
+    other[:, column] -= 2**32
+    one, two = (draw_hidden(hiding, lengths, 40, 80, each) for each in (keys, other))
+    assert torch.equal(one, two)
+
+
 def test_every_choice_of_patches_is_as_likely_as_any_other():
     hidden = many(PatchHiding(grid=SMALL, share=0.5), 5, 4).flatten(
         1

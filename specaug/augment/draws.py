@@ -18,8 +18,8 @@ from specaug.augment.drawn import Drawn
 from specaug.augment.engines import compiled_draws
 from specaug.augment.fills import Fills
 from specaug.augment.filter_augment import draw_gains
-from specaug.augment.keys import random_words
-from specaug.augment.lengths import require_lengths
+from specaug.augment.keys import random_words, whole
+from specaug.augment.lengths import require_lengths, require_tensor, shown
 from specaug.augment.masks import Masks, Spans, draw_frequency, draw_time
 from specaug.augment.operation import MOST, Operation, require_channels
 from specaug.augment.operations import (
@@ -33,6 +33,7 @@ from specaug.augment.operations import (
     TimeWarp,
 )
 from specaug.augment.patches import draw_patches
+from specaug.augment.philox import WORD
 from specaug.augment.policy import Policy
 from specaug.augment.spec_sub import draw_copies
 from specaug.augment.spec_swap import draw_swaps
@@ -60,10 +61,11 @@ class Draws:
 def draw(policy: Policy, lengths: Int[Tensor, " batch"], mel: int, keys: Int[Tensor, "batch 5"]) -> Draws:
     """Draw once from `policy` for each utterance; `keys` are those of `make_keys`, on the device of `lengths`.
 
-    Raises ValueError where an operation needs more than `mel` channels, or lengths and keys do not fit.
+    Of a key's numbers the lowest 32 bits count. Raises TypeError where an argument is of another kind, ValueError where an
+    operation needs more than `mel` channels, or lengths and keys do not fit.
     """
-    checked(policy, lengths, mel, keys)
-    lengths, keys = lengths.long(), keys.long()
+    mel = checked(policy, lengths, mel, keys)
+    lengths, keys = lengths.long(), keys.long() & WORD
     operations = tuple(operation for operation in policy.operations if operation.draws)
     blocks = block_numbers(operations).to(keys.device)
     compiled = compiled_draws() if keys.device.type == "cpu" else None
@@ -135,8 +137,13 @@ def block_numbers(operations: tuple[Operation, ...]) -> Int[Tensor, " draw"]:
     return torch.tensor(blocks, dtype=torch.int64, device="cpu")
 
 
-def checked(policy: Policy, lengths: Tensor, mel: int, keys: Tensor) -> None:
-    """Raise ValueError where the arguments do not fit."""
+def checked(policy: Policy, lengths: Tensor, mel: int, keys: Tensor) -> int:
+    """The number of channels; raises where the arguments are of another kind, or do not fit."""
+    if not isinstance(policy, Policy):
+        raise TypeError(f"{shown('policy', policy)}; expected a Policy, such as specaug.LD")
+    for name, given in (("lengths", lengths), ("keys", keys)):
+        require_tensor(name, given)
+    mel = whole("mel", mel)
     require_channels(policy.operations, mel)
     batch = lengths.numel()
     if keys.shape != (batch, 5) or keys.is_floating_point():
@@ -145,3 +152,4 @@ def checked(policy: Policy, lengths: Tensor, mel: int, keys: Tensor) -> None:
     require_lengths(lengths, batch)
     if lengths.device != keys.device:
         raise ValueError(f"lengths are on {lengths.device} and keys on {keys.device}; expected one device")
+    return mel

@@ -13,6 +13,7 @@ MOST = 2**16
 # Of a hidden cell: a constant, "mean" (of the utterance's frames) or "noise" (standard normal)
 Fill = float | str
 FILLS = ("mean", "noise")
+LARGEST = 2**31 - 1  # a draw is of at most 2^31 numbers (`philox.below`), 0 among them
 BOUNDS = ("closed", "paper", "lingvo")  # which widths and places can be drawn: decisions D3, D4, D26
 SHARES = ("p", "p_S", "p_M", "share")
 NUMBERS = ("g", "unit")
@@ -82,8 +83,9 @@ class Operation:
         elif symbol in NUMBERS:
             fine, expected = is_number(value) and value >= 0, "a number, 0 or more"
         else:
-            fine = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-            expected = "a whole number, 0 or more"
+            whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+            fine = whole and value <= LARGEST
+            expected = f"at most {LARGEST}" if whole else "a whole number, 0 or more"
         if not fine:
             raise ValueError(f"{symbol} ({type(self).__name__}) is {value!r}; expected {expected}")
 

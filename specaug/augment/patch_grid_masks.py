@@ -11,7 +11,7 @@ from specaug.augment.keys import HIDDEN, random_words
 from specaug.augment.lengths import require_lengths
 from specaug.augment.operation import floor_of
 from specaug.augment.patch_grid import PatchGrid
-from specaug.augment.philox import below
+from specaug.augment.philox import WORD, below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def draw_hidden(
     The keys are those of `make_keys`, on the device of `lengths`. Raises ValueError where an utterance is too short.
     """
     require_lengths(lengths, len(keys), time)
-    lengths, keys = lengths.long(), keys.long()
+    lengths, keys = lengths.long(), keys.long() & WORD
     there = hiding.grid.inside(lengths, time, mel)
     _, rows, columns = there.shape
     there = there.flatten(1)

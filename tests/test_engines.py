@@ -125,6 +125,20 @@ def test_nothing_that_is_made_is_larger_than_the_batch(engine):
     assert sizes.largest == 4 * features.numel()
 
 
+@pytest.mark.usefixtures("unsaid")
+@pytest.mark.parametrize("engine", ["plain", "numba"])
+def test_a_gradient_that_needs_what_lay_in_a_reused_output_is_refused(engine):
+    if engine == "numba":
+        pytest.importorskip("numba")
+    augment, features, out = SpecAugment(LD, engine=engine), torch.ones(2, 90, 80), torch.empty(2, 90, 80)
+    weight = torch.ones(80, requires_grad=True)
+    loss = (augment(features, out=out) * weight).sum()
+    loss.backward(retain_graph=True)
+    augment(features, out=out)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
 EVERY = Policy(
     (
         TimeWarp(W=5),

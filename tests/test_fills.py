@@ -85,10 +85,18 @@ def test_the_mean_is_that_of_fractions_however_features_lie_in_memory(
     assert means(given, LENGTHS).tolist() == pytest.approx(by_hand, rel=1e-9)
 
 
-def test_the_mean_is_the_same_to_the_bit_however_many_threads_take_it(means):
-    given = torch.randn(5, 300, 80, generator=torch.Generator().manual_seed(0))
-    lengths = torch.tensor([300, 299, 20, 0, 7])
-    alone = [means(given[place : place + 1], lengths[place : place + 1]) for place in range(5)]
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+def test_the_mean_is_the_same_to_the_bit_however_many_threads_take_it_and_however_long_the_padding(
+    means, dtype
+):
+    lengths = torch.tensor([300, 299, 20, 0, 7, *range(8, 299, 9)])
+    given = torch.randn(
+        len(lengths), 300, 80, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    ).to(dtype)
+    alone = [
+        means(given[place : place + 1, :frames], torch.tensor([frames]))
+        for place, frames in enumerate(lengths)
+    ]
     count = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

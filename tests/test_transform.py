@@ -206,6 +206,12 @@ def test_the_output_is_written_where_it_is_asked_to_be():
     assert torch.equal(out, SpecAugment(LD)(noise(), LENGTHS))
 
 
+def test_an_output_that_autograd_knows_nothing_of_is_written_all_the_same():
+    with torch.inference_mode():
+        out = torch.empty_like(noise())
+        assert torch.equal(SpecAugment(LD)(noise(), LENGTHS, out=out), SpecAugment(LD)(noise(), LENGTHS))
+
+
 def test_the_output_of_evaluation_is_written_where_it_is_asked_to_be():
     out, augment = torch.full_like(noise(), 9.0), SpecAugment(LD).eval()
     assert augment(noise(), LENGTHS, out=out) is out

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import distributed
 from torch.testing._internal.distributed.fake_pg import FakeStore
+from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, Dataset
 
 from specaug.augment.keys import make_keys
@@ -54,6 +55,32 @@ def test_with_keys_two_workers_load_what_one_process_does_and_never_the_same_mas
         assert all(map(torch.equal, alone, shared))
         seen += alone
     assert not any(torch.equal(seen[i], seen[j]) for i in range(16) for j in range(i))
+
+
+def test_in_a_replica_of_data_parallel_keys_are_asked_for():
+    replica = SpecAugment(SMALL)._replicate_for_data_parallel()
+    with pytest.raises(
+        ValueError, match=r"keys is None in a replica of nn.DataParallel, .*; expected keys=make_keys"
+    ):
+        replica(noise(2))
+    assert replica(noise(2), keys=make_keys(0, 0, "ab")).shape == (2, 40, 80)
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_where_activations_are_computed_anew_keys_are_asked_for(reentrant):
+    augment, weight = SpecAugment(SMALL), torch.ones(80, requires_grad=True)
+
+    def gradient(keys: torch.Tensor | None) -> torch.Tensor:
+        def masked(one: torch.Tensor) -> torch.Tensor:
+            return augment(noise(2), keys=keys) * one
+
+        checkpoint(masked, weight, use_reentrant=reentrant).sum().backward()
+        return weight.grad
+
+    with pytest.raises(ValueError, match=r"keys is None in a backward pass, .*; expected keys=make_keys"):
+        gradient(None)
+    keys = make_keys(0, 0, "ab")
+    torch.testing.assert_close(gradient(keys), augment(noise(2), keys=keys).sum(dim=(0, 1)))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from specaug.augment import plain
 from specaug.augment.drawn import Drawn, moved, tensors
 from specaug.augment.draws import Draws
 from specaug.augment.engines import engine_for, numba_path, triton_path
-from specaug.augment.lengths import require_lengths
+from specaug.augment.lengths import require_lengths, require_tensor, shown
 from specaug.augment.masks import Masks, Spans
 from specaug.augment.warp import Warp
 
@@ -32,7 +32,7 @@ def apply(
         lengths:  (batch,), frames before the padding, 0 <= length <= time
         output:   (batch, time, mel)
 
-    Raises ValueError naming the argument that does not fit.
+    Raises TypeError where an argument is of another kind, ValueError naming the one that does not fit.
     """
     checked(features, lengths, out)
     matched(features, draws)
@@ -55,6 +55,8 @@ def apply(
         for step in group:
             lengths = step.shortened(lengths)
     if out is not None:
+        # A kernel writes by address: what autograd keeps of `out` from an earlier call is no longer what it was
+        torch.autograd.graph.increment_version(out)
         return result if result is out else out.copy_(result)
     return features.clone() if result is features else result
 
@@ -122,7 +124,10 @@ def joined(spans: Sequence[Spans], lengths: Int[Tensor, " batch"]) -> Spans:
 
 
 def checked(features: Tensor, lengths: Tensor, out: Tensor | None) -> None:
-    """Raise ValueError where the arguments do not fit; what lies on a GPU is not read for it."""
+    """Raise where an argument is no tensor, or does not fit; what lies on a GPU is not read for it."""
+    for name, given in (("features", features), ("lengths", lengths), ("out", out)):
+        if given is not None or name != "out":
+            require_tensor(name, given)
     if features.ndim != 3:
         raise ValueError(f"features are of shape {tuple(features.shape)}; expected (batch, time, mel)")
     if not features.is_floating_point():
@@ -140,10 +145,16 @@ def checked(features: Tensor, lengths: Tensor, out: Tensor | None) -> None:
         )
     if out is not None and overlap(features, out):
         raise ValueError("out lies in the memory of the features; expected another tensor")
+    if out is not None and folded(out):
+        raise ValueError(
+            f"out has strides {out.stride()}, so that its cells share memory; expected one place for each"
+        )
 
 
 def matched(features: Tensor, draws: Draws) -> None:
-    """Raise ValueError where draws are of another batch, or lie where the features' device cannot read them."""
+    """Raise where draws are none, of another batch, or lie where the features' device cannot read them."""
+    if not isinstance(draws, Draws):
+        raise TypeError(f"{shown('draws', draws)}; expected Draws, from draw(policy, lengths, mel, keys)")
     for step in draws.steps:
         for drawn in tensors(step):
             require_near("draws", drawn, features)
@@ -172,3 +183,13 @@ def overlap(one: Tensor, other: Tensor) -> bool:
         for t in (one, other)
     )
     return start <= last and first <= end
+
+
+def folded(tensor: Tensor) -> bool:
+    """Whether cells of it may share memory: an axis, from the shortest stride on, that steps not beyond those before it."""
+    reach = 0
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size > 1 and stride <= reach:
+            return True
+        reach += stride * (size - 1)
+    return False

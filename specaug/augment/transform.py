@@ -21,9 +21,10 @@ class SpecAugment(nn.Module):
 
     Active in training mode only; every utterance has draws of its own; the padding stays as it was. Without
     `keys` the module counts its own calls, so that `SpecAugment(LD, seed=0)` gives the same sequence of masks
-    anywhere; a trainer passes `keys` (see `make_keys`), one per utterance, and then they alone decide. A loader's
-    workers need them, and so does a run that resumes: the count is in no checkpoint (decision D47). Lengths and
-    keys are best left on the host: draws are made there and sent along.
+    anywhere; a trainer passes `keys` (see `make_keys`), one per utterance, and then they alone decide. Where copies
+    of the module would each count they are asked for: in a loader's workers, in `nn.DataParallel`, in activations that
+    are computed anew. A run that resumes needs them as well: the count is in no checkpoint (decision D47). Lengths
+    and keys are best left on the host: draws are made there and sent along.
 
     Shape:
         features: (batch, time, mel), log-mel energies with mean 0
@@ -80,7 +81,7 @@ class SpecAugment(nn.Module):
         require_tensors(features=features, lengths=lengths, keys=keys, out=out)
         if lengths is None:
             frames = features.shape[1] if features.ndim == 3 else 0
-            lengths = torch.full((len(features),), frames, device="cpu")
+            lengths = torch.full(features.shape[:1], frames, device="cpu")
         if not self.training:
             return features if out is None else apply(features, lengths, Draws(()), out), lengths
         augmented = self.augmented
@@ -105,16 +106,23 @@ class SpecAugment(nn.Module):
 
     def counted(self, batch: int) -> Int[Tensor, "batch 5"]:
         """Keys by the count of calls and the place in the batch, which ranks take turns to fill."""
-        if get_worker_info() is not None:
-            raise ValueError(
-                "keys is None in a loader's worker, whose copy of the module counts as every other one does; "
-                "expected keys=make_keys(seed, epoch, ids)"
-            )
+        if where := self.astray():
+            raise ValueError(f"keys is None in {where}; expected keys=make_keys(seed, epoch, ids)")
         group = distributed.is_available() and distributed.is_initialized()
         rank, ranks = (distributed.get_rank(), distributed.get_world_size()) if group else (0, 1)
         keys = make_keys(self.seed, self.calls, [str(rank + ranks * place) for place in range(batch)])
         self.calls += 1
         return keys
+
+    def astray(self) -> str:
+        """Where its count says nothing; "" where it does."""
+        if get_worker_info() is not None:
+            return "a loader's worker, whose copy of the module counts as every other one does"
+        if getattr(self, "_is_replica", False):
+            return "a replica of nn.DataParallel, whose count is lost with it"
+        if torch._C._current_graph_task_id() != -1:  # of the `backward` under way, -1 where none is
+            return "a backward pass, which computes anew what was masked otherwise"
+        return ""
 
     def extra_repr(self) -> str:
         engine = f", engine={self.engine!r}" if self.engine else ""

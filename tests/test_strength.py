@@ -15,11 +15,11 @@ from standins import quiet_trainer
 from specaug.augment.apply import apply
 from specaug.augment.draws import draw
 from specaug.augment.keys import make_keys
-from specaug.augment.operations import OPERATIONS, FilterAugment, PatchMask, SpecSub, TimeMask
+from specaug.augment.operations import OPERATIONS, FilterAugment, FrequencyMask, PatchMask, SpecSub, TimeMask
 from specaug.augment.policy import LD, NONE, Policy
 from specaug.training.augment import Augment
 from specaug.training.ranks import together
-from specaug.training.strength import Loop, Strength, weakened
+from specaug.training.strength import Loop, Strength, curves, weakened
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:The '\w+_dataloader' does not have many workers")
 
@@ -260,6 +260,23 @@ def test_the_loggers_are_told_at_every_step(tmp_path, strength):
         rows = [row for row in csv.DictReader(file) if row["policy/strength"]]
     told = {int(row["step"]): float(row["policy/strength"]) for row in rows}
     assert told == {step: strength.at(step, 0, 0.0) for step in range(50)}
+    assert ("policy/TimeMask.T" in rows[0]) is not strength.constant
+    if not strength.constant:
+        widths = {int(row["step"]): float(row["policy/TimeMask.T"]) for row in rows}
+        assert widths == {step: int(SMALL.operations[2].T * share + 0.5) for step, share in told.items()}
+
+
+def test_the_loggers_are_told_each_width_and_count_by_its_operation():
+    policy = Policy((TimeMask(T=7, m_T=2), FrequencyMask(F=3), TimeMask(T=None, p_S=0.25, p_M=0.5)))
+    assert curves(policy) == {
+        "policy/TimeMask.T": 7.0,
+        "policy/TimeMask.m_T": 2.0,
+        "policy/FrequencyMask.F": 3.0,
+        "policy/FrequencyMask.m_F": 1.0,
+        "policy/TimeMask2.m_T": 1.0,
+        "policy/TimeMask2.p_S": 0.25,
+        "policy/TimeMask2.p_M": 0.5,
+    }
 
 
 def test_a_metric_that_nobody_logs_is_refused_by_name():

@@ -17,7 +17,7 @@ from specaug.augment.shares import hidden_shares
 from specaug.speech.batching import Batch
 from specaug.training.fields import Field, named, put, tensor
 from specaug.training.hooks import AFTER, BEFORE, TRANSFER, Link, hang, require_hooks, usual
-from specaug.training.strength import Loop, Strength, weakened
+from specaug.training.strength import Loop, Strength, curves, weakened
 
 
 class Drawing(NamedTuple):
@@ -37,8 +37,9 @@ class Augment(L.Callback):
     `features`, `lengths` and `ids` name the fields of the batch. With `ids`, the masks of an utterance depend
     on (seed, epoch, its id) and on nothing else; without, on (seed, epoch, its place in the epoch, the rank).
     Without `lengths` every frame counts as speech. At the end of an epoch `masked` is that of all ranks. Evaluation
-    is left alone. `strength` says how strong the policy is as training goes on, and the loggers are told at each
-    step; its closed loop hears the logged metric `watched`, as rank 0 has it, after each validation in training.
+    is left alone. `strength` says how strong the policy is as training goes on, and the loggers are told at each step,
+    with the widths and counts that come of it where it changes; its closed loop hears the logged metric `watched`, as
+    rank 0 has it, after each validation in training.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Augment(L.Callback):
         self.strength, self.watched = strength, watched
         self.loop = Loop(strength.rise, strength.patience)
         self.share, self.weakened = -1.0, policy  # the strength at the last step, and the policy at it
+        self.told: dict[str, float] = {}  # what the loggers were told of them
         self.engine = ""  # which code has applied it, last
         self.in_force: list[tuple[int, str]] = []  # the policy from each step on at which it changed
         self.features, self.lengths, self.ids = features, lengths, ids
@@ -123,10 +125,6 @@ class Augment(L.Callback):
             *hidden, utterances = trainer.strategy.reduce(sums.to(pl_module.device), reduce_op="sum").tolist()
             self.hidden, self.utterances = torch.tensor(hidden, dtype=torch.float64), round(utterances)
 
-    def augmented(self, batch: Any, trainer: L.Trainer) -> Any:
-        """The batch with its features warped and masked."""
-        return self.applied(batch, self.drawn(batch, trainer))
-
     def drawn(self, batch: Any, trainer: L.Trainer) -> Drawing | None:
         """What happens to the utterances of a batch; None where it stays as it is."""
         if isinstance(batch, Batch) and not batch.weight:  # it stands in for what a rank has no share of
@@ -169,7 +167,7 @@ class Augment(L.Callback):
         features = tensor(batch, self.features, "features")
         if self.lengths is None:
             frames = features.shape[1] if features.ndim == 3 else 0
-            lengths = torch.full((len(features),), frames, device="cpu")
+            lengths = torch.full(features.shape[:1], frames, device="cpu")
         else:
             lengths = tensor(batch, self.lengths, "lengths")
         checked(features, lengths, None)
@@ -178,14 +176,16 @@ class Augment(L.Callback):
     def policy_at(self, trainer: L.Trainer) -> Policy:
         """The policy in force at this step; the loggers are told how strong it is."""
         share = self.strength.at(trainer.global_step, trainer.current_epoch, self.loop.level)
+        if share != self.share:
+            self.share, self.weakened = share, weakened(self.policy, share, self.strength.of)
+            policy = str(self.weakened)
+            if not self.in_force or self.in_force[-1][1] != policy:
+                self.in_force.append((trainer.global_step, policy))
+            self.told = {"policy/strength": share}
+            if not self.strength.constant:
+                self.told |= dict.fromkeys(curves(self.policy), 0.0) | curves(self.weakened)
         for logger in trainer.loggers:
-            logger.log_metrics({"policy/strength": share}, step=trainer.global_step)
-        if share == self.share:
-            return self.weakened
-        self.share, self.weakened = share, weakened(self.policy, share, self.strength.of)
-        policy = str(self.weakened)
-        if not self.in_force or self.in_force[-1][1] != policy:
-            self.in_force.append((trainer.global_step, policy))
+            logger.log_metrics(self.told, step=trainer.global_step)
         return self.weakened
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -129,3 +129,20 @@ def weakened(policy: Policy, strength: float, of: str = "widths") -> Policy:
     if strength == 0:
         return NONE
     return Policy(tuple(operation.multiplied(strength, of) for operation in policy.operations))
+
+
+def curves(policy: Policy) -> dict[str, float]:
+    """The policy's widths and counts by operation, as a logger takes them; those of a second time mask are `TimeMask2`'s.
+
+    >>> from specaug import SM
+    >>> curves(Policy(SM.operations[1:]))
+    {'policy/FrequencyMask.F': 15.0, 'policy/FrequencyMask.m_F': 2.0, 'policy/TimeMask.T': 70.0, 'policy/TimeMask.m_T': 2.0}
+    """
+    told: dict[str, float] = {}
+    kinds: list[type] = []
+    for operation in policy.operations:
+        kinds.append(kind := type(operation))
+        name = kind.__name__ + (str(kinds.count(kind)) if kind in kinds[:-1] else "")
+        values = operation.given("widths") | operation.given("counts")
+        told |= {f"policy/{name}.{symbol}": float(value) for symbol, value in values.items()}
+    return told

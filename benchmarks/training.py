@@ -25,7 +25,7 @@ from torch import nn
 from specaug import LD, NONE, Policy
 from specaug.speech.manifest import Utterance
 from specaug.speech.prepare import Part
-from specaug.training.augment import Augment
+from specaug.training.augment import Augment, Drawing
 from specaug.training.callbacks import Curves, Report, Reseed
 from specaug.training.data import training_loader
 from specaug.training.fit import quieten
@@ -95,10 +95,17 @@ class Timed(Augment):
 
     seconds = 0.0
 
-    def augmented(self, batch: Any, trainer: L.Trainer) -> Any:
-        """Augment one batch."""
+    def drawn(self, batch: Any, trainer: L.Trainer) -> Drawing | None:
+        """What happens to one batch."""
         started = time.process_time()
-        batch = super().augmented(batch, trainer)
+        drawing = super().drawn(batch, trainer)
+        Timed.seconds += time.process_time() - started
+        return drawing
+
+    def applied(self, batch: Any, drawing: Drawing | None) -> Any:
+        """It done to the batch."""
+        started = time.process_time()
+        batch = super().applied(batch, drawing)
         Timed.seconds += time.process_time() - started
         return batch
 

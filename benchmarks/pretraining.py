@@ -39,16 +39,16 @@ def looped(hiding: PatchHiding, lengths: Tensor, turn: int) -> Tensor:
     rows, columns = TIME // hiding.grid.t, MEL // hiding.grid.f
     hidden = torch.zeros(len(lengths), rows, columns, dtype=torch.bool)
     for row in range(len(lengths)):
-        chosen: list[int] = []
+        chosen: set[int] = set()
         while len(chosen) < NUMBER:
             start, side = random.randrange(rows * columns), random.randint(*SIDES)
             for down in range(side):
                 for across in range(side):
                     place = start + down * columns + across
                     inside = start % columns + across < columns and place < rows * columns
-                    if inside and place not in chosen and len(chosen) < NUMBER:
-                        chosen.append(place)
-        hidden[row].view(-1)[chosen] = True
+                    if inside and len(chosen) < NUMBER:
+                        chosen.add(place)
+        hidden[row].view(-1)[list(chosen)] = True
     return hidden
 
 

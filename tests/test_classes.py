@@ -80,6 +80,26 @@ def test_text_and_speaker_are_columns_too(column, names):
     assert classes_of(asked, column).names == names
 
 
+@pytest.mark.parametrize(("one", "other"), [("go_on", "go on"), ("go  on", "go_on"), ("a b_c", "a_b c")])
+def test_two_values_that_would_be_one_class_are_refused_with_their_places(moods, one, other):
+    asked_of(
+        replace(moods, parts={**moods.parts, "test": [utterance("x0", mood=one), utterance("x1", mood=one)]}),
+        MOODS,
+    )
+    parts = {**moods.parts, "dev": [utterance("x0", mood=one)], "test": [utterance("x1", mood=other)]}
+    first, second = (" ".join(value.split()) for value in (one, other))
+    said = f"m.jsonl:x1: mood is {second!r}, and {first!r} at m.jsonl:x0, which would be one class; expected one spelling"
+    with pytest.raises(UserError, match=said):
+        asked_of(replace(moods, parts=parts), MOODS)
+
+
+@pytest.mark.parametrize(("one", "other"), [("go  on", " go on"), (1, "1"), (True, "true"), (None, " ")])
+def test_values_that_are_written_alike_are_one_class(moods, one, other):
+    train = [utterance("x0", mood=one), utterance("x1", mood=other)]
+    asked, _ = asked_of(replace(moods, parts={**moods.parts, "test": train}), MOODS)
+    assert len({u.text for u in asked.parts["test"]}) == (one is not None)
+
+
 def test_without_classes_and_with_all_labels_the_corpus_is_as_it_is(moods):
     assert asked_of(moods, Text()) == (moods, [])
 

@@ -67,6 +67,11 @@ def test_one_run_says_nothing_of_how_sure_it_is():
     )
 
 
+def test_runs_that_hid_nothing_say_nothing_of_it():
+    nothing = {**run(0, 10), "masked": 0.0}
+    assert scores([trial(0, 0.1, "share=0.5", [nothing])], MEASURED["wer"])[0].said() == "10.00 % share=0.5"
+
+
 def test_trials_whose_runs_are_not_remembered_say_nothing_of_what_was_hidden():
     (score,) = scores([trial(0, 0.1, "a")], MEASURED["wer"])
     assert (score.masked, score.said()) == (None, "10.00 % a")

@@ -38,6 +38,21 @@ def pretraining(objective="models.ssast.SSAST", share=0.75, **arguments):
             id="a name with a dash",
         ),
         pytest.param(
+            {"fsdd-1": pretraining(), "spoken-2": pretraining(share=0.5)},
+            ["fsdd(SSAST)", "spoken(SSAST)"],
+            id="two names",
+        ),
+        pytest.param(
+            {
+                "fsdd-1": pretraining(),
+                "spoken-2": pretraining(t=16),
+                "fsdd-3": pretraining(share=0.5),
+                "spoken-4": pretraining(t=16, width=8),
+            },
+            ["fsdd(SSAST, share=0.75)", "spoken(SSAST)", "fsdd(SSAST, share=0.5)", "spoken(SSAST, width=8)"],
+            id="two of each of two names",
+        ),
+        pytest.param(
             {"fsdd-1": pretraining(depth=2), "fsdd-2": pretraining()},
             ["fsdd(SSAST, depth=2)", "fsdd(SSAST)"],
             id="a key that only one has",

@@ -64,9 +64,13 @@ def labels_of(corpus: Corpus, text: Text) -> int:
 
 
 def classified(corpus: Corpus, column: str) -> tuple[Corpus, list[Problem]]:
-    """The utterances that have a class, with its name as their text, and a problem of each of the others."""
+    """The utterances that have a class, with its name as their text, and a problem of each of the others.
+
+    Raises UserError where two values would be one class, "go_on" and "go on" say.
+    """
     parts: dict[str, list[Utterance]] = {}
     problems = []
+    require_one_spelling(corpus, column)
     for part, utterances in corpus.parts.items():
         named = [replace(u, text=class_name(value_of(u, column))) for u in utterances]
         parts[part] = [u for u in named if u.text]
@@ -76,6 +80,19 @@ def classified(corpus: Corpus, column: str) -> tuple[Corpus, list[Problem]]:
             if not u.text
         ]
     return replace(corpus, parts=parts), problems
+
+
+def require_one_spelling(corpus: Corpus, column: str) -> None:
+    """Raise UserError where two values have one class name."""
+    spelt: dict[str, tuple[str, Utterance]] = {}
+    for u in (u for utterances in corpus.parts.values() for u in utterances):
+        value = " ".join(words(value_of(u, column)))
+        other, first = spelt.setdefault(class_name(value), (value, u))
+        if other != value:
+            raise UserError(
+                f"{u.where or u.id}: {column} is {value!r}, and {other!r} at {first.where or first.id}, "
+                "which would be one class; expected one spelling"
+            )
 
 
 def classes_of(corpus: Corpus, column: str) -> Classes:
@@ -129,9 +146,14 @@ def class_name(value: Value) -> str:
     >>> class_name("Vacuum  Cleaner".lower()), class_name("hand-saw")
     ('vacuum_cleaner', 'hand-saw')
     """
+    return "_".join(words(value))
+
+
+def words(value: Value) -> list[str]:
+    """What is written of a value; nothing for null, NaN and blank text."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return "_".join((str(value).lower() if isinstance(value, bool) else str(value)).split())
+        return []
+    return (str(value).lower() if isinstance(value, bool) else str(value)).split()
 
 
 def labelled(utterances: Sequence[Utterance], share: float, by_class: bool) -> list[Utterance]:

@@ -11,15 +11,18 @@ OBJECTIVE = "objective.path"
 def called(starts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """How each start (`Network.start`) is printed; it comes with the pretraining's recipe, empty where it is a file.
 
-    No two are printed alike: where short names are, all are told in full.
+    Settings are told where the names of the recipes do not tell the starts apart. No two are printed alike: where
+    short names are, all are told in full.
     """
-    recipes = {start: flat(recipe) for start, recipe in starts.items() if recipe}
-    keys = fewest(_in_order(recipes), list(recipes.values())) or ()
-    keys = (OBJECTIVE, *(key for key in keys if key != OBJECTIVE))
-    short = {
-        start: _pretrained(start, recipes[start], keys) if start in recipes else ending(start)
-        for start in starts
-    }
+    short = {start: ending(start) for start in starts}
+    namesakes: dict[str, dict[str, dict[str, Any]]] = {}
+    for start, recipe in starts.items():
+        if recipe:
+            namesakes.setdefault(_name(start), {})[start] = flat(recipe)
+    for recipes in namesakes.values():
+        keys = fewest(_in_order(recipes), list(recipes.values())) or ()
+        keys = (OBJECTIVE, *(key for key in keys if key != OBJECTIVE))
+        short |= {start: _pretrained(start, recipe, keys) for start, recipe in recipes.items()}
     return short if len(set(short.values())) == len(starts) else {start: start for start in starts}
 
 
@@ -46,6 +49,11 @@ def fewest(keys: Sequence[str], alike: Sequence[Mapping[str, Any]]) -> tuple[str
     return None
 
 
+def _name(start: str) -> str:
+    """The name of a pretraining, without what is made of its recipe."""
+    return start.rpartition("-")[0]
+
+
 def _in_order(recipes: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The keys of some recipes: the objective's first, then the patches', then what is hidden."""
     first = (OBJECTIVE, "network.arguments.t", "network.arguments.f", "hidden.share")
@@ -60,4 +68,4 @@ def _pretrained(start: str, recipe: Mapping[str, Any], keys: Sequence[str]) -> s
         for key in keys
         if key in recipe
     ]
-    return f"{start.rpartition('-')[0]}({', '.join(told)})"
+    return f"{_name(start)}({', '.join(told)})"

@@ -55,10 +55,10 @@ class Score:
         return max(0.0, self.value - arm), self.value + arm
 
     def said(self) -> str:
-        """The rate in percent, how sure it is, the policy, and what it hid; what is right in the place of errors has its name."""
+        """The rate in percent, how sure it is, the policy, and what it hid, if anything; what is right in the place of errors has its name."""
         name = f"{self.metric.name} " if self.metric.right else ""
         rate = f"{name}{self.metric.percent(self.value):.2f} %{self.spread()} {self.policy}".rstrip()
-        return rate if self.masked is None else f"{rate}: {self.masked:.1%} of the cells hidden"
+        return f"{rate}: {self.masked:.1%} of the cells hidden" if self.masked else rate
 
     def spread(self) -> str:
         """The interval over the seeds, or how far runs that are too few for one lie apart."""

@@ -202,6 +202,17 @@ def test_features_and_output_may_lie_in_memory_in_any_way(view, dtype):
     assert (whole == 9).sum() == whole.numel() - out.numel()
 
 
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("shift", [0, 3])
+def test_either_of_them_alone_may(view, shift):
+    cases = [case._replace(shift=shift) for case in CASES]
+    features, out = view(noise(2, 50, 50)), view(torch.zeros(2, 50, 50))
+    dense = features.clone(memory_format=torch.contiguous_format)
+    expected = augment(dense, cases)
+    assert torch.equal(augment(features, cases), expected)
+    assert torch.equal(augment(dense, cases, out), expected)
+
+
 @pytest.mark.parametrize("shape", [(0, 4, 3), (2, 0, 3), (2, 4, 0)])
 def test_nothing_comes_of_nothing(shape):
     cases = [Case(0, 0, 0, -1, [], [], 0.0)] * shape[0]

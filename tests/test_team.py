@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from specaug.augment import team
-from specaug.augment.team import WORK, claim, pointer, run
+from specaug.augment.team import WORK, claim, copy, pointer, run
 
 
 @numba.cfunc(numba.types.void(numba.types.CPointer(numba.int64)))
@@ -38,6 +38,22 @@ def counted(parts: int, threads: int) -> list[int]:
 @given(parts=st.integers(0, 300), threads=st.integers(1, 4))
 def test_each_part_is_done_once(parts, threads):
     assert counted(parts, threads) == [1] * parts
+
+
+@numba.cfunc(numba.types.void(numba.types.CPointer(numba.int64)))
+def copy_one(job):
+    """A job is the address to write to, the address to read at, and so many bytes."""
+    told = numba.carray(job, 3)
+    copy(told[0], told[1], told[2])
+
+
+@given(source=st.binary(min_size=1, max_size=9000), share=st.floats(0, 1))
+def test_as_many_bytes_are_copied_as_are_asked_for(source, share):
+    size = int(share * len(source))
+    of, to = (ctypes.create_string_buffer(given, len(source)) for given in (source, b"-" * len(source)))
+    job = (ctypes.c_int64 * 3)(ctypes.addressof(to), ctypes.addressof(of), size)
+    copy_one.ctypes(ctypes.cast(job, ctypes.POINTER(ctypes.c_int64)))
+    assert to.raw == source[:size] + b"-" * (len(source) - size)
 
 
 def workers(threads: int) -> set[int]:

@@ -1,8 +1,10 @@
 """The warp and the masks of a padded batch in one pass over memory, compiled by numba (an optional extra).
 
-Bytes decide: the batch is read once and written once, and what is hidden is decided while a row is in the
-cache. The kernels hold no GIL, and what is compiled stays on disk. With more than one torch thread the rows are
-shared among them and not among numba's own, which two callers at once may not share, nor a fork()ed loader worker.
+Bytes decide: the batch is read once and written once, and what is hidden is decided while a row is in the cache. What
+stays where it is, padding and utterances without a warp, goes by the C library's copy, which need not read what it
+writes over, and is then masked in place. The kernels hold no GIL, and what is compiled stays on disk. With more than
+one torch thread the rows are shared among them and not among numba's own, which two callers at once may not share, nor
+a fork()ed loader worker.
 """
 
 import ctypes
@@ -18,14 +20,14 @@ from torch import Tensor
 
 from specaug.augment import means as plain
 from specaug.augment.fused_draws import CPU, kept, whole
-from specaug.augment.team import claim, pointer, run
+from specaug.augment.team import claim, copy, pointer, run
 
 CELLS = {  # what the kernel sees: cells of 16 bits are moved, and become float32 where they are warped
     torch.float32: numba.float32,
     torch.float16: numba.int16,
     torch.bfloat16: numba.int16,
 }
-GRAIN = 2**15  # cells that a thread takes at a time
+GRAIN = 2**16  # cells that a thread takes at a time: what is copied is masked before it leaves the cache
 
 
 class Job(ctypes.Structure):
@@ -233,7 +235,10 @@ def spans(starts, widths, batch, masks):
 @numba.njit(error_model="numpy")
 @no_type_check
 def write_rows(source, target, time, plan, rows, hidden):
-    """Write rows[0] to rows[1] of the output, counted over the whole batch; `hidden` is room for the flags of both axes."""
+    """Write rows[0] to rows[1] of the output, counted over the whole batch; `hidden` is room for the flags of both axes.
+
+    Of an utterance first the frames that move, then those that stay, which are copied and then masked where they are.
+    """
     source, utterance_step, frame_step = source
     target, out_utterance, out_frame = target
     warps, freq, times, fill = plan
@@ -251,20 +256,27 @@ def write_rows(source, target, time, plan, rows, hidden):
         )
         mark(frames[:length], times[0][i], times[1][i])
         mark(channels, freq[0][i], freq[1][i])
-        for frame in range(begin, end):
+        still = max(begin, 0 if shift == 0 else length)  # from here on a frame stays where it is
+        for frame in range(begin, min(end, still)):
             to = channels_at(target, i * out_utterance + frame * out_frame, channels)
             before, rest, run = read_at(frame, length, centre, shift, last)
             place = i * utterance_step + before * frame_step
             low = channels_at(source, place, channels)
-            if frame >= length:
-                copy_row(to, low)
-            elif frames[frame]:
+            if frames[frame]:
                 fill_row(to, value)
             elif rest == 0:
                 hide_row(to, low, channels, value)
             else:
                 high = channels_at(source, place + frame_step, channels)
                 blend_row(to, low, high, numba.float32(rest / run), channels, value)
+        ends = i * out_utterance + still * out_frame, i * utterance_step + still * frame_step
+        copy_rows(target, source, ends, (out_frame, frame_step), end - still, channels)
+        for frame in range(still, min(end, length)):
+            to = channels_at(target, i * out_utterance + frame * out_frame, channels)
+            if frames[frame]:
+                fill_row(to, value)
+            else:
+                hide_in(to, channels, value)
         row += end - begin
 
 
@@ -311,16 +323,20 @@ def read_at(frame, length, centre, shift, last):
 
 @numba.njit(error_model="numpy")
 @no_type_check
-def copy_row(to, low):
-    """One frame of the padding. Loops over cells: numba takes ten seconds to compile the same as slices."""
-    for channel in range(len(to)):
-        to[channel] = low[channel]
+def copy_rows(target, source, places, steps, frames, like):
+    """So many frames as they are, at once where they lie side by side."""
+    size = len(like) * like.itemsize
+    at, of = target + places[0] * like.itemsize, source + places[1] * like.itemsize
+    if steps[0] == len(like) and steps[1] == len(like):
+        size, frames = size * max(frames, 0), 1
+    for frame in range(frames):
+        copy(at + frame * steps[0] * like.itemsize, of + frame * steps[1] * like.itemsize, size)
 
 
 @numba.njit(error_model="numpy")
 @no_type_check
 def fill_row(to, fill):
-    """A hidden frame."""
+    """A hidden frame. Loops over cells: numba takes ten seconds to compile the same as slices."""
     for channel in range(len(to)):
         to[channel] = fill
 
@@ -337,6 +353,15 @@ def hide_row(to, low, channels, fill):
         if channels[channel]:
             value = fill
         to[channel] = value
+
+
+@numba.njit(error_model="numpy")
+@no_type_check
+def hide_in(to, channels, fill):
+    """The hidden channels of one frame filled where it is; the others are written as they are, for the same reason."""
+    for channel in range(len(to)):
+        old = to[channel]
+        to[channel] = fill if channels[channel] else old
 
 
 @numba.njit(error_model="numpy", forceinline=True)

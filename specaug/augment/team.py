@@ -58,6 +58,19 @@ def pointer(context, number):  # noqa: ARG001 (numba's form)
 
 @intrinsic
 @no_type_check
+def copy(context, target, source, size):  # noqa: ARG001 (numba's form)
+    """So many bytes from one address to another, by the C library, which need not read what it writes over."""
+
+    def build(context, builder, signature, arguments):  # noqa: ARG001
+        to, of = (builder.inttoptr(address, cgutils.voidptr_t) for address in arguments[:2])
+        cgutils.raw_memcpy(builder, to, of, arguments[2], context.get_constant(types.int64, 1))
+        return context.get_dummy_value()
+
+    return types.void(target, source, size), build
+
+
+@intrinsic
+@no_type_check
 def claim(context, job):  # noqa: ARG001 (numba's form)
     """The first number of a job, which is one more afterwards: no two callers are given the same."""
 

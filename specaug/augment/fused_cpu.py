@@ -305,8 +305,6 @@ def read_at(frame, length, centre, shift, last):
 
     Bounds that let frame `last` be the one after the utterance read its last frames past the end: clamped.
     """
-    if shift == 0 or frame >= length:
-        return frame, 0, 1
     target = centre + shift
     if frame <= target:
         run, rise, on, base = target, centre, frame, 0

@@ -42,6 +42,8 @@ def totals(
     for cells, into in zip(torch.split(rows, size), torch.split(frames, size), strict=True):
         torch.sum(prepare(room[: len(cells)].copy_(cells)), dim=1, out=into)
     spoken = torch.arange(time, device=lengths.device) < lengths[:, None]
+    inside = frames.view(batch, time).where(spoken, 0.0)
+    if not time or inside.device.type != "cpu":
+        return inside.sum(dim=1)
     # One after the other: a sum of all at once has an order that depends on how much padding there is
-    sums = frames.view(batch, time).where(spoken, 0.0).cumsum(dim=1)
-    return sums[:, -1] if time else sums.sum(dim=1)
+    return inside.cumsum(dim=1)[:, -1]

@@ -29,7 +29,7 @@ from specaug.study.pretraining import first
 from specaug.study.pretraining.recipe import Pretraining
 from specaug.study.pretraining.run import PretrainRun
 from specaug.study.recipe import Network, Pretrained, Recipe, run_id
-from specaug.study.results import find_runs
+from specaug.study.results import begun_with, find_runs
 from specaug.study.run import Run, execute
 from specaug.study.turns import picked
 from specaug.training.callbacks import Progress, Report
@@ -134,6 +134,19 @@ def test_its_page_shows_the_pretraining_while_that_is_at_hand(lab, finished, tmp
     shutil.rmtree(tmp_path / "runs" / "pretraining")
     assert cli.main([*words, "--out", str(tmp_path / "without.html")]) == 0
     assert '<section id="pretraining">' not in (tmp_path / "without.html").read_text()
+
+
+def test_a_pretraining_that_an_older_version_finished_is_begun_with_and_found_by_the_id_that_it_has(
+    lab, finished, tmp_path
+):
+    shutil.copytree(finished / "pretraining", tmp_path / "pretraining")
+    today = pretraining_of(run_of(lab, tmp_path)).folder
+    older = today.rename(today.with_name("seed-0-0123456789ab"))
+    assert cli.main(command(lab, tmp_path)) == 0
+    assert not today.exists()
+    (result,) = find_runs([tmp_path]).finished
+    assert result.pretraining == ("tiny", "0123456789ab")
+    assert begun_with(result) == older
 
 
 def test_it_is_the_one_that_the_command_makes_of_the_same_recipe_and_is_found_finished(lab, finished, capsys):

@@ -155,7 +155,8 @@ def begin_with(recipe: Recipe, network: nn.Module, places: Places, loading: Tell
 
 
 def told_of(recipe: Recipe, places: Places) -> dict[str, Any]:
-    """What a result says of the network: its options, of a pretraining its name and the id of its run."""
+    """What a result says of the network: its options, of a pretraining its name and the id of its run, as its folder has it."""
     wanted = pretraining_of(recipe, places)
-    said = wanted and {"name": wanted.experiment, "run": wanted.id}
+    # Not today's id: an older version may have finished it under another
+    said = wanted and {"name": wanted.experiment, "run": wanted.folder.name.rpartition("-")[2]}
     return {**asdict(recipe.network), "pretraining": said}

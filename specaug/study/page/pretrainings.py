@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -13,7 +13,7 @@ from specaug.study.page.theme import captioned, tabled
 from specaug.study.results import RECONSTRUCTIONS, RESULT, begun_with
 from specaug.study.tables.text_table import printable
 
-CAPTION = "{}, seed {}: utterances of dev as they are, what is hidden of them, and what the network takes that to be."
+CAPTION = "{}: utterances of dev as they are, what is hidden of them, and what the network takes that to be."
 MEASURES = (
     "Means over the hidden patches of dev, of the checkpoint that is kept. Retrieval is the share of hidden patches that "
     "are told from the other hidden ones of their utterance, but for equal ones, as in silence; by chance it would be one in "
@@ -26,38 +26,53 @@ class Made:
     """A pretraining that some runs began with."""
 
     name: str  # as the tables print it
+    fold: int  # 0 where it has none
     seed: int
     folder: Path
+    measured: Mapping[str, Any]  # on dev, of the checkpoint that is kept, and its epoch
 
-    @property
-    def measured(self) -> dict[str, Any]:
-        """On dev, of the checkpoint that is kept, and its epoch."""
-        told = json.loads((self.folder / RESULT).read_text(encoding="utf-8"))
-        return dict(told["best" if told["kept"] == "best" else "final"])
+    @classmethod
+    def of(cls, name: str, folder: Path) -> "Made":
+        """What lies in the folder of a finished one."""
+        told = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        measured = told["best" if told["kept"] == "best" else "final"]
+        return cls(name, told["fold"], told["seed"], folder, measured)
 
 
 def pretrainings(entries: Sequence[Entry]) -> list[str]:
-    """A row of measures for each pretraining, and the reconstructions of the first seed; nothing where none is at hand."""
+    """A row of measures for each pretraining, and the reconstructions of the first seed; nothing where none is at hand.
+
+    The fold is told of those that each fold made anew.
+    """
     found = {
-        folder: Made(str(entry.system.settings["init"]), result.seed, folder)
+        folder: Made.of(str(entry.system.settings["init"]), folder)
         for entry in entries
         for result in entry.results
         if (folder := begun_with(result))
     }
-    made = sorted(found.values(), key=lambda one: (one.name, one.seed, str(one.folder)))
+    made = sorted(found.values(), key=lambda one: (one.name, one.fold, one.seed, str(one.folder)))
     if not made:
         return []
-    measured = [one.measured for one in made]
-    names = list(dict.fromkeys(name for told in measured for name in told if name != "epoch"))
-    rows = [["pretraining", "seed", "epoch", *names]]
-    for one, told in zip(made, measured, strict=True):
-        values = [f"{told[name]:.4f}" if name in told else "-" for name in names]
-        rows.append([escape(printable(one.name)), str(one.seed), str(told["epoch"]), *values])
-    lines = [tabled(rows), f'<p class="soft">{MEASURES}</p>']
     first = {one.name: one for one in reversed(made)}
+    folded = {one.name for one in made if one.fold != first[one.name].fold}
+    lines = [_table(made, folded), f'<p class="soft">{MEASURES}</p>']
     for one in reversed(first.values()):
-        lines += captioned(_picture(one.folder / RECONSTRUCTIONS), CAPTION.format(one.name, one.seed))
+        fold = f", fold {one.fold}" if one.name in folded else ""
+        caption = CAPTION.format(f"{one.name}{fold}, seed {one.seed}")
+        lines += captioned(_picture(one.folder / RECONSTRUCTIONS), caption)
     return lines
+
+
+def _table(made: Sequence[Made], folded: set[str]) -> str:
+    """With a column of folds where some names have several."""
+    names = list(dict.fromkeys(name for one in made for name in one.measured if name != "epoch"))
+    rows = [["pretraining", *(["fold"] if folded else []), "seed", "epoch", *names]]
+    for one in made:
+        told = one.measured
+        fold = [str(one.fold) if one.name in folded else "-"] if folded else []
+        values = [f"{told[name]:.4f}" if name in told else "-" for name in names]
+        rows.append([escape(printable(one.name)), *fold, str(one.seed), str(told["epoch"]), *values])
+    return tabled(rows)
 
 
 def _picture(path: Path) -> str:

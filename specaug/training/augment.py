@@ -125,6 +125,10 @@ class Augment(L.Callback):
             *hidden, utterances = trainer.strategy.reduce(sums.to(pl_module.device), reduce_op="sum").tolist()
             self.hidden, self.utterances = torch.tensor(hidden, dtype=torch.float64), round(utterances)
 
+    def augmented(self, batch: Any, trainer: L.Trainer) -> Any:
+        """The batch with its features warped and masked."""
+        return self.applied(batch, self.drawn(batch, trainer))
+
     def drawn(self, batch: Any, trainer: L.Trainer) -> Drawing | None:
         """What happens to the utterances of a batch; None where it stays as it is."""
         if isinstance(batch, Batch) and not batch.weight:  # it stands in for what a rank has no share of

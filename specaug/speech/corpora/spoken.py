@@ -99,7 +99,7 @@ def spoken(options: Spoken, cache: Path, progress: Tell = lambda *_: None) -> Co
 
     Raises UserError where an option is out of range or eSpeak NG is missing.
     """
-    _check(options)
+    check(options)
     text = content(options, VERSION)
     folder = cache / f"spoken-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     workers = cores()
@@ -280,7 +280,7 @@ def _utterance(name: str, voice: Voice, line: Line, path: Path, seconds: float) 
     )
 
 
-def _check(options: Spoken) -> None:
+def check(options: Spoken) -> None:
     """Raise UserError where a count is out of range."""
     # Half the test voices, rounded up, speak with the accents of train, the others with the unseen ones.
     limits = {

@@ -6,6 +6,7 @@ from pathlib import Path
 from torch import nn
 
 from specaug.errors import UserError
+from specaug.speech.corpora.heard import at_fault
 from specaug.speech.corpora.options import CorpusOptions, Folded
 from specaug.speech.options import Features
 from specaug.study.places import replaced
@@ -14,7 +15,6 @@ from specaug.study.recipe import Network
 from specaug.training.checkpoints import differing
 from specaug.training.files import LAST
 
-SPLIT = ("speakers", "fold")  # what says which recordings of a corpus with folds are tested
 STARTED = "init.sha256"  # the file beside the recipe that says which weights a run was begun with
 
 
@@ -79,20 +79,13 @@ def require_heard(kept: Kept, features: Features, rate: int | None) -> None:
 
 
 def require_unheard(where: str, heard: CorpusOptions | None, corpus: CorpusOptions) -> None:
-    """Raise UserError where what an encoder was pretrained on may hold what a run tests (decision D180).
-
-    That is so where both are of one corpus with folds, and not of one split and fold. Of another corpus it is free.
-    """
-    if not isinstance(heard, Folded) or heard.name != corpus.name:
+    """Raise UserError where what an encoder was pretrained on may hold what a run tests (decision D180)."""
+    if heard is None or not (faults := at_fault(heard, corpus)):
         return
-    others = [
-        f"corpus.{name} is {now}; expected {before}"
-        for name in SPLIT
-        if (before := getattr(heard, name, None)) != (now := getattr(corpus, name, None))
-    ]
-    if others:
-        instead = "or network.pretraining, of this split: each fold makes its own"
-        raise UserError(f"{where}: pretrained on what is tested here: {', '.join(others)}, {instead}")
+    instead = "network.pretraining, of this split: each fold makes its own"
+    if not isinstance(heard, Folded):
+        instead = "a pretraining on train and dev of this corpus"
+    raise UserError(f"{where}: pretrained on what is tested here: {', '.join(faults)}, or {instead}")
 
 
 def _told(value: float | None, unit: str) -> str:

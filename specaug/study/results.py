@@ -5,12 +5,10 @@ folders that are kept in version control hold it as `hypotheses.jsonl.xz` (xz an
 """
 
 import gzip
-import json
 import lzma
 import math
-import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +22,10 @@ from specaug.speech.corpus import TRAIN
 from specaug.speech.manifest import Value
 from specaug.speech.ranking import Floats, mean_average_precision
 from specaug.study.fields import Fields
+from specaug.study.folders import PRETRAINING as PRETRAINING
+from specaug.study.folders import RECIPE as RECIPE
+from specaug.study.folders import RESULT as RESULT
+from specaug.study.folders import facts_in, of_pretraining, run_folders
 from specaug.study.load import read
 from specaug.study.parts import Masked as Masked
 from specaug.study.parts import Part, Score, masked_in, part_in
@@ -32,9 +34,8 @@ from specaug.study.rows import MISSED, OWN, characters, parsed
 
 Counts = NDArray[np.int64]
 
-RESULT, RECIPE, HYPOTHESES = "result.json", "recipe.yaml", "hypotheses.jsonl"
+HYPOTHESES = "hypotheses.jsonl"
 ROUNDING = 1e-9  # of a mean over utterances, in another order
-PRETRAINING = "pretraining"  # the folder of runs that recognise nothing, and so cannot be compared
 RECONSTRUCTIONS = "reconstructions.png"  # beside the result of a pretraining
 OPEN: dict[str, Callable[..., Any]] = {"": Path.open, ".xz": lzma.open, ".gz": gzip.open}
 
@@ -81,8 +82,7 @@ class Result:
     @property
     def heading(self) -> str:
         """The corpus's title, which says "synthetic speech" where it is."""
-        said = "synthetic speech" in self.title.lower() or not self.synthetic
-        return self.title if said else f"{self.title} (synthetic speech)"
+        return headed(self.title, self.synthetic)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -116,25 +116,11 @@ class Runs:
 
 def find_runs(paths: Iterable[Path]) -> Runs:
     """The runs in and below `paths`, each once. Raises UserError where a path does not exist."""
-    folders: dict[Path, Path] = {}
-    for path in paths:
-        if not path.is_dir():
-            what = "a file" if path.exists() else "no such folder"
-            raise UserError(f"{path}: {what}; expected a run folder or a folder that holds some")
-        folders |= {folder.resolve(): folder for folder in _run_folders(path)}
-    ordered = sorted(folders.values())
+    ordered = run_folders(paths)
     return Runs(
         finished=[read_result(folder) for folder in ordered if (folder / RESULT).is_file()],
         unfinished=[folder for folder in ordered if not (folder / RESULT).is_file()],
     )
-
-
-def _run_folders(path: Path) -> Iterator[Path]:
-    for folder, below, files in os.walk(path):
-        below[:] = sorted(name for name in below if name != PRETRAINING)
-        if RESULT in files or RECIPE in files:
-            below.clear()  # a run holds no other run, and its checkpoints and logs may be many files
-            yield Path(folder)
 
 
 def read_result(folder: Path) -> Result:
@@ -142,14 +128,8 @@ def read_result(folder: Path) -> Result:
 
     Raises UserError that names the file and the field at fault, also where the recipe beside it is another run's.
     """
-    path = folder / RESULT
-    try:
-        facts = Fields(path, json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; the run is not finished") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not JSON ({error})") from None
-    if {"objective", "hidden"} <= facts.facts.keys():
+    facts = facts_in(folder)
+    if of_pretraining(facts):
         raise UserError(
             f"{folder}: a run of pretraining, which recognises nothing; expected runs that start from it"
         )
@@ -184,10 +164,17 @@ def read_result(folder: Path) -> Result:
         wall_seconds=facts.number("wall_seconds"),
         skipped=facts.get("skipped", list, "a list"),
         commit=facts.text("commit"),
-        recipe=_recipe(folder),
+        recipe=recipe_in(folder),
     )
-    _check_recipe(result)
+    told = {"policy.label": result.label, "seed": result.seed, "corpus.fold": result.fold}
+    check_recipe(folder, result.recipe, told)
     return result
+
+
+def headed(title: str, synthetic: bool) -> str:
+    """A corpus's title, which says "synthetic speech" where it is."""
+    said = "synthetic speech" in title.lower() or not synthetic
+    return title if said else f"{title} (synthetic speech)"
 
 
 def begun_with(result: Result) -> Path | None:
@@ -213,7 +200,8 @@ def decoded_in(facts: Fields) -> dict[str, dict[str, Any]]:
     return {label: told.mapping(label) for label in told.facts} if told else {}
 
 
-def _recipe(folder: Path) -> dict[str, Any]:
+def recipe_in(folder: Path) -> dict[str, Any]:
+    """The recipe of a finished run, as it lies beside the result. Raises UserError where there is none."""
     if not (path := folder / RECIPE).is_file():
         raise UserError(
             f"{path}: no such file; expected the recipe of the run, which says how it was trained"
@@ -221,15 +209,14 @@ def _recipe(folder: Path) -> dict[str, Any]:
     return read(path)
 
 
-def _check_recipe(result: Result) -> None:
-    """Raise UserError where the recipe says another policy, seed or fold than the result (D56)."""
-    told = {"policy.label": result.label, "seed": result.seed, "corpus.fold": result.fold}
+def check_recipe(folder: Path, recipe: Mapping[str, Any], told: Mapping[str, object]) -> None:
+    """Raise UserError where the recipe says something else than is `told` by the result, key by key (D56)."""
     for key, expected in told.items():
-        found: Any = result.recipe
+        found: Any = recipe
         for name in key.split("."):
             found = found.get(name) if isinstance(found, dict) else None
         if found not in (None, expected):
-            path = result.folder / RECIPE
+            path = folder / RECIPE
             raise UserError(f"{path}: {key} is {found!r:.80}; expected {expected!r} as in {RESULT}")
 
 

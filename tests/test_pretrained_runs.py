@@ -27,6 +27,7 @@ from specaug.study.loggers import OFFLINE
 from specaug.study.places import Places
 from specaug.study.pretraining import first
 from specaug.study.pretraining.recipe import Pretraining
+from specaug.study.pretraining.results import read_pretraining
 from specaug.study.pretraining.run import PretrainRun
 from specaug.study.recipe import Network, Pretrained, Recipe, run_id
 from specaug.study.results import begun_with, find_runs
@@ -147,6 +148,21 @@ def test_a_pretraining_that_an_older_version_finished_is_begun_with_and_found_by
     (result,) = find_runs([tmp_path]).finished
     assert result.pretraining == ("tiny", "0123456789ab")
     assert begun_with(result) == older
+
+
+def test_the_page_of_kept_runs_shows_the_pretraining_that_is_kept_beside_them(lab, finished, tmp_path):
+    for name in ("begun", "pretraining/tiny"):
+        assert cli.main(["keep", str(finished / name), str(tmp_path / name)]) == 0
+    told = ["report", str(tmp_path / "begun"), "--laboratory", str(lab), "--utterances", "0"]
+    assert cli.main([*told, "--out", str(tmp_path / "page.html")]) == 0
+    page = (tmp_path / "page.html").read_text()
+    assert base64.b64encode(next(tmp_path.rglob("reconstructions.png")).read_bytes()).decode() in page
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_by_itself_it_is_called_what_the_runs_call_it_that_begin_with_it(lab, finished):
+    run = run_of(lab, finished)
+    assert read_pretraining(pretraining_of(run).folder).start == run.recipe.network.start
 
 
 def test_it_is_the_one_that_the_command_makes_of_the_same_recipe_and_is_found_finished(lab, finished, capsys):

@@ -18,7 +18,8 @@ def add_report(verbs: Any) -> None:
     example = "specaug report runs/fsdd --out page.html"
     what = "write a page about finished runs: tables, curves, groups, and every utterance"
     verb = add_verb(verbs, "report", what, report, example)
-    verb.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help="folders with runs in them")
+    some = "folders with runs in them, or with those of a pretraining: runs/pretraining/NAME"
+    verb.add_argument("runs", nargs="+", type=Path, metavar="RUNS", help=some)
     verb.add_argument("--out", type=Path, metavar="FILE", help=f"the page (RUNS/{PAGE})")
     verb.add_argument("--baseline", metavar="POLICY", help="the policy compared with (None, else the first)")
     heard = f"how many can be heard, those with most errors and most changed by policy ({UTTERANCES}); 0: texts only"

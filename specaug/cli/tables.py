@@ -43,7 +43,8 @@ def add_tables(verbs: Any) -> None:
     verb.add_argument("--published", metavar="TABLE", help=papers)
     example = "specaug keep runs/fsdd docs/results/fsdd"
     verb = add_verb(verbs, "keep", "copy what a table needs of finished runs", keep, example)
-    verb.add_argument("runs", type=Path, metavar="RUNS", help="a folder with runs in it")
+    some = "a folder with runs in it; those of a pretraining are in runs/pretraining/NAME"
+    verb.add_argument("runs", type=Path, metavar="RUNS", help=some)
     verb.add_argument("folder", type=Path, metavar="FOLDER", help="a folder for the copies")
     example = "specaug tables docs/results.md --check"
     verb = add_verb(verbs, "tables", "make the tables of a document from kept runs", tables, example)
@@ -109,14 +110,16 @@ def _published(arguments: argparse.Namespace) -> str:
 
 def keep(arguments: argparse.Namespace) -> int:
     """Copy finished runs into a folder that can be committed."""
-    from specaug.study.results import find_runs
+    from specaug.study.folders import RESULT, run_folders
+    from specaug.study.pretraining.results import pictured, read_any
     from specaug.study.tables.document import keep_run
 
-    found = find_runs([arguments.runs]).finished
+    found = [folder for folder in run_folders([arguments.runs]) if (folder / RESULT).is_file()]
     if not found:
         raise UserError(f"{arguments.runs}: no finished run; expected folders with result.json")
-    for result in found:
-        sys.stdout.write(f"{keep_run(result.folder, arguments.folder)}\n")
+    shown = pictured([read_any(folder) for folder in found])  # all are read before the first is copied
+    for folder in found:
+        sys.stdout.write(f"{keep_run(folder, arguments.folder, picture=folder in shown)}\n")
     return 0
 
 

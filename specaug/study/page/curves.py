@@ -26,13 +26,13 @@ class Band:
     high: tuple[float, ...]
 
 
-def read_curves(folder: Path) -> dict[str, Curve]:
-    """The losses and the dev WER of a run by epoch; nothing where the run kept no curves.
+def read_curves(folder: Path, columns: Sequence[str] = COLUMNS) -> dict[str, Curve]:
+    """The losses and the dev WER of a run by epoch, or other columns; nothing where the run kept no curves.
 
     Raises UserError that names the line at fault.
     """
     path = folder / CURVES
-    found: dict[str, dict[int, float]] = {column: {} for column in COLUMNS}
+    found: dict[str, dict[int, float]] = {column: {} for column in columns}
     if not path.is_file():
         return dict(found)
     try:
@@ -40,7 +40,7 @@ def read_curves(folder: Path) -> dict[str, Curve]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: not comma-separated text ({error})") from None
     for number, row in enumerate(rows, 2):
-        for column in COLUMNS:
+        for column in columns:
             if not (text := row.get(column)):
                 continue
             try:

@@ -85,15 +85,15 @@ def shown_as(band: Band, measure: Measure) -> Band:
     return Band(band.epochs, middle, low, high)
 
 
+def measured(train: Band, dev: Band, measure: str, height: int = 270) -> Any:
+    """What is measured on train and on dev by epoch."""
+    traces = [*banded(train, "train", GREY, "dash"), *banded(dev, "dev", BLUE, "solid")]
+    return by_epoch(plain(traces, "epoch", measure, height, **legend()), [train, dev])
+
+
 def losses(policy: Trained, low: float, high: float) -> Any:
     """The loss of one policy on train and on dev by epoch, between two losses that all policies share."""
-    traces = [
-        *banded(policy.bands[TRAIN], "train", GREY, "dash"),
-        *banded(policy.bands[DEV], "dev", BLUE, "solid"),
-    ]
-    figure = by_epoch(
-        plain(traces, "epoch", "loss", 270, **legend()), [policy.bands[TRAIN], policy.bands[DEV]]
-    )
+    figure = measured(policy.bands[TRAIN], policy.bands[DEV], "loss")
     ends = low / ROOMY, high * ROOMY
     shown = ticks.logarithmic(*ends)
     return figure.update_yaxes(

@@ -2,13 +2,14 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from specaug.study.comparing.pairing import Entry
+from specaug.study.page.pretext_curves import curves
 from specaug.study.page.theme import captioned, tabled
 from specaug.study.results import RECONSTRUCTIONS, RESULT, begun_with
 from specaug.study.tables.text_table import printable
@@ -40,32 +41,43 @@ class Made:
 
 
 def pretrainings(entries: Sequence[Entry]) -> list[str]:
-    """A row of measures for each pretraining, and the reconstructions of the first seed; nothing where none is at hand.
-
-    The fold is told of those that each fold made anew.
-    """
+    """What the runs of some policies began with; nothing where none is at hand."""
     found = {
         folder: Made.of(str(entry.system.settings["init"]), folder)
         for entry in entries
         for result in entry.results
         if (folder := begun_with(result))
     }
-    made = sorted(found.values(), key=lambda one: (one.name, one.fold, one.seed, str(one.folder)))
+    return told_of(found.values())
+
+
+def told_of(found: Iterable[Made]) -> list[str]:
+    """A row of measures for each pretraining, the curves, and the reconstructions of the first seed; nothing of none.
+
+    The fold is told of those that each fold made anew.
+    """
+    made = sorted(found, key=lambda one: (one.name, one.fold, one.seed, str(one.folder)))
     if not made:
         return []
     first = {one.name: one for one in reversed(made)}
     folded = {one.name for one in made if one.fold != first[one.name].fold}
-    lines = [_table(made, folded), f'<p class="soft">{MEASURES}</p>']
+    names = list(dict.fromkeys(name for one in made for name in one.measured if name != "epoch"))
+    lines = [_table(made, names, folded), f'<p class="soft">{MEASURES}</p>']
+    lines += curves(
+        [(printable(f"{one.name}{_fold(one, folded)}"), one.seed, one.folder) for one in made], names
+    )
     for one in reversed(first.values()):
-        fold = f", fold {one.fold}" if one.name in folded else ""
-        caption = CAPTION.format(f"{one.name}{fold}, seed {one.seed}")
+        caption = CAPTION.format(f"{one.name}{_fold(one, folded)}, seed {one.seed}")
         lines += captioned(_picture(one.folder / RECONSTRUCTIONS), caption)
     return lines
 
 
-def _table(made: Sequence[Made], folded: set[str]) -> str:
+def _fold(one: Made, folded: set[str]) -> str:
+    return f", fold {one.fold}" if one.name in folded else ""
+
+
+def _table(made: Sequence[Made], names: Sequence[str], folded: set[str]) -> str:
     """With a column of folds where some names have several."""
-    names = list(dict.fromkeys(name for one in made for name in one.measured if name != "epoch"))
     rows = [["pretraining", *(["fold"] if folded else []), "seed", "epoch", *names]]
     for one in made:
         told = one.measured

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from specaug.errors import UserError
 from specaug.speech.kinds import Tell
 from specaug.study.comparing.compare import Comparison, compared
 from specaug.study.comparing.measures import Measure
 from specaug.study.comparing.reading import Reading, read_runs
-from specaug.study.page import figures, rates
+from specaug.study.page import figures, pretrained, rates
 from specaug.study.page.curves import DEV, TRAIN, Trained, trained
 from specaug.study.page.curves import WER as RATE
 from specaug.study.page.explorer import Shown, explorer, shown
@@ -20,6 +21,7 @@ from specaug.study.page.texts import Texts, texts
 from specaug.study.page.theme import captioned, division, put, tabled, whole
 from specaug.study.page.whom import whom
 from specaug.study.places import Places
+from specaug.study.pretraining.results import find_pretrainings
 from specaug.study.stats.statistics import MIN_SEEDS
 
 STYLES = ("explorer.css",)
@@ -49,9 +51,14 @@ def report(
 ) -> Path:
     """The page about all finished runs in and below `paths`, written.
 
-    Raises UserError as `compare` does, and where the page cannot be written. Where a corpus cannot be opened the
-    page says so and shows texts only.
+    Where they are all of pretraining it shows what these measured. Raises UserError as `compare` does, and where the page
+    cannot be written. Where a corpus cannot be opened the page says so and shows texts only.
     """
+    if (alone := find_pretrainings(paths)) is not None:
+        if wanted.baseline is not None:
+            told = f"--baseline is {wanted.baseline!r} with pretrainings alone"
+            raise UserError(f"{told}; expected none, for they have no policy")
+        return put(pretrained.page(alone), out)
     reading = read_runs(paths, wanted.baseline)
     comparison = compared(reading)
     read = texts(comparison, reading.entries)

@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import math
 import re
 import shutil
 from collections.abc import Sequence
@@ -14,7 +15,16 @@ from specaug.study.comparing.gathered import gathered
 from specaug.study.comparing.pairs import Kind, paired
 from specaug.study.comparing.reading import read_runs
 from specaug.study.places import replaced
-from specaug.study.results import HYPOTHESES, RECIPE, RESULT, read_lines, read_result, read_utterances
+from specaug.study.pretraining.results import read_any
+from specaug.study.results import (
+    HYPOTHESES,
+    RECIPE,
+    RECONSTRUCTIONS,
+    RESULT,
+    Result,
+    read_lines,
+    read_utterances,
+)
 from specaug.study.tables import groups_table, pairs_table, plain_table
 from specaug.study.tables.table import as_markdown
 from specaug.training.files import CURVES
@@ -23,6 +33,7 @@ MARKER = re.compile(
     r"^<!-- table: (?P<paths>.+?)(?: by (?P<column>\S+)| in pairs of (?P<pairs>policies|networks|gains))? -->$"
 )
 END = "<!-- end -->"
+PICTURE = 1_000_000  # bytes, at most, of a picture that is kept; one of four utterances has about half
 
 
 def table_of(folders: Sequence[Path], column: str | None = None, pairs: Kind | None = None) -> str:
@@ -61,21 +72,31 @@ def refresh(document: Path, root: Path, check: bool) -> bool:
     return current == text
 
 
-def keep_run(folder: Path, root: Path) -> Path:
+def keep_run(folder: Path, root: Path, picture: bool = True) -> Path:
     """The folder below `root`, named as `folder`, that now holds what a table needs of a finished run.
 
-    This is the form in which runs are committed: about 10 kB for 700 utterances.
+    This is the form in which runs are committed: about 10 kB for 700 utterances. Of a pretraining, what it measured, and its
+    `picture` unless that is large.
     """
-    read_utterances(read_result(folder))  # what is damaged is not kept
+    result = read_any(folder)  # what is damaged is not kept
+    packed = _packed(result) if isinstance(result, Result) else b""
     kept = root / folder.resolve().name
     kept.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in read_lines(folder))
-    (kept / f"{HYPOTHESES}.xz").write_bytes(lzma.compress(text.encode()))
-    for name in (CURVES, RECIPE):
-        if (folder / name).is_file():
+    if packed:
+        (kept / f"{HYPOTHESES}.xz").write_bytes(packed)
+    copied = [(CURVES, math.inf), (RECIPE, math.inf), *([(RECONSTRUCTIONS, PICTURE)] if picture else [])]
+    for name, largest in copied:
+        if (folder / name).is_file() and (folder / name).stat().st_size <= largest:
             shutil.copyfile(folder / name, kept / name)
     shutil.copyfile(folder / RESULT, kept / RESULT)  # last: it says that the folder is whole
     return kept
+
+
+def _packed(result: Result) -> bytes:
+    """The hypotheses, compressed. Raises UserError where they do not add up to the result."""
+    read_utterances(result)
+    rows = read_lines(result.folder)
+    return lzma.compress("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
 
 
 def _end(lines: Sequence[str], start: int, where: str) -> int:

@@ -63,17 +63,12 @@ def told_of(found: Iterable[Made]) -> list[str]:
     folded = {one.name for one in made if one.fold != first[one.name].fold}
     names = list(dict.fromkeys(name for one in made for name in one.measured if name != "epoch"))
     lines = [_table(made, names, folded), f'<p class="soft">{MEASURES}</p>']
-    lines += curves(
-        [(printable(f"{one.name}{_fold(one, folded)}"), one.seed, one.folder) for one in made], names
-    )
+    lines += curves([(printable(one.name), one.seed, one.folder) for one in made], names)
     for one in reversed(first.values()):
-        caption = CAPTION.format(f"{one.name}{_fold(one, folded)}, seed {one.seed}")
+        fold = f", fold {one.fold}" if one.name in folded else ""
+        caption = CAPTION.format(f"{one.name}{fold}, seed {one.seed}")
         lines += captioned(_picture(one.folder / RECONSTRUCTIONS), caption)
     return lines
-
-
-def _fold(one: Made, folded: set[str]) -> str:
-    return f", fold {one.fold}" if one.name in folded else ""
 
 
 def _table(made: Sequence[Made], names: Sequence[str], folded: set[str]) -> str:

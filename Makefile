@@ -44,8 +44,9 @@ demo: $(STAMP)  ## a small ablation from end to end, on a laptop
 test: $(STAMP)  ## the fast tests, four to five minutes on two cores
 	$(PYTEST) -m 'not slow and not gpu'
 
+# Three at a time, whatever the cores: many wait for servers, ranks and jobs.
 slow: $(STAMP)  ## the tests over 5 s
-	$(PYTEST) -m 'slow and not gpu'
+	$(PYTEST) --numprocesses 3 -m 'slow and not gpu'
 
 plain: $(STAMP)  ## the tests of the transform in plain torch, as where numba is not installed
 	SPECAUG_ENGINE=plain $(PYTEST) -m 'not slow and not gpu' $(TRANSFORM)

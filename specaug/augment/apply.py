@@ -10,7 +10,7 @@ from specaug.augment import plain
 from specaug.augment.drawn import Drawn, moved, tensors
 from specaug.augment.draws import Draws
 from specaug.augment.engines import engine_for, numba_path, triton_path
-from specaug.augment.lengths import require_lengths, require_tensor, shown
+from specaug.augment.lengths import require_lengths, require_tensor, require_tensors, shown
 from specaug.augment.masks import Masks, Spans
 from specaug.augment.warp import Warp
 
@@ -125,9 +125,8 @@ def joined(spans: Sequence[Spans], lengths: Int[Tensor, " batch"]) -> Spans:
 
 def checked(features: Tensor, lengths: Tensor, out: Tensor | None) -> None:
     """Raise where an argument is no tensor, or does not fit; what lies on a GPU is not read for it."""
-    for name, given in (("features", features), ("lengths", lengths), ("out", out)):
-        if given is not None or name != "out":
-            require_tensor(name, given)
+    require_tensors(features=features, out=out)
+    require_tensor("lengths", lengths)
     if features.ndim != 3:
         raise ValueError(f"features are of shape {tuple(features.shape)}; expected (batch, time, mel)")
     if not features.is_floating_point():

@@ -19,6 +19,11 @@ def require_lengths(lengths: Tensor, batch: int, most: int | None = None) -> Non
         raise ValueError(f"lengths are {frames}; expected {room}")
 
 
+def all_frames(features: Tensor) -> Tensor:
+    """The lengths of utterances without padding, on the host; what has not three axes is for `apply.checked` to name."""
+    return torch.full(features.shape[:1], features.shape[1] if features.ndim == 3 else 0, device="cpu")
+
+
 def require_tensors(**given: object) -> None:
     """Raise TypeError where an argument, if it is given, is anything but a tensor."""
     for name, value in given.items():

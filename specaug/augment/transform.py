@@ -11,7 +11,7 @@ from specaug.augment.apply import apply, checked
 from specaug.augment.draws import Draws, draw
 from specaug.augment.engines import asked
 from specaug.augment.keys import make_keys, whole
-from specaug.augment.lengths import require_tensors
+from specaug.augment.lengths import all_frames, require_tensors
 from specaug.augment.operations import SpliceOut
 from specaug.augment.policy import NONE, Policy
 
@@ -79,9 +79,7 @@ class SpecAugment(nn.Module):
     ) -> tuple[Float[Tensor, "batch time mel"], Int[Tensor, " batch"]]:
         """The augmented features, and the lengths afterwards, in frames; the arguments are those of `forward`."""
         require_tensors(features=features, lengths=lengths, keys=keys, out=out)
-        if lengths is None:
-            frames = features.shape[1] if features.ndim == 3 else 0
-            lengths = torch.full(features.shape[:1], frames, device="cpu")
+        lengths = all_frames(features) if lengths is None else lengths
         if not self.training:
             return features if out is None else apply(features, lengths, Draws(()), out), lengths
         augmented = self.augmented

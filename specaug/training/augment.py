@@ -12,6 +12,7 @@ from specaug.augment.drawn import moved
 from specaug.augment.draws import Draws, draw
 from specaug.augment.engines import engine_for
 from specaug.augment.keys import make_keys, whole
+from specaug.augment.lengths import all_frames
 from specaug.augment.policy import Policy
 from specaug.augment.shares import hidden_shares
 from specaug.speech.batching import Batch
@@ -169,11 +170,7 @@ class Augment(L.Callback):
         Raises TypeError where they are no tensors, ValueError where they are not there or do not fit.
         """
         features = tensor(batch, self.features, "features")
-        if self.lengths is None:
-            frames = features.shape[1] if features.ndim == 3 else 0
-            lengths = torch.full(features.shape[:1], frames, device="cpu")
-        else:
-            lengths = tensor(batch, self.lengths, "lengths")
+        lengths = all_frames(features) if self.lengths is None else tensor(batch, self.lengths, "lengths")
         checked(features, lengths, None)
         return features, lengths
 
